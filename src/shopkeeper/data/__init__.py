@@ -1,0 +1,1 @@
+"""Files → tables: read, map columns to the vocabulary, clean, take stock, simulate."""

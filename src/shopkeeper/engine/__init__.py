@@ -1,0 +1,1 @@
+"""Request → slate: sources, ranking, policies, and the pipeline that runs them."""

@@ -1,0 +1,110 @@
+"""What a source, a ranker and a policy are given, and what a source gives back: arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from shopkeeper.engine.encoder import Encoder
+from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.release.interactions import Interactions
+from shopkeeper.settings import Settings
+from shopkeeper.vocabulary import Codes, Mask, Request, Rows, Scores, Seconds
+
+
+class Candidates(NamedTuple):
+    """What a source proposes, best first: rows int32 [n], unique; scores float32 [n], descending, any scale."""
+
+    rows: Rows
+    scores: Scores
+
+    @classmethod
+    def none(cls) -> Candidates:
+        return cls(np.empty(0, np.int32), np.empty(0, np.float32))
+
+
+@dataclass(frozen=True)
+class Context:
+    """A request whose ids have become rows, with what its person did before `now`. Histories run from old to new.
+
+    history, history_codes, history_times: int32, int8 (EventType.code), float64 (seconds; NaN without a clock), [h];
+    session: int32 [s], the items of the present session, a suffix of what `history` holds;
+    anchors: int32 [a], the known rows of `request.items`;
+    allowed: bool [n_items] or None (everything): what filters and availability leave. Sources must obey it.
+    """
+
+    request: Request
+    now: float
+    user: int
+    history: Rows
+    history_codes: Codes
+    history_times: Seconds
+    session: Rows
+    anchors: Rows
+    allowed: Mask | None = None
+
+
+class Source(Protocol):
+    """Proposes candidates. Built-in ones and a user's own enter by the same door: the entry points of
+    the group `shopkeeper.sources`, whose objects are `SourceRecipe`s."""
+
+    name: str
+
+    def retrieve(self, context: Context, limit: int) -> Candidates:
+        """At most `limit` candidates within `context.allowed`; none when the source has nothing to say."""
+        ...
+
+    def reason(self, context: Context, row: int) -> str:
+        """Why this source brought `row`, in a few words for a shopper ("because you viewed …")."""
+        ...
+
+
+@dataclass(frozen=True)
+class Material:
+    """What sources are fitted on: the shop as it was known at `now`.
+
+    items: Arrow table of schema ITEMS; its row r is the catalogue's row r.
+    interactions hold nothing from `now` or later.
+    """
+
+    catalogue: Catalogue
+    items: pa.Table
+    interactions: Interactions
+    now: float
+    settings: Settings
+    encoder: Encoder | None = None
+
+
+class FittedSource(Source, Protocol):
+    """A source that can be written into a release."""
+
+    def save(self, directory: Path) -> None: ...
+
+
+class SourceRecipe(Protocol):
+    """How a source comes to be. Both ways return a source; a recipe itself retrieves nothing, so that "not fitted"
+    cannot happen.
+
+    learns_from_events: False when the fit reads the catalogue alone, so that a replay of the past need not refit it.
+    """
+
+    name: str
+    learns_from_events: bool
+
+    def fit(self, material: Material) -> FittedSource: ...
+
+    def load(self, directory: Path, release: ReleaseParts) -> FittedSource: ...
+
+
+@dataclass(frozen=True)
+class ReleaseParts:
+    """What every loaded source may lean on."""
+
+    catalogue: Catalogue
+    interactions: Interactions
+    settings: Settings
+    encoder: Encoder | None = None

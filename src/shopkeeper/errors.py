@@ -1,0 +1,62 @@
+"""Every error that a user of Shopkeeper can meet.
+
+ShopkeeperError
+├── SettingsError        shop.toml holds something that cannot be followed
+├── DataError            a source, a file or a table is not what it should be
+│   └── MappingError     mapping.toml does not fit the sources it speaks of
+├── ReleaseError         a release is missing, damaged or half made
+├── RequestError         a request cannot be answered as it was asked
+└── MissingExtraError    the job needs a library that is not installed
+"""
+
+from __future__ import annotations
+
+
+class ShopkeeperError(Exception):
+    """One sentence for people: what was wrong, where, what was expected, what to do.
+
+    The parts stay readable as attributes, so that a door (CLI, HTTP) can lay them out its own way.
+    """
+
+    def __init__(
+        self, what: str, *, where: str | None = None, expected: str | None = None, remedy: str | None = None
+    ) -> None:
+        self.what, self.where, self.expected, self.remedy = what, where, expected, remedy
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        sentence = f"{self.where}: {self.what}" if self.where else self.what
+        if self.expected:
+            sentence += f"; expected {self.expected}"
+        sentence += "." if not sentence.endswith((".", "!", "?")) else ""
+        return f"{sentence} {self.remedy}" if self.remedy else sentence
+
+
+class SettingsError(ShopkeeperError):
+    """shop.toml holds something that cannot be followed."""
+
+
+class DataError(ShopkeeperError):
+    """A source, a file or a table is not what it should be."""
+
+
+class MappingError(DataError):
+    """mapping.toml does not fit the sources it speaks of."""
+
+
+class ReleaseError(ShopkeeperError):
+    """A release is missing, damaged or half made."""
+
+
+class RequestError(ShopkeeperError):
+    """A request cannot be answered as it was asked."""
+
+
+class MissingExtraError(ShopkeeperError):
+    """The job needs a library that is not installed."""
+
+    def __init__(self, job: str, extra: str, library: str) -> None:
+        super().__init__(
+            f"{job} needs the library {library!r}, which is not installed",
+            remedy=f"Install it with: pip install 'shopkeeper[{extra}]'",
+        )

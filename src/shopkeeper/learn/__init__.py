@@ -1,0 +1,1 @@
+"""Tables → release: split, fit, replay, train, evaluate through the engine, publish."""

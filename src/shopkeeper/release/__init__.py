@@ -1,0 +1,1 @@
+"""What training leaves behind and serving reads: layout, manifest, publish, swap."""

@@ -1,0 +1,216 @@
+"""What every room speaks: Item, User, Event, Request, Slate, and the translation between ids and rows.
+
+An *id* is the shop's own string. A *row* is our integer, the position of an item (or user) in a release.
+The two never share a name: `item` and `item_id` are ids, `row` and `rows` are integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+Rows = npt.NDArray[np.int32]
+Scores = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+Seconds = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int8]
+
+UNKNOWN_ROW = -1
+
+
+class EventType(StrEnum):
+    """What a person did. `code` is the int8 that arrays hold."""
+
+    IMPRESSION = "impression"
+    SEARCH = "search"
+    VIEW = "view"
+    FAVOURITE = "favourite"
+    CART = "cart"
+    UNCART = "uncart"
+    PURCHASE = "purchase"
+    RETURN = "return"
+    RATING = "rating"
+    REDEEM = "redeem"
+
+    @property
+    def code(self) -> int:
+        return EVENT_CODES[self]
+
+
+EVENT_CODES: dict[EventType, int] = {kind: code for code, kind in enumerate(EventType)}
+EVENT_TYPES: tuple[EventType, ...] = tuple(EventType)
+# The events by which a person shows interest in an item, and how much (relative, a view being 1).
+INTEREST: dict[EventType, float] = {
+    EventType.VIEW: 1.0,
+    EventType.FAVOURITE: 2.0,
+    EventType.CART: 3.0,
+    EventType.PURCHASE: 4.0,
+    EventType.RATING: 2.0,
+    EventType.REDEEM: 2.0,
+}
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A product, an article, a coupon: anything that can stand on a shelf. `price` is in `currency` units."""
+
+    id: str
+    title: str = ""
+    description: str = ""
+    brand: str | None = None
+    categories: tuple[str, ...] = ()
+    price: float | None = None
+    currency: str | None = None
+    stock: float | None = None
+    available: bool = True
+    image: str | None = None
+    url: str | None = None
+    launched: float | None = None
+    attributes: dict[str, Any] = {}
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A person the shop knows."""
+
+    id: str
+    attributes: dict[str, Any] = {}
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something a person did. `time` is in seconds since the epoch (UTC); `id` makes delivery idempotent."""
+
+    id: str
+    type: EventType
+    time: float | None = None
+    user: str | None = None
+    session: str | None = None
+    item: str | None = None
+    query: str | None = None
+    quantity: float | None = None
+    price: float | None = None
+    rating: float | None = None
+    order: str | None = None
+    slate: str | None = None
+    position: int | None = None
+    attributes: dict[str, Any] = {}
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a page asks for. Search is a surface with a query; a shelf is a surface without one.
+
+    `items` are the anchors: the product looked at (similar), the cart's content (cart).
+    `sort` is a field name, "-" before it for descending; empty is by relevance. `time` defaults to now.
+    """
+
+    surface: str = "search"
+    query: str = ""
+    user: str | None = None
+    session: str | None = None
+    items: tuple[str, ...] = ()
+    filter: str = ""
+    sort: str = ""
+    size: int = 24
+    offset: int = 0
+    facets: tuple[str, ...] = ()
+    time: float | None = None
+    device: str | None = None
+
+
+class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why an item is there: the source that brought it, in words, with the source's rank (1 is first)."""
+
+    source: str
+    text: str
+    rank: int | None = None
+
+
+class Placement(msgspec.Struct, frozen=True, kw_only=True):
+    """One item at one position (1 is first)."""
+
+    item: Item
+    position: int
+    score: float
+    reasons: tuple[Reason, ...] = ()
+
+
+class FacetValue(msgspec.Struct, frozen=True):
+    value: str
+    count: int
+
+
+class Facet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How the matching items divide by one field: counted values, or the range of a numeric field."""
+
+    name: str
+    values: tuple[FacetValue, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+class Slate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An answer. `total` counts the items that match; `timings` are milliseconds by stage."""
+
+    id: str
+    surface: str
+    placements: tuple[Placement, ...] = ()
+    total: int = 0
+    facets: tuple[Facet, ...] = ()
+    notes: tuple[str, ...] = ()
+    release: str = ""
+    variant: str = ""
+    timings: dict[str, float] = {}
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why an item stands where it stands, or why it is absent.
+
+    `verdict` is one of "shown", "ranked", "filtered", "not a candidate", "unknown item"; `text` says it in a sentence.
+    """
+
+    item: str
+    surface: str
+    verdict: str
+    text: str
+    rank: int | None = None
+    score: float | None = None
+    reasons: tuple[Reason, ...] = ()
+    features: dict[str, float] = {}
+
+
+class Ids:
+    """Translates between ids (strings) and rows (integers). Order is that of the ids given; duplicates are an error."""
+
+    __slots__ = ("_ids", "_rows")
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        self._ids: tuple[str, ...] = tuple(ids)
+        self._rows: dict[str, int] = {id_: row for row, id_ in enumerate(self._ids)}
+        if len(self._rows) != len(self._ids):
+            raise ValueError("ids must be unique")
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __contains__(self, id_: object) -> bool:
+        return id_ in self._rows
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ids)
+
+    def row(self, id_: str) -> int:
+        """The row of an id, UNKNOWN_ROW (-1) when it is not known."""
+        return self._rows.get(id_, UNKNOWN_ROW)
+
+    def rows(self, ids: Iterable[str]) -> Rows:
+        """int32 [len(ids)] in the caller's order; UNKNOWN_ROW (-1) marks unknown ids."""
+        return np.fromiter((self._rows.get(id_, UNKNOWN_ROW) for id_ in ids), dtype=np.int32)
+
+    def id(self, row: int) -> str:
+        return self._ids[row]
+
+    def ids(self, rows: Sequence[int] | Rows) -> list[str]:
+        return [self._ids[row] for row in rows]
