@@ -1,0 +1,27 @@
+"""Fixtures that every room's tests share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Callable[[str], Path]:
+    """The folder of a real data set by name; the test is skipped where the data is absent, and fails in CI."""
+
+    def find(name: str) -> Path:
+        folder = SHARED_DATA / name
+        if not folder.is_dir():
+            message = f"the real data set {name} is not beside the project (looked for {folder})"
+            if os.environ.get("CI"):
+                pytest.fail(message)
+            pytest.skip(message)
+        return folder
+
+    return find
