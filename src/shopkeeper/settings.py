@@ -1,11 +1,17 @@
-"""shop.toml, typed: an unknown key or a wrong value stops the start and names the line and the remedy."""
+"""shop.toml, typed: an unknown key or a wrong value stops the start and names the line and the remedy.
+
+The help beside each setting is part of its type, and `settings_text` writes a shop.toml from the types alone, so
+neither can go stale.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn, get_args
 
 import msgspec
 from msgspec import Meta
@@ -17,58 +23,64 @@ Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Positive = Annotated[int, Meta(ge=1)]
 
 
+def _help(text: str) -> Meta:
+    return Meta(description=text)
+
+
 class ShopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    name: str = "My shop"
-    currency: str = ""  # ISO 4217, for exports that do not say
+    name: Annotated[str, _help("what the pages call the shop")] = "My shop"
+    currency: Annotated[str, _help("ISO 4217, for exports that do not say")] = ""
 
 
 class DataSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    sources: tuple[str, ...] = ()  # files, folders or database URLs; relative to the shop's directory
-    session_gap_minutes: Positive = 30  # silence that ends a visit, where the source has no sessions
-    memory_limit_mb: Positive = 4096  # what DuckDB may use before it spills to disk
+    sources: Annotated[tuple[str, ...], _help("files, folders or database URLs; relative to the shop's directory")] = ()
+    session_gap_minutes: Annotated[Positive, _help("silence that ends a visit, where the source has no sessions")] = 30
+    memory_limit_mb: Annotated[Positive, _help("what DuckDB may use before it spills to disk")] = 4096
 
 
 class EncoderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    model: str = "bundled"  # "bundled", "none", a directory, or a Hugging Face name
-    download: bool = False  # whether a Hugging Face name may be fetched from the hub
-    max_tokens: Positive = 128
-    max_unknown_share: Share = 0.2  # a text with more unknown tokens than this is left to the other sources
+    model: Annotated[str, _help('"bundled", "none", a directory, or a Hugging Face name')] = "bundled"
+    download: Annotated[bool, _help("whether a Hugging Face name may be fetched from the hub")] = False
+    max_tokens: Annotated[Positive, _help("of a text; the rest is not read")] = 128
+    max_unknown_share: Annotated[
+        Share, _help("a text with more unknown tokens than this is left to the other sources")
+    ] = 0.2
 
 
 class TrainSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    seed: int = 0
-    threads: Positive = 2
-    test_share: Annotated[float, Meta(gt=0.0, lt=0.5)] = 0.1  # of the events, the newest
-    validation_share: Annotated[float, Meta(gt=0.0, lt=0.5)] = 0.1  # of the events, those before the test part
-    max_requests: Positive = 20_000  # replayed requests for each surface and part
-    half_life_days: Annotated[float, Meta(gt=0.0)] = 30.0  # after which an event counts half
+    seed: Annotated[int, _help("same tables, settings and seed: same release")] = 0
+    threads: Annotated[Positive, _help("for fitting; at most the machine's cores")] = 2
+    test_share: Annotated[float, Meta(gt=0.0, lt=0.5), _help("of the events, the newest")] = 0.1
+    validation_share: Annotated[float, Meta(gt=0.0, lt=0.5), _help("of the events, those before the test part")] = 0.1
+    max_requests: Annotated[Positive, _help("replayed requests for each surface and part")] = 20_000
+    half_life_days: Annotated[float, Meta(gt=0.0), _help("after which an event counts half")] = 30.0
 
 
 class ReleaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    keep: Positive = 5
+    keep: Annotated[Positive, _help("how many releases stay on disk, to go back to")] = 5
 
 
 class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    host: str = "127.0.0.1"
-    port: Annotated[int, Meta(ge=0, le=65535)] = 8000
+    host: Annotated[str, _help('"0.0.0.0" lets other machines in')] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535), _help("0 takes any that is free")] = 8000
 
 
 class Surface(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One placement in the shop: which sources propose, what may not stand there, how much variety it wants."""
 
-    sources: tuple[str, ...]
-    needs: Literal["nothing", "query", "items"] = "nothing"  # what a request must bring
-    candidates: Positive = 200  # asked of each source
-    exclude: Literal["nothing", "purchased", "seen"] = "nothing"  # of the person's own history
-    rank: Literal["learned", "fused"] = "learned"  # learned: by the released ranker, where it beat the fusion
-    diversity: Share = 0.0  # 0: by score alone; 1: by variety alone (maximal marginal relevance)
+    sources: Annotated[tuple[str, ...], _help("which propose candidates")]
+    needs: Annotated[Literal["nothing", "query", "items"], _help("what a request must bring")] = "nothing"
+    candidates: Annotated[Positive, _help("asked of each source")] = 200
+    exclude: Annotated[Literal["nothing", "purchased", "seen"], _help("of the person's own history")] = "nothing"
+    rank: Annotated[Literal["learned", "fused"], _help("learned: by the released ranker, where it beat the fusion")] = (
+        "learned"
+    )
+    diversity: Annotated[Share, _help("0: by score alone; 1: by variety alone (maximal marginal relevance)")] = 0.0
 
 
 DEFAULT_SURFACES: dict[str, Surface] = {
     "search": Surface(sources=("lexical", "semantic"), needs="query", candidates=500),
-    "home": Surface(
-        sources=("viewed_together", "similar", "trending", "popular"), exclude="purchased", diversity=0.1
-    ),
+    "home": Surface(sources=("viewed_together", "similar", "trending", "popular"), exclude="purchased", diversity=0.1),
     "similar": Surface(sources=("similar", "viewed_together"), needs="items"),
     "cart": Surface(sources=("bought_together", "viewed_together"), needs="items"),
     "new": Surface(sources=("new",)),
@@ -80,12 +92,12 @@ DEFAULT_SURFACES: dict[str, Surface] = {
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A merchant's wish: pin these items first, boost, bury or hide what a filter matches."""
 
-    surface: str = "search"
-    query: str = ""  # the words the request must hold; empty: any request
-    pin: tuple[str, ...] = ()  # item ids, first position first
-    boost: str = ""  # a filter
-    bury: str = ""  # a filter
-    hide: str = ""  # a filter
+    surface: Annotated[str, _help("where the rule holds")] = "search"
+    query: Annotated[str, _help("the words the request must hold; empty: any request")] = ""
+    pin: Annotated[tuple[str, ...], _help("item ids, first position first")] = ()
+    boost: Annotated[str, _help('a filter, such as: brand = "Acme"')] = ""
+    bury: Annotated[str, _help("a filter")] = ""
+    hide: Annotated[str, _help("a filter")] = ""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -112,79 +124,207 @@ def read_settings(path: Path) -> Settings:
         raise SettingsError(
             "there is no shop.toml", where=str(path.parent), remedy="Make a shop with: shopkeeper new DIR --from SOURCE"
         ) from None
+    except UnicodeDecodeError:
+        raise SettingsError("not readable as text", where=str(path), expected="UTF-8") from None
     return parse_settings(text, where=str(path))
 
 
 def parse_settings(text: str, where: str = "shop.toml") -> Settings:
-    """The settings in a TOML text; `where` names it in errors."""
+    """The settings in a TOML text; `where` names it in errors. Raises SettingsError."""
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"not valid TOML: {error}", where=where) from None
-    raw["surfaces"] = _overlay_surfaces(raw.get("surfaces", {}))
-    try:
-        return msgspec.convert(raw, Settings)
-    except msgspec.ValidationError as error:
-        raise _explain(str(error), raw, text, where) from None
+        line = re.search(r"line (\d+)", str(error))
+        place = f"{where}, line {line[1]}" if line else where
+        raise SettingsError(f"not valid TOML: {re.sub(r' [(]at .*', '', str(error))}", where=place) from None
+    return _Reader(raw, text, where).settings()
 
 
-def _overlay_surfaces(own: Any) -> Any:
-    if not isinstance(own, dict):
-        return own
-    surfaces: dict[str, Any] = {name: msgspec.to_builtins(surface) for name, surface in DEFAULT_SURFACES.items()}
-    for name, surface in own.items():
-        surfaces[name] = {**surfaces.get(name, {}), **surface} if isinstance(surface, dict) else surface
-    return surfaces
+class _Reader:
+    """Reads one text's settings table by table, so that every complaint knows its full name and line."""
+
+    def __init__(self, raw: dict[str, Any], text: str, where: str) -> None:
+        self.raw, self.text, self.where = raw, text, where
+
+    def settings(self) -> Settings:
+        for name in self.raw:
+            if name not in Settings.__struct_fields__:
+                self._unknown([name], Settings.__struct_fields__)
+        tables: dict[str, Any] = {
+            field.name: self._convert([field.name], self.raw[field.name], field.type)
+            for field in msgspec.structs.fields(Settings)
+            if field.name in self.raw and field.name not in ("surfaces", "rules")
+        }
+        return Settings(**tables, surfaces=self._surfaces(), rules=self._rules())
+
+    def _surfaces(self) -> dict[str, Surface]:
+        surfaces = dict(DEFAULT_SURFACES)
+        for name, own in self._convert(["surfaces"], self.raw.get("surfaces", {}), dict[str, Any]).items():
+            default = msgspec.to_builtins(surfaces[name]) if name in surfaces else {}
+            table = {**default, **own} if isinstance(own, dict) else own
+            surfaces[name] = self._convert(["surfaces", name], table, Surface)
+        return surfaces
+
+    def _rules(self) -> tuple[Rule, ...]:
+        tables = self._convert(["rules"], self.raw.get("rules", []), list[Any])
+        rules = tuple(self._convert(["rules", str(index)], table, Rule) for index, table in enumerate(tables))
+        surfaces = (*DEFAULT_SURFACES, *self.raw.get("surfaces", {}))
+        for index, rule in enumerate(rules):
+            self._known(["rules", str(index), "surface"], rule.surface, surfaces)
+        return rules
+
+    def _convert(self, keys: list[str], value: Any, kind: Any) -> Any:
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            message, _, path = str(error).partition(" - at `$")
+            inner = [key for key in re.split(r"[.\[\]]+", path.rstrip("`")) if key]
+            self._explain(message, [*keys, *inner], _value_at(inner, value), kind)
+
+    def _explain(self, message: str, keys: list[str], value: Any, kind: Any) -> NoReturn:
+        """Turn msgspec's "Expected `int`, got `str`" into name, line, expectation and remedy."""
+        if unknown := re.search(r"unknown field `(.+?)`", message):
+            self._unknown([*keys, unknown[1]], kind.__struct_fields__)
+        if missing := re.search(r"missing required field `(.+?)`", message):
+            raise SettingsError(
+                f"{_dotted(keys)} has no {missing[1]!r}",
+                where=self._line(keys),
+                remedy=f"Give it {missing[1]} = [...]: {_help_of(kind, missing[1])}.",
+            )
+        if message.startswith("Invalid enum value"):
+            self._known(keys, value, _choices(kind, keys[-1]))
+        expected = message.removeprefix("Expected ").partition(", got ")[0]
+        raise SettingsError(f"{_dotted(keys)} is {_shown(value)}", where=self._line(keys), expected=_in_words(expected))
+
+    def _known(self, keys: list[str], value: str, names: Sequence[str]) -> None:
+        if value in names:
+            return
+        raise SettingsError(
+            f"{_dotted(keys)} is {_shown(value)}",
+            where=self._line(keys),
+            expected="one of " + ", ".join(dict.fromkeys(names)),
+            remedy=_did_you_mean(value, names),
+        )
+
+    def _unknown(self, keys: list[str], names: Sequence[str]) -> NoReturn:
+        remedy = _did_you_mean(keys[-1], names) or f"Known here: {', '.join(names)}."
+        raise SettingsError(f"unknown key {_dotted(keys)!r}", where=self._line(keys), remedy=remedy)
+
+    def _line(self, keys: list[str]) -> str:
+        """`file, line N` of the deepest of `keys` that the text spells out."""
+        best, depth = 0, 0
+        for number, path in _spelled(self.text):
+            if len(path) > depth and path == keys[: len(path)]:
+                best, depth = number, len(path)
+        return f"{self.where}, line {best}" if best else self.where
 
 
-def _explain(message: str, raw: dict[str, Any], text: str, where: str) -> SettingsError:
-    """Turn msgspec's "Expected `int`, got `str` - at `$.server.port`" into line, expectation and remedy."""
-    what, _, path = message.partition(" - at `$")
-    keys = [key for key in re.split(r"[.\[\]]+", path.rstrip("`")) if key and key != "..."]
-    unknown = re.search(r"unknown field `(.+?)`", what)
-    if unknown:
-        keys.append(unknown[1])
-        near = process.extractOne(unknown[1], _names_at(keys[:-1]), score_cutoff=50)
-        remedy = f"Did you mean {near[0]!r}?" if near else f"Known here: {', '.join(_names_at(keys[:-1]))}."
-        return SettingsError(f"unknown key {unknown[1]!r}", where=_line(keys, text, where), remedy=remedy)
-    expected, _, got = what.removeprefix("Expected ").partition(", got ")
-    dotted = ".".join(keys)
-    found = f"{dotted} is {got.strip('`')}" if got else f"{dotted} is {_value_at(keys, raw)!r}"
-    return SettingsError(found, where=_line(keys, text, where), expected=expected.replace("`", ""))
+def _spelled(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Line number and full key path of each line that opens a table or gives a key; [[tables]] count from 0."""
+    table: list[str] = []
+    counts: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[(\[?)\s*([^\]#]+?)\s*\]", line):
+            table = _split_key(header[2])
+            if header[1]:
+                counts[header[2]] = counts.get(header[2], -1) + 1
+                table = [*table, str(counts[header[2]])]
+            yield number, table
+        elif key := re.match(r"\s*((?:[\w-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[\w-]+|\"[^\"]*\"|'[^']*'))*)\s*=", line):
+            yield number, [*table, *_split_key(key[1])]
 
 
-def _names_at(keys: list[str]) -> list[str]:
-    """The valid names inside the table that `keys` lead to."""
-    if keys[:1] == ["surfaces"]:
-        return list(Surface.__struct_fields__)
-    if keys[:1] == ["rules"]:
-        return list(Rule.__struct_fields__)
-    table = getattr(Settings(), keys[0], None) if keys else Settings()
-    return list(getattr(table, "__struct_fields__", ()))
+def _split_key(key: str) -> list[str]:
+    return [part.strip("\"'") for part in re.findall(r"[\w-]+|\"[^\"]*\"|'[^']*'", key)]
 
 
-def _value_at(keys: list[str], raw: Any) -> Any:
+def _value_at(keys: list[str], value: Any) -> Any:
     for key in keys:
-        if isinstance(raw, list) and key.isdigit():
-            raw = raw[int(key)]
-        else:
-            raw = raw.get(key) if isinstance(raw, dict) else None
-    return raw
+        value = value[int(key)] if isinstance(value, list | tuple) else value[key]
+    return value
 
 
-def _line(keys: list[str], text: str, where: str) -> str:
-    """`file, line N` of the deepest of `keys` that the text spells out."""
-    names = [key for key in keys if not key.isdigit()]
-    number, table = 0, ""
-    for count, line in enumerate(text.splitlines(), start=1):
-        if header := re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]", line):
-            table = header[1].replace('"', "")
-            path = table.split(".")
+def _dotted(keys: list[str]) -> str:
+    return "".join(f"[{key}]" if key.isdigit() else f".{key}" for key in keys).lstrip(".")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict | list | tuple):
+        return "a table" if isinstance(value, dict) else "a list"
+    return toml_value(value)
+
+
+def _in_words(expected: str) -> str:
+    words = {"int": "whole number", "float": "number", "str": "text", "bool": "true or false"}
+    words |= {"array": "list", "object": "table"}
+    return re.sub(r"`(\w+)`", lambda match: words.get(match[1], match[1]), expected)
+
+
+def _did_you_mean(name: str, names: Sequence[str]) -> str | None:
+    near = process.extractOne(str(name), names, score_cutoff=50)
+    return f"Did you mean {near[0]!r}?" if near else None
+
+
+def settings_text(settings: Settings) -> str:
+    """A shop.toml for `settings`: every setting with its help; what has its default value is commented out.
+
+    `parse_settings(settings_text(s)) == s` for all settings whose surfaces hold the default ones.
+    """
+    parts = ["# The settings of this shop. A line that is commented out shows the default."]
+    for field in msgspec.structs.fields(Settings):
+        value = getattr(settings, field.name)
+        if field.name == "surfaces":
+            for name, surface in value.items():
+                parts.append(_table_text(f"[surfaces.{_toml_key(name)}]", surface, DEFAULT_SURFACES.get(name)))
+        elif field.name == "rules":
+            example = _table_text("[[rules]]", Rule(), Rule())
+            parts += [_table_text("[[rules]]", rule, Rule()) for rule in value]
+            parts.append("# A rule, as often as you like:\n" + re.sub(r"^\[", "# [", example))
         else:
-            key = re.match(r"\s*([\w\"'.-]+)\s*=", line)
-            path = [*filter(None, table.split(".")), *(key[1].replace('"', "").split(".") if key else ())]
-        if path == names[: len(path)] and path:
-            number = count
-            if path == names:
-                break
-    return f"{where}, line {number}" if number else where
+            parts.append(_table_text(f"[{field.name}]", value, type(value)()))
+    return "\n\n".join(parts) + "\n"
+
+
+def _table_text(header: str, table: msgspec.Struct, default: msgspec.Struct | None) -> str:
+    lines = [header]
+    for name in table.__struct_fields__:
+        value = getattr(table, name)
+        comment = "# " if default is not None and value == getattr(default, name) else ""
+        setting = f"{comment}{name} = {toml_value(value)}"
+        lines.append(f"{setting:<36}  # {_help_of(type(table), name)}")
+    return "\n".join(lines)
+
+
+def toml_value(value: Any) -> str:
+    """A value as TOML writes it: text, boolean, number, list or inline table."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(toml_value, value))}]"
+    if isinstance(value, dict):
+        pairs = ", ".join(f"{_toml_key(name)} = {toml_value(entry)}" for name, entry in value.items())
+        return f"{{ {pairs} }}" if pairs else "{}"
+    return repr(value)
+
+
+def _toml_key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml_value(name)
+
+
+def _help_of(kind: Any, name: str) -> str:
+    """The help of a setting, and its choices where it has some."""
+    metas = [meta for meta in _annotation(kind, name).__metadata__ if isinstance(meta, Meta)]
+    text = next(meta.description for meta in metas if meta.description)
+    choices = _choices(kind, name)
+    return f"{text}: {', '.join(choices)}" if choices and ":" not in text else str(text)
+
+
+def _choices(kind: Any, name: str) -> list[str]:
+    plain = get_args(_annotation(kind, name))[0]
+    return [str(choice) for choice in get_args(plain)] if getattr(plain, "__origin__", None) is Literal else []
+
+
+def _annotation(kind: Any, name: str) -> Any:
+    return next(field.type for field in msgspec.structs.fields(kind) if field.name == name)
