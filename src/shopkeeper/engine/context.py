@@ -26,6 +26,17 @@ class Candidates(NamedTuple):
     def none(cls) -> Candidates:
         return cls(np.empty(0, np.int32), np.empty(0, np.float32))
 
+    @classmethod
+    def top(cls, rows: Rows, scores: Scores, limit: int) -> Candidates:
+        """The `limit` best of unique rows int [n] with scores float [n], ties by row."""
+        if len(rows) > limit > 0:
+            kept = np.argpartition(-scores, limit - 1)
+            floor = scores[kept[limit - 1]]
+            kept = np.flatnonzero(scores >= floor)  # every tie at the edge, so that the cut does not depend on the sort
+            rows, scores = rows[kept], scores[kept]
+        order = np.lexsort((rows, -scores))[: max(limit, 0)]
+        return cls(rows[order].astype(np.int32), scores[order].astype(np.float32))
+
 
 @dataclass(frozen=True)
 class Context:

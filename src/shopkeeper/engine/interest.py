@@ -1,0 +1,35 @@
+"""How much an event says and how long it counts: the weights behind popularity, trends and neighbours."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from shopkeeper.release.interactions import Interactions
+from shopkeeper.vocabulary import EVENT_TYPES, INTEREST, Codes, Scores, Seconds
+
+DAY = 86_400.0
+WEIGHTS: Scores = np.array([INTEREST.get(kind, 0.0) for kind in EVENT_TYPES], dtype=np.float32)
+
+
+def interest_of(codes: Codes) -> Scores:
+    """float32 [n]: INTEREST of each event, 0 for events that show none."""
+    return WEIGHTS[codes]
+
+
+def decay(times: Seconds, now: float, half_life_days: float) -> Scores:
+    """float32 [n]: 0.5 ** (age / half-life); 1 where the time is not known or not yet come."""
+    age = np.maximum(now - np.asarray(times, dtype=np.float64), 0.0)
+    return np.nan_to_num(np.exp2(-age / (half_life_days * DAY)), nan=1.0).astype(np.float32)
+
+
+def decayed_interest(interactions: Interactions, now: float, half_life_days: float, n_items: int) -> Scores:
+    """float32 [n_items]: the interest that each item has gathered, older events counting less."""
+    weights = interest_of(interactions.codes) * decay(interactions.times, now, half_life_days)
+    return np.bincount(interactions.items, weights, minlength=n_items).astype(np.float32)
+
+
+def first_seen(interactions: Interactions, n_items: int) -> Seconds:
+    """float64 [n_items]: when each item's first event was; NaN without one or without a clock."""
+    first = np.full(n_items, np.inf)
+    np.minimum.at(first, interactions.items, np.nan_to_num(interactions.times, nan=np.inf))
+    return np.where(np.isfinite(first), first, np.nan)

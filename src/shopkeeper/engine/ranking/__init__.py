@@ -1,0 +1,1 @@
+"""From what the sources propose to an order: statistics, features, fusion, the learned ranker."""

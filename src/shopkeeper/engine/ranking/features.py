@@ -1,0 +1,179 @@
+"""What the ranker sees of each candidate. The one function that makes features, for training and for serving.
+
+Everything is as of the context: what its person did before `now`, and statistics of the moment the release was made.
+NaN means "not known" or "not said", and trees split on it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from shopkeeper.engine.context import Context
+from shopkeeper.engine.interest import DAY, interest_of
+from shopkeeper.engine.ranking.fusion import RANK_OFFSET, Pool
+from shopkeeper.engine.ranking.statistics import WINDOWS, Statistics
+from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.vocabulary import EventType, Rows, Scores
+
+Columns = dict[str, npt.NDArray[np.float32] | float]
+
+HABIT_EVENTS = 200  # of a history, the newest, that make a habit
+HABIT_HALF_LIFE = 20.0  # events after which an event counts half in a habit
+DEVICES = ("desktop", "mobile", "tablet", "app")
+AFFINITIES = ("category", "brand")
+
+ITEM_FEATURES = (
+    "interest",
+    *(f"interest_{window}" for window in WINDOWS),
+    "purchases",
+    "conversion",
+    "age_days",
+    "price",
+    "price_level",
+)
+PERSON_FEATURES = (
+    "history_price",
+    *(f"history_{label}" for label in AFFINITIES),
+    *(f"session_{label}" for label in AFFINITIES),
+    "seen_times",
+    "bought_times",
+    "seen_events_ago",
+    "seen_hours_ago",
+    "history_events",
+    "session_events",
+)
+ANCHOR_FEATURES = ("anchor_price", *(f"anchor_{label}" for label in AFFINITIES))
+MOMENT_FEATURES = ("hour", "weekday", "device")
+
+
+def feature_names(sources: tuple[str, ...], match: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The columns of `features`, in order, of a surface with these sources and text match features."""
+    proposed = tuple(f"{source}.{what}" for source in sources for what in ("score", "reciprocal_rank"))
+    return (*proposed, *match, *ITEM_FEATURES, *PERSON_FEATURES, *ANCHOR_FEATURES, *MOMENT_FEATURES)
+
+
+def features(
+    context: Context,
+    pool: Pool,
+    catalogue: Catalogue,
+    statistics: Statistics,
+    match: Scores | None = None,
+    match_names: tuple[str, ...] = (),
+) -> Scores:
+    """float32 [n, F] of the pool's n rows, F = len(feature_names(pool.sources, match_names)).
+
+    match: float32 [n, m] text match features of the rows, where the surface has a source that makes them.
+    """
+    rows = pool.rows
+    columns: Columns = {}
+    for at, source in enumerate(pool.sources):
+        columns[f"{source}.score"] = pool.scores[:, at]
+        columns[f"{source}.reciprocal_rank"] = 1.0 / (RANK_OFFSET + pool.ranks[:, at])
+    for at, name in enumerate(match_names):
+        columns[name] = np.nan if match is None else match[:, at]
+    columns |= _item(context, rows, catalogue, statistics)
+    columns |= _person(context, rows, catalogue)
+    columns |= _anchors(context, rows, catalogue)
+    columns |= _moment(context)
+    names = feature_names(pool.sources, match_names)
+    matrix = np.empty((len(rows), len(names)), dtype=np.float32)
+    for at, name in enumerate(names):
+        matrix[:, at] = columns[name]
+    return matrix
+
+
+def _item(context: Context, rows: Rows, catalogue: Catalogue, statistics: Statistics) -> Columns:
+    windows = np.log1p(statistics.windows[rows])
+    return {
+        "interest": np.log1p(statistics.interest[rows]),
+        **{f"interest_{window}": windows[:, at] for at, window in enumerate(WINDOWS)},
+        "purchases": np.log1p(statistics.purchases[rows]),
+        "conversion": statistics.conversion[rows],
+        "age_days": np.log1p(np.maximum(context.now - statistics.since[rows], 0.0) / DAY).astype(np.float32),
+        "price": np.log1p(catalogue.prices[rows]),
+        "price_level": statistics.price_level[rows],
+    }
+
+
+def _person(context: Context, rows: Rows, catalogue: Catalogue) -> Columns:
+    history, codes = context.history[-HABIT_EVENTS:], context.history_codes[-HABIT_EVENTS:]
+    ago = np.arange(len(history), 0, -1, dtype=np.float32)  # 1 is the last event
+    weights = interest_of(codes) * np.exp2(-ago / HABIT_HALF_LIFE)
+    session = context.session
+    session_weights = np.ones(len(session), dtype=np.float32)
+    return {
+        "history_price": _price_gap(catalogue, history, weights, rows),
+        **{f"history_{name}": _affinity(catalogue, name, history, weights, rows) for name in AFFINITIES},
+        **{f"session_{name}": _affinity(catalogue, name, session, session_weights, rows) for name in AFFINITIES},
+        **_encounters(context, rows),
+        "history_events": float(np.log1p(len(context.history))),
+        "session_events": float(np.log1p(len(session))),
+    }
+
+
+def _encounters(context: Context, rows: Rows) -> Columns:
+    """How often, and when last, the person met each of `rows` (ascending)."""
+    n = len(rows)
+    at = np.searchsorted(rows, context.history)
+    met = np.flatnonzero(rows[np.minimum(at, n - 1)] == context.history) if n else np.empty(0, np.int64)
+    at, codes = at[met], context.history_codes[met]
+    last = np.full(n, -1)
+    np.maximum.at(last, at, met)
+    ever = last >= 0
+    ago = np.where(ever, len(context.history) - last, np.nan)
+    hours = np.full(n, np.nan)
+    hours[ever] = np.maximum(context.now - context.history_times[last[ever]], 0.0) / 3600.0
+    return {
+        "seen_times": np.bincount(at, minlength=n).astype(np.float32),
+        "bought_times": np.bincount(at[codes == EventType.PURCHASE.code], minlength=n).astype(np.float32),
+        "seen_events_ago": np.log1p(ago).astype(np.float32),
+        "seen_hours_ago": np.log1p(hours).astype(np.float32),
+    }
+
+
+def _anchors(context: Context, rows: Rows, catalogue: Catalogue) -> Columns:
+    weights = np.ones(len(context.anchors), dtype=np.float32)
+    return {
+        "anchor_price": _price_gap(catalogue, context.anchors, weights, rows),
+        **{f"anchor_{name}": _affinity(catalogue, name, context.anchors, weights, rows) for name in AFFINITIES},
+    }
+
+
+def _moment(context: Context) -> Columns:
+    known = not (len(context.history_times) and np.isnan(context.history_times[-1]))  # else: a shop without a clock
+    moment = datetime.fromtimestamp(context.now, UTC)
+    device = context.request.device
+    return {
+        "hour": float(moment.hour) if known else np.nan,
+        "weekday": float(moment.weekday()) if known else np.nan,
+        "device": float(DEVICES.index(device)) if device in DEVICES else np.nan,
+    }
+
+
+def _affinity(catalogue: Catalogue, name: str, liked: Rows, weights: Scores, rows: Rows) -> Scores | float:
+    """float32 [n]: how much of the weight of `liked` shares the label(s) of each row, from 0 to 1, averaged over the
+    row's labels; NaN where nothing is liked or the row has no such label."""
+    total = float(weights.sum())
+    if name not in catalogue.labels or total <= 0.0 or not len(rows):
+        return np.nan
+    labels = catalogue.labels[name]
+    owners, codes = labels.of(liked)
+    profile = np.bincount(codes, weights[owners], minlength=len(labels.values)) / total
+    owners, codes = labels.of(rows)
+    counts = np.bincount(owners, minlength=len(rows))
+    shared = np.bincount(owners, profile[codes], minlength=len(rows))
+    mean: Scores = np.full(len(rows), np.nan, dtype=np.float32)
+    return np.divide(shared, counts, out=mean, where=counts > 0, casting="same_kind")
+
+
+def _price_gap(catalogue: Catalogue, liked: Rows, weights: Scores, rows: Rows) -> Scores | float:
+    """float32 [n]: log(price of the row) minus the mean log price of what is liked; NaN where either is unknown."""
+    prices = np.log1p(catalogue.prices[liked])
+    known = np.isfinite(prices) & (weights > 0)
+    if not known.any():
+        return np.nan
+    habit = float(np.average(prices[known], weights=weights[known]))
+    return np.asarray(np.log1p(catalogue.prices[rows]) - habit, dtype=np.float32)

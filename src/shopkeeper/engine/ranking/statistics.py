@@ -1,0 +1,91 @@
+"""What was known of every item when the release was made: how popular, how new, how dear among its like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from shopkeeper.engine.interest import DAY, decayed_interest, first_seen, interest_of
+from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.release.interactions import Interactions
+from shopkeeper.vocabulary import EventType, Scores, Seconds
+
+WINDOWS: dict[str, float] = {"day": 1.0, "week": 7.0, "month": 30.0}  # in days
+CONVERSION_PRIOR = 20.0  # viewings of an average item that a new item is credited with
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Arrays by item row, as of the moment of the fit.
+
+    interest float32 [n]: decayed interest; windows float32 [n, len(WINDOWS)]: interest in the last day, week, month
+    (NaN without a clock); purchases float32 [n]: decayed; conversion float32 [n]: purchases for each event of
+    interest, smoothed; since float64 [n]: when the item was launched, else first seen (NaN unknown);
+    price_level float32 [n]: the share of the items of its narrowest category that are cheaper (NaN without a price).
+    """
+
+    interest: Scores
+    windows: Scores
+    purchases: Scores
+    conversion: Scores
+    since: Seconds
+    price_level: Scores
+
+    @classmethod
+    def fit(
+        cls, catalogue: Catalogue, interactions: Interactions, now: float, *, half_life_days: float = 30.0
+    ) -> Statistics:
+        """`interactions` hold nothing from `now` or later."""
+        n = len(catalogue)
+        bought = interactions.of_types([EventType.PURCHASE])
+        purchases = decayed_interest(bought, now, half_life_days, n)
+        interest = decayed_interest(interactions, now, half_life_days, n)
+        average = purchases.sum() / max(float(interest.sum()), 1.0)
+        return cls(
+            interest=interest,
+            windows=_windows(interactions, now, n),
+            purchases=purchases,
+            conversion=((purchases + CONVERSION_PRIOR * average) / (interest + CONVERSION_PRIOR)).astype(np.float32),
+            since=np.where(np.isnan(catalogue.launched), first_seen(interactions, n), catalogue.launched),
+            price_level=_price_level(catalogue),
+        )
+
+    def save(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        for f in fields(self):
+            np.save(directory / f"{f.name}.npy", getattr(self, f.name))
+
+    @classmethod
+    def load(cls, directory: Path) -> Statistics:
+        """Memory-mapped."""
+        return cls(**{f.name: np.load(directory / f"{f.name}.npy", mmap_mode="r") for f in fields(cls)})
+
+
+def _windows(interactions: Interactions, now: float, n: int) -> Scores:
+    if not interactions.has_clock:
+        return np.full((n, len(WINDOWS)), np.nan, dtype=np.float32)
+    weights, age = interest_of(interactions.codes), now - np.asarray(interactions.times)
+    columns = [np.bincount(interactions.items, weights * (age <= days * DAY), minlength=n) for days in WINDOWS.values()]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _price_level(catalogue: Catalogue) -> Scores:
+    """Ranks prices within the last category of each item (the narrowest), or within the shop where there is none."""
+    n, prices = len(catalogue), np.asarray(catalogue.prices, dtype=np.float32)
+    group: npt.NDArray[np.int64] = np.full(n, -1)
+    if category := catalogue.labels.get("category"):
+        filled = np.flatnonzero(np.diff(category.starts))
+        group[filled] = category.codes[category.starts[filled + 1] - 1]
+    priced = ~np.isnan(prices)
+    group[~priced] = np.iinfo(np.int64).max  # behind the others, where no group holds them
+    order = np.lexsort((prices, group))
+    ordered = group[order]
+    begins = np.searchsorted(ordered, ordered, side="left")
+    sizes = np.searchsorted(ordered, ordered, side="right") - begins
+    level = np.full(n, np.nan, dtype=np.float32)
+    level[order] = (np.arange(n) - begins) / np.maximum(sizes - 1, 1)
+    level[~priced] = np.nan
+    return level

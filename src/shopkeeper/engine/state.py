@@ -1,0 +1,124 @@
+"""Who did what until now: the released history of a person, and what they did since, live."""
+
+from __future__ import annotations
+
+import time as clock
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from threading import Lock
+from typing import NamedTuple
+
+import numpy as np
+
+from shopkeeper.release.interactions import Interactions
+from shopkeeper.vocabulary import Codes, Event, EventType, Ids, Rows, Seconds
+
+LIVE_PEOPLE = 100_000  # the least recently active are forgotten first: their events are in the event log
+LIVE_EVENTS = 500  # of one person, the newest
+REMEMBERED_IDS = 1_000_000  # event ids, against double delivery
+HISTORY = 1_000  # events of one person that a request looks back on
+
+
+class Past(NamedTuple):
+    """A person's events, old to new: rows int32 [h], codes int8 [h], times float64 [h] (NaN without a clock);
+    session: how many of the last ones belong to the present visit."""
+
+    user: int
+    rows: Rows
+    codes: Codes
+    times: Seconds
+    session: int
+
+
+class _Live(NamedTuple):
+    time: float
+    row: int
+    code: int
+
+
+class State:
+    """Histories by person. Reading and recording may happen in many threads at once."""
+
+    def __init__(
+        self, interactions: Interactions, actors: Ids, items: Ids, *, session_gap_minutes: float = 30.0
+    ) -> None:
+        self._interactions, self._actors, self._items = interactions, actors, items
+        self._gap = session_gap_minutes * 60.0
+        self._live: OrderedDict[str, deque[_Live]] = OrderedDict()
+        self._known: OrderedDict[str, None] = OrderedDict()
+        self._lock = Lock()
+
+    def record(self, events: Sequence[Event]) -> int:
+        """Take in what people just did, the next request knows it; returns how many events were new.
+
+        An event id that came before is left out, and so is an event without a person or a known item, and an
+        impression, which is the shop's act.
+        """
+        now, taken = clock.time(), 0
+        with self._lock:
+            for event in events:
+                if event.id in self._known:
+                    continue
+                self._remember(event.id)
+                taken += 1
+                row, actor = self._items.row(event.item or ""), _actor(event.user, event.session)
+                if row >= 0 and actor is not None and event.type is not EventType.IMPRESSION:
+                    self._append(actor, _Live(now if event.time is None else event.time, row, event.type.code))
+        return taken
+
+    def past(self, user: str | None, session: str | None, until: float | None = None) -> Past:
+        """What a person did strictly before `until` (None: until now, all that is known).
+
+        A visit's nameless events join those of the person who signed in during it.
+        """
+        keys = list(dict.fromkeys(key for key in (_actor(user, None), _actor(None, session)) if key is not None))
+        known = [self._actors.row(key) for key in keys]
+        parts = [self._interactions.of(row) for row in known if row >= 0]
+        rows = np.concatenate([self._interactions.items[part] for part in parts] or [np.empty(0, np.int32)])
+        codes = np.concatenate([self._interactions.codes[part] for part in parts] or [np.empty(0, np.int8)])
+        times = np.concatenate([self._interactions.times[part] for part in parts] or [np.empty(0, np.float64)])
+        visits = np.concatenate([self._interactions.sessions[part] for part in parts] or [np.empty(0, np.int32)])
+        with self._lock:
+            live = [event for key in keys for event in self._live.get(key, ())]
+        if live:
+            since, added, kinds = (np.array(column) for column in zip(*live, strict=True))
+            rows = np.concatenate((rows, added.astype(np.int32)))
+            codes = np.concatenate((codes, kinds.astype(np.int8)))
+            times = np.concatenate((times, since.astype(np.float64)))
+            visits = np.concatenate((visits, np.full(len(live), -1, np.int32)))
+        if until is not None:
+            kept = ~(times >= until)  # an unknown time is the past
+            rows, codes, times, visits = rows[kept], codes[kept], times[kept], visits[kept]
+        order = np.argsort(np.nan_to_num(times, nan=-np.inf), kind="stable")[-HISTORY:]
+        rows, codes, times, visits = rows[order], codes[order], times[order], visits[order]
+        size = self._session_size(times, visits, clock.time() if until is None else until)
+        return Past(next((row for row in known if row >= 0), -1), rows, codes, times, size)
+
+    def _session_size(self, times: Seconds, visits: Rows, now: float) -> int:
+        """The present visit ends where a silence longer than the gap lies; without a clock, where its number ends."""
+        if not len(times):
+            return 0
+        if np.isnan(times[-1]):
+            ended = visits != visits[-1] if visits[-1] >= 0 else np.ones(len(visits), dtype=bool)
+        else:
+            ended = ~(np.append(times[1:], now) - times <= self._gap)
+        return int(np.argmax(ended[::-1])) if ended.any() else len(times)
+
+    def _append(self, actor: str, event: _Live) -> None:
+        events = self._live.setdefault(actor, deque(maxlen=LIVE_EVENTS))
+        events.append(event)
+        self._live.move_to_end(actor)
+        if len(self._live) > LIVE_PEOPLE:
+            self._live.popitem(last=False)
+
+    def _remember(self, event_id: str) -> None:
+        self._known[event_id] = None
+        if len(self._known) > REMEMBERED_IDS:
+            self._known.popitem(last=False)
+
+
+def _actor(user: str | None, session: str | None) -> str | None:
+    """The key of a history, as the tables' `actor` column has it."""
+    if user:
+        return user
+    return f"session:{session}" if session else None
