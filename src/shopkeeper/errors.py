@@ -11,6 +11,11 @@ ShopkeeperError
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
+from rapidfuzz import process
+
 
 class ShopkeeperError(Exception):
     """One sentence for people: what was wrong, where, what was expected, what to do.
@@ -60,3 +65,27 @@ class MissingExtraError(ShopkeeperError):
             f"{job} needs the library {library!r}, which is not installed",
             remedy=f"Install it with: pip install 'shopkeeper[{extra}]'",
         )
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str | None:
+    """A remedy for a misspelt name: "Did you mean 'price'?", or None when no valid name is near."""
+    near = process.extractOne(name, list(names), score_cutoff=50)
+    return f"Did you mean {near[0]!r}?" if near else None
+
+
+def read_misfit(error: Exception) -> tuple[list[str], str]:
+    """The keys and the complaint in msgspec's "Expected `int`, got `str` - at `$.server.ports[1]`"."""
+    message, _, path = str(error).partition(" - at `$")
+    return [key for key in re.split(r"[.\[\]]+", path.rstrip("`")) if key], message
+
+
+_WORDS = {"int": "whole number", "float": "number", "str": "text", "bool": "true or false", "null": "nothing"}
+_WORDS |= {"array": "list", "object": "table"}
+
+
+def expected_in_words(complaint: str) -> str:
+    """What msgspec expected, for people: "Expected `int` >= 1" becomes "whole number >= 1"."""
+    expected = complaint.removeprefix("Expected ").partition(", got ")[0]
+    return re.sub(
+        r"`([^`]+)`", lambda name: re.sub(r"\w+", lambda word: _WORDS.get(word[0], word[0]), name[1]), expected
+    )

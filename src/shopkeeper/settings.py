@@ -15,9 +15,8 @@ from typing import Annotated, Any, Literal, NoReturn, get_args
 
 import msgspec
 from msgspec import Meta
-from rapidfuzz import process
 
-from shopkeeper.errors import SettingsError
+from shopkeeper.errors import SettingsError, did_you_mean, expected_in_words, read_misfit
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Positive = Annotated[int, Meta(ge=1)]
@@ -177,8 +176,7 @@ class _Reader:
         try:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError as error:
-            message, _, path = str(error).partition(" - at `$")
-            inner = [key for key in re.split(r"[.\[\]]+", path.rstrip("`")) if key]
+            inner, message = read_misfit(error)
             self._explain(message, [*keys, *inner], _value_at(inner, value), kind)
 
     def _explain(self, message: str, keys: list[str], value: Any, kind: Any) -> NoReturn:
@@ -193,8 +191,9 @@ class _Reader:
             )
         if message.startswith("Invalid enum value"):
             self._known(keys, value, _choices(kind, keys[-1]))
-        expected = message.removeprefix("Expected ").partition(", got ")[0]
-        raise SettingsError(f"{_dotted(keys)} is {_shown(value)}", where=self._line(keys), expected=_in_words(expected))
+        raise SettingsError(
+            f"{_dotted(keys)} is {_shown(value)}", where=self._line(keys), expected=expected_in_words(message)
+        )
 
     def _known(self, keys: list[str], value: str, names: Sequence[str]) -> None:
         if value in names:
@@ -203,11 +202,11 @@ class _Reader:
             f"{_dotted(keys)} is {_shown(value)}",
             where=self._line(keys),
             expected="one of " + ", ".join(dict.fromkeys(names)),
-            remedy=_did_you_mean(value, names),
+            remedy=did_you_mean(value, names),
         )
 
     def _unknown(self, keys: list[str], names: Sequence[str]) -> NoReturn:
-        remedy = _did_you_mean(keys[-1], names) or f"Known here: {', '.join(names)}."
+        remedy = did_you_mean(keys[-1], names) or f"Known here: {', '.join(names)}."
         raise SettingsError(f"unknown key {_dotted(keys)!r}", where=self._line(keys), remedy=remedy)
 
     def _line(self, keys: list[str]) -> str:
@@ -252,17 +251,6 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict | list | tuple):
         return "a table" if isinstance(value, dict) else "a list"
     return toml_value(value)
-
-
-def _in_words(expected: str) -> str:
-    words = {"int": "whole number", "float": "number", "str": "text", "bool": "true or false"}
-    words |= {"array": "list", "object": "table"}
-    return re.sub(r"`(\w+)`", lambda match: words.get(match[1], match[1]), expected)
-
-
-def _did_you_mean(name: str, names: Sequence[str]) -> str | None:
-    near = process.extractOne(str(name), names, score_cutoff=50)
-    return f"Did you mean {near[0]!r}?" if near else None
 
 
 def settings_text(settings: Settings) -> str:
