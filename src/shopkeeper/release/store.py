@@ -1,0 +1,200 @@
+"""The releases of a shop on disk: made as drafts, published by one atomic rename, pointed at by `current`.
+
+releases/<id>/      a release; never changes once published
+releases/current    the id of the release that serves
+releases/.drafts/   what is being made; swept when the next training starts
+releases/.lock      held by the one training that may run
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from shopkeeper import __version__
+from shopkeeper.errors import ReleaseError
+from shopkeeper.release.manifest import Manifest, entries, entry, read_manifest, sync, write_manifest
+from shopkeeper.settings import Settings
+
+
+@dataclass(frozen=True)
+class Release:
+    """A published release: where it lies and what it says of itself."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def id(self) -> str:
+        return self.manifest.id
+
+
+class ReleaseStore:
+    """All releases under one directory, which is made when the first draft is."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @contextlib.contextmanager
+    def draft(self) -> Iterator[Path]:
+        """An empty directory to make a release in; it is removed at the end unless it was published.
+
+        Raises ReleaseError when another process is making one.
+        """
+        drafts = self._drafts()
+        with self._lock():
+            for left_over in drafts.iterdir():  # of a run that was killed: whoever made it no longer holds the lock
+                shutil.rmtree(left_over)
+            draft = Path(tempfile.mkdtemp(dir=drafts))
+            try:
+                yield draft
+            finally:
+                shutil.rmtree(draft, ignore_errors=True)
+
+    def publish(
+        self,
+        draft: Path,
+        *,
+        settings: Settings,
+        sources: Mapping[str, str] | None = None,
+        metrics: Mapping[str, Any] | None = None,
+    ) -> Release:
+        """Turn a draft into the current release. `sources` maps the name of each source to its fingerprint."""
+        created = datetime.now(UTC)
+        manifest = Manifest(
+            id=f"{created:%Y%m%d-%H%M%S-%f}",
+            created=created.isoformat(timespec="seconds"),
+            shopkeeper=__version__,
+            settings=msgspec.to_builtins(settings),
+            sources=dict(sources or {}),
+            metrics=dict(metrics or {}),
+            files=entries(draft),
+        )
+        write_manifest(manifest, draft)
+        for path in [*draft.rglob("*"), draft]:
+            sync(path)
+        draft.chmod(0o755)  # a temporary directory is closed to other accounts, a release is for the server to read
+        draft.rename(self.root / manifest.id)
+        sync(self.root)
+        self._point(manifest.id)
+        return self.get(manifest.id)
+
+    def current(self) -> Release:
+        """The release that serves. Raises ReleaseError when there is none or it is damaged."""
+        id_ = self._current_id()
+        if not id_:
+            raise ReleaseError(
+                "nothing is released yet", where=str(self.root), remedy="Make a release with: shopkeeper train"
+            )
+        if not (self.root / id_).is_dir():
+            raise ReleaseError(
+                f"points to {id_!r}, which is not there",
+                where=str(self.root / "current"),
+                remedy="Choose another with: shopkeeper rollback",
+            )
+        return self.get(id_)
+
+    def get(self, id_: str) -> Release:
+        """Raises ReleaseError for an id that is not in the store."""
+        known = self._ids()
+        if id_ not in known:
+            shown = ", ".join(known[-5:]) or "nothing is released yet"
+            raise ReleaseError(f"there is no release {id_!r}", where=str(self.root), expected=f"one of: {shown}")
+        return Release(self.root / id_, read_manifest(self.root / id_))
+
+    def list(self) -> tuple[Release, ...]:
+        """From the oldest to the newest. A directory whose manifest cannot be read is no release."""
+        releases = []
+        for id_ in self._ids():
+            with contextlib.suppress(ReleaseError):
+                releases.append(self.get(id_))
+        return tuple(releases)
+
+    def rollback(self, to: str | None = None) -> Release:
+        """Serve the release `to`, by default the newest one older than the current. Raises ReleaseError."""
+        if to is None:
+            current = self._current_id()
+            older = [release.id for release in self.list() if release.id < current]
+            if not older:
+                raise ReleaseError("there is no earlier release to go back to", where=str(self.root))
+            to = older[-1]
+        release = self.get(to)
+        self._point(to)
+        return release
+
+    def prune(self, keep: int) -> tuple[str, ...]:
+        """Remove all but the newest `keep` releases, never the current one; the ids removed, oldest first."""
+        current = self.current().id
+        old = tuple(id_ for id_ in self._ids()[:-keep] if id_ != current)
+        for id_ in old:
+            # Renamed first: a release that is half removed must not look like one.
+            grave = self._drafts() / f"removed-{id_}"
+            (self.root / id_).rename(grave)
+            shutil.rmtree(grave)
+        return old
+
+    def verify(self, release: Release) -> None:
+        """Compare every file with the manifest. Raises ReleaseError naming the first that differs."""
+        remedy = "Go back with: shopkeeper rollback, or train again."
+        for name, expected in release.manifest.files.items():
+            path = release.path / name
+            if not path.is_file():
+                raise ReleaseError("the file is missing", where=str(path), remedy=remedy)
+            if entry(path) != expected:
+                raise ReleaseError("the file is not what was published", where=str(path), remedy=remedy)
+        unknown = sorted(entries(release.path).keys() - release.manifest.files.keys())
+        if unknown:
+            raise ReleaseError("the file was not published", where=str(release.path / unknown[0]), remedy=remedy)
+
+    def _ids(self) -> tuple[str, ...]:
+        """Sorted, which is by time."""
+        if not self.root.is_dir():
+            return ()
+        return tuple(sorted(path.name for path in self.root.iterdir() if path.is_dir() and path.name[0] != "."))
+
+    def _current_id(self) -> str:
+        """What `current` says; empty when nothing is released."""
+        try:
+            return (self.root / "current").read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return ""
+
+    def _drafts(self) -> Path:
+        drafts = self.root / ".drafts"
+        drafts.mkdir(parents=True, exist_ok=True)
+        return drafts
+
+    def _point(self, id_: str) -> None:
+        new = self.root / ".current.new"
+        new.write_text(f"{id_}\n", encoding="utf-8")
+        sync(new)
+        new.replace(self.root / "current")
+        sync(self.root)
+
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[None]:
+        """Held by one process at a time; the operating system lets go of it when the process ends, however it ends."""
+        with (self.root / ".lock").open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                file.seek(0)
+                raise ReleaseError(
+                    f"another training is running (process {file.read().strip() or 'unknown'})",
+                    where=str(self.root),
+                    remedy="Wait until it ends, or stop it.",
+                ) from None
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
