@@ -1,0 +1,34 @@
+"""The one way this package opens DuckDB and writes names and texts into SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import duckdb
+
+
+def connect(spill: Path | None = None, memory_limit_mb: int | None = None) -> duckdb.DuckDBPyConnection:
+    """An in-memory database in UTC. It spills to the directory `spill` beyond `memory_limit_mb`."""
+    connection = duckdb.connect(":memory:")
+    connection.execute("SET TimeZone = 'UTC'")
+    if spill is not None:
+        connection.execute(f"SET temp_directory = {literal(str(spill))}")
+    if memory_limit_mb is not None:
+        connection.execute(f"SET memory_limit = '{memory_limit_mb}MiB'")
+    return connection
+
+
+def literal(text: str | Path) -> str:
+    """A SQL string: 'it''s'."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def literals(texts: Iterable[str | Path]) -> str:
+    """A DuckDB list of strings: ['a', 'b']."""
+    return "[" + ", ".join(literal(text) for text in texts) + "]"
+
+
+def identifier(name: str) -> str:
+    """A SQL name, whatever it holds: "Customer ID"."""
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,69 @@
+"""Exports made of others: a file inside a zip, and a table that was written in parts."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import zipfile
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow as pa
+
+from shopkeeper.data.readers.base import Export, Scanned, file_fingerprint, slug, take_spread
+from shopkeeper.errors import DataError
+
+Opener = Callable[[Path, str], list[Export]]
+
+
+class Zipped(Scanned):
+    """A member of a zip archive, unpacked when it is first read."""
+
+    def __init__(self, archive: Path, member: str, name: str, opener: Opener) -> None:
+        self.archive, self.member, self.name, self._opener = archive, member, name, opener
+        self.location, self.format = f"{archive}, member {member!r}", Path(member).suffix.lstrip(".").lower()
+
+    def fingerprint(self) -> str:
+        return hashlib.sha256(f"{file_fingerprint(self.archive)} {self.member}".encode()).hexdigest()[:32]
+
+    def sample(self, n: int = 2000) -> pa.Table:
+        with tempfile.TemporaryDirectory() as folder:
+            return self._inner(Path(folder)).sample(n)
+
+    def scan(self, staging: Path) -> str:
+        return self._inner(staging).scan(staging)
+
+    def _inner(self, folder: Path) -> Export:
+        target = folder / slug(self.name)
+        target.mkdir(parents=True, exist_ok=True)
+        try:
+            with zipfile.ZipFile(self.archive) as archive:
+                path = Path(archive.extract(self.member, target))
+        except (OSError, zipfile.BadZipFile, RuntimeError) as error:
+            raise DataError(f"cannot be unpacked: {error}", where=self.location) from error
+        return self._opener(path, self.name)[0]
+
+
+class Parts(Scanned):
+    """Files of one shape whose names differ by a number: one table. Its name is their pattern, "events/part-*.csv"."""
+
+    def __init__(self, name: str, parts: Sequence[Export]) -> None:
+        self.name, self.parts, self.format = name, parts, parts[0].format
+        self.location = f"{parts[0].location} and {len(parts) - 1} more"
+
+    def fingerprint(self) -> str:
+        return hashlib.sha256(" ".join(part.fingerprint() for part in self.parts).encode()).hexdigest()[:32]
+
+    @cached_property
+    def _sampled(self) -> Sequence[Export]:
+        step = max(1, len(self.parts) // 8)
+        return self.parts[::step]
+
+    def sample(self, n: int = 2000) -> pa.Table:
+        tables = [part.sample(max(1, n // len(self._sampled))) for part in self._sampled]
+        return take_spread(pa.concat_tables(tables, promote_options="permissive"), n)
+
+    def scan(self, staging: Path) -> str:
+        selects = (f"SELECT * FROM {part.scan(staging)}" for part in self.parts)
+        return f"({' UNION ALL BY NAME '.join(selects)})"

@@ -1,0 +1,174 @@
+"""CSV and its relatives. Every column is read as text, so that "007" survives; types are the mapper's business."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+import statistics
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow as pa
+
+from shopkeeper.data.duck import connect, literal
+from shopkeeper.data.readers.base import SMALL_BYTES, Scanned, file_fingerprint, slug, take_spread, told
+from shopkeeper.data.readers.text import encoding_of, excerpt, head, is_utf8, transcode
+from shopkeeper.errors import DataError
+
+DELIMITERS = (",", "\t", ";", "|", "\x01", "::")
+LONGEST_LINE = 16 << 20
+NUMBER_OR_DATE = re.compile(r"[-+]?[\d.,]+([eE][-+]?\d+)?%?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a delimited file is written. `ragged`: some rows lack their last fields, which then read as null."""
+
+    encoding: str
+    delimiter: str
+    quote: str
+    escape: str
+    header: bool
+    columns: tuple[str, ...]
+    ragged: bool = False
+
+
+def sniff(raw: bytes, where: str) -> Dialect:
+    """The dialect of a file by its first bytes.
+
+    Raises DataError when they are no text.
+    """
+    encoding = encoding_of(raw, where)
+    text = codecs.getincrementaldecoder(encoding)(errors="replace").decode(raw).lstrip("\ufeff")
+    quote = "'" if _quotes(text, "'") > 2 * _quotes(text, '"') else '"'
+    escaped = len(re.findall(rf"\\{quote}(?=[^,;\t|\r\n{quote}])", text))  # not a field that ends in a backslash
+    escape = "\\" if escaped > text.count(quote * 2) else quote
+    parsed = {delimiter: _rows(text, delimiter, quote, escape) for delimiter in DELIMITERS}
+    delimiter = max(DELIMITERS, key=lambda candidate: _agreement(parsed[candidate]))
+    rows = parsed[delimiter]
+    if not rows:
+        raise DataError("the file holds no row", where=where, expected="a header and rows")
+    header, names = header_of(rows)
+    ragged = any(len(row) < len(names) for row in rows[1:])
+    return Dialect(encoding, delimiter, quote, escape, header, names, ragged)
+
+
+def header_of(rows: list[list[str]]) -> tuple[bool, tuple[str, ...]]:
+    """Whether the first row holds names, and the names of the columns ("col0", "col1"… where there are none)."""
+    if _has_header(rows):
+        return True, _distinct(rows[0])
+    return False, _distinct([""] * max(map(len, rows)))
+
+
+def _quotes(text: str, quote: str) -> int:
+    """How many fields begin with this quote."""
+    return len(re.findall(rf"(?:^|[,;\t|]){quote}", text, re.MULTILINE))
+
+
+def _rows(text: str, delimiter: str, quote: str, escape: str) -> list[list[str]]:
+    """The rows of a text that may stop anywhere. A delimiter of two characters is never quoted."""
+    if len(delimiter) > 1:
+        return [line.split(delimiter) for line in text.splitlines() if line]
+    doubled = escape == quote
+    reader = csv.reader(
+        io.StringIO(text),
+        delimiter=delimiter,
+        quotechar=quote,
+        doublequote=doubled,
+        escapechar=None if doubled else escape,
+    )
+    try:
+        rows = [row for row in reader if row]
+    except csv.Error:
+        return []
+    return rows if len(rows) < 3 or text.endswith(("\n", "\r")) else rows[:-1]
+
+
+def _agreement(rows: list[list[str]]) -> tuple[float, int]:
+    """How well a delimiter explains the rows: the share that has the usual number of fields, then that number."""
+    if not rows:
+        return 0.0, 0
+    fields, count = Counter(map(len, rows)).most_common(1)[0]
+    if fields == 1:
+        return 0.05, 1
+    return round(count / len(rows), 1), fields
+
+
+def _has_header(rows: list[list[str]]) -> bool:
+    """Names look unlike values: no numbers or dates among them, and none comes again in its own column."""
+    first, body = [cell.strip() for cell in rows[0]], rows[1:]
+    named = first[1:] if first and not first[0] else first  # an index column has no name
+    if not named or any(not cell or NUMBER_OR_DATE.fullmatch(cell) for cell in named):
+        return False
+    again = sum(any(len(row) > at and row[at].strip() == cell for row in body) for at, cell in enumerate(first) if cell)
+    return again <= len(first) // 4
+
+
+def _distinct(names: list[str]) -> tuple[str, ...]:
+    """Stripped names, "col0" for a missing one, "_2" for the second of a kind (SQL tells no case apart)."""
+    used: set[str] = set()
+    result = []
+    for at, name in enumerate(names):
+        base = unique = name.strip() or f"col{at}"
+        count = 1
+        while unique.lower() in used:
+            count += 1
+            unique = f"{base}_{count}"
+        used.add(unique.lower())
+        result.append(unique)
+    return tuple(result)
+
+
+class Delimited(Scanned):
+    """A CSV or TSV file, plain or gzipped."""
+
+    format = "csv"
+
+    def __init__(self, path: Path, name: str) -> None:
+        self.path, self.name, self.location = path, name, str(path)
+
+    @cached_property
+    def dialect(self) -> Dialect:
+        return sniff(head(self.path), self.location)
+
+    def fingerprint(self) -> str:
+        return file_fingerprint(self.path)
+
+    def scan(self, staging: Path) -> str:
+        encoding = self.dialect.encoding
+        if encoding == "utf-8" and is_utf8(self.path):
+            return self._expression(self.path)
+        staging.mkdir(parents=True, exist_ok=True)
+        target = staging / f"{slug(self.name)}.csv"
+        transcode(self.path, encoding, target)
+        return self._expression(target)
+
+    def sample(self, n: int = 2000) -> pa.Table:
+        with tempfile.TemporaryDirectory() as folder, connect() as connection, told(self.location):
+            plain = self.path.suffix.lower() != ".gz" and not self.dialect.encoding.startswith("utf-16")
+            if self.path.stat().st_size <= (SMALL_BYTES if plain else SMALL_BYTES // 4):
+                table = connection.sql(f"FROM {self.scan(Path(folder))}").to_arrow_table()
+                return take_spread(table, n)
+            if not plain:
+                return connection.sql(f"FROM {self._expression(self.path)} LIMIT {n}").to_arrow_table()
+            lines = head(self.path).splitlines()
+            cut, text = Path(folder) / "cut", Path(folder) / "text"
+            excerpt(self.path, cut, round(statistics.mean(map(len, lines))), n)
+            transcode(cut, self.dialect.encoding, text)
+            return take_spread(connection.sql(f"FROM {self._expression(text)}").to_arrow_table(), n)
+
+    def _expression(self, path: Path) -> str:
+        """Rows that do not fit are left out and told in DuckDB's table `reject_errors`."""
+        dialect = self.dialect
+        columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in dialect.columns)
+        ragged = ", null_padding = true, parallel = false" if dialect.ragged else ""
+        return (
+            f"read_csv({literal(path)}, delim = {literal(dialect.delimiter)}, quote = {literal(dialect.quote)}, "
+            f"escape = {literal(dialect.escape)}, header = {str(dialect.header).lower()}, auto_detect = false, "
+            f"columns = {{{columns}}}, max_line_size = {LONGEST_LINE}, hive_partitioning = false, store_rejects = true{ragged})"
+        )
