@@ -2,44 +2,177 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
-import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from shopkeeper.data.schema import ITEMS
+from shopkeeper.errors import DataError, ReleaseError
+from shopkeeper.release.arrays import load_array, save_arrays
+from shopkeeper.release.facts import build_fields
+from shopkeeper.release.fields import (
+    LabelFields,
+    Labels,
+    NumberFields,
+    fold_texts,
+    read_table,
+    write_table,
+)
 from shopkeeper.vocabulary import Ids, Item, Mask, Rows, Scores, Seconds
 
+__all__ = ["Catalogue", "LabelFields", "Labels", "NumberFields"]
 
-@dataclass(frozen=True)
-class Labels:
-    """A many-valued label field of n items (brand, category, an attribute): compressed sparse rows.
-
-    values: the distinct values, value code → text; starts int64 [n + 1] and codes int32 [m]: the values of item
-    row r are codes[starts[r]:starts[r + 1]].
-    """
-
-    values: tuple[str, ...]
-    starts: npt.NDArray[np.int64]
-    codes: Rows
+ARRAYS = ("prices", "launched", "available", "groups")
+SHOWN = tuple(name for name in ITEMS.names if name != "group_id")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Catalogue:
     """prices float32 [n] (NaN unknown); launched float64 [n] seconds (NaN unknown); available bool [n];
-    labels: "brand", "category" (every level of the path) and each attribute that has at most a few thousand values;
-    numbers: numeric fields and attributes, float32 [n], NaN unknown; always holds "price".
+    groups int32 [n]: items of one number are variants of one product (same group_id, else same brand and title);
+    labels: field name → Labels: "brand", "category" (every level), "category_path" ("Shoes > Running", where the
+    categories are a tree) and each attribute of short texts, booleans or few numbers;
+    numbers: field name → float [n], NaN unknown: "price", "stock", "launched" and numeric attributes;
+    shown: the Arrow table behind `item`. Field names are found in any case.
     """
 
     ids: Ids
     prices: Scores
     launched: Seconds
     available: Mask
-    labels: dict[str, Labels]
-    numbers: dict[str, Scores]
+    groups: Rows
+    labels: LabelFields
+    numbers: NumberFields
+    shown: pa.Table
 
     def __len__(self) -> int:
         return len(self.ids)
 
+    @classmethod
+    def build(cls, items: pa.Table) -> Catalogue:
+        """From a table of schema ITEMS; its row r is the catalogue's row r.
+
+        Raises DataError when an item_id comes twice or is missing.
+        """
+        shown = _shown(items)
+        prices = _floats(items, "price").astype(np.float32)
+        launched = _seconds(items)
+        labels, numbers = build_fields(items, {"price": prices, "launched": launched})
+        return cls(
+            ids=_ids(items),
+            prices=prices,
+            launched=launched,
+            available=shown.column("available").to_numpy(),
+            groups=_groups(items),
+            labels=labels,
+            numbers=numbers,
+            shown=shown,
+        )
+
     def item(self, row: int) -> Item:
         """The whole item, for showing."""
-        raise NotImplementedError
+        return self.items([row])[0]
+
+    def items(self, rows: Sequence[int] | Rows) -> list[Item]:
+        """The whole items, in the order asked for."""
+        return [_item(said) for said in self.shown.take(pa.array(rows, pa.int64())).to_pylist()]
+
+    def save(self, directory: Path) -> None:
+        save_arrays(directory, {name: getattr(self, name) for name in ARRAYS})
+        self.labels.save(directory / "labels")
+        self.numbers.save(directory / "numbers")
+        write_table(self.shown, directory / "shown.arrow")
+
+    @classmethod
+    def load(cls, directory: Path) -> Catalogue:
+        """Memory-mapped, so that many processes share one copy. Raises ReleaseError when a part is missing."""
+        try:
+            arrays = {name: load_array(directory, name) for name in ARRAYS}
+            dense = {"price": arrays["prices"], "launched": arrays["launched"]}
+            shown = read_table(directory / "shown.arrow")
+            return cls(
+                ids=Ids(shown.column("item_id").to_pylist()),
+                labels=LabelFields.load(directory / "labels"),
+                numbers=NumberFields.load(directory / "numbers", shown.num_rows, dense),
+                shown=shown,
+                **arrays,
+            )
+        except (OSError, pa.ArrowInvalid) as error:
+            raise ReleaseError(
+                f"the catalogue cannot be read: {error}",
+                where=str(directory),
+                remedy="Roll back to an earlier release, or train again.",
+            ) from error
+
+
+def _shown(items: pa.Table) -> pa.Table:
+    """What `Item` needs, with large offsets (descriptions of millions of items) and availability decided."""
+    stock_left = pc.greater(items.column("stock"), 0)
+    available = pc.fill_null(pc.coalesce(items.column("available"), stock_left), True)
+    table = items.select(SHOWN).set_column(SHOWN.index("available"), "available", available)
+    table = table.set_column(SHOWN.index("launched"), "launched", pa.array(_seconds(items), from_pandas=True))
+    large = [
+        pa.field(f.name, pa.large_string()) if pa.types.is_string(f.type) else f  # 2 GB is not enough for all texts
+        for f in table.schema
+    ]
+    return table.cast(pa.schema(large)).combine_chunks()
+
+
+def _ids(items: pa.Table) -> Ids:
+    column = items.column("item_id")
+    counts = pc.value_counts(column)
+    repeated = counts.filter(pc.greater(counts.field("counts"), 1))
+    if column.null_count or len(repeated):
+        what = f"item_id {repeated[0]['values']} comes more than once" if len(repeated) else "an item has no item_id"
+        raise DataError(what, where="table items", expected="one row for each item", remedy="Ingest the sources again.")
+    return Ids(column.to_pylist())
+
+
+def _item(said: dict[str, Any]) -> Item:
+    return Item(
+        id=said["item_id"],
+        title=said["title"] or "",
+        description=said["description"] or "",
+        brand=said["brand"],
+        categories=tuple(said["categories"] or ()),
+        price=said["price"],
+        currency=said["currency"],
+        stock=said["stock"],
+        available=said["available"],
+        image=said["image"],
+        url=said["url"],
+        launched=said["launched"],
+        attributes=msgspec.json.decode(said["attributes"]) if said["attributes"] else {},
+    )
+
+
+def _floats(items: pa.Table, name: str) -> Seconds:
+    numbers: Seconds = pc.fill_null(items.column(name).cast(pa.float64()), np.nan).to_numpy()
+    return numbers
+
+
+def _seconds(items: pa.Table) -> Seconds:
+    """When each item was launched: seconds since the epoch, NaN unknown."""
+    micros = items.column("launched").cast(pa.int64())
+    seconds: Seconds = pc.fill_null(pc.divide(micros.cast(pa.float64()), 1e6), np.nan).to_numpy()
+    return seconds
+
+
+def _groups(items: pa.Table) -> Rows:
+    """int32 [n]: one number for the variants of a product; an item without twins has a number of its own."""
+    titles = fold_texts(items.column("title").combine_chunks())
+    brands = fold_texts(pc.fill_null(items.column("brand").combine_chunks(), ""))
+    named = pc.if_else(pc.greater(pc.fill_null(pc.utf8_length(titles), 0), 0), titles, None)
+    same_name = pc.binary_join_element_wise(pa.scalar("title"), brands, named, "\x1f")
+    group_ids = items.column("group_id").combine_chunks()
+    same_product = pc.binary_join_element_wise(pa.scalar("group"), group_ids, "\x1f")
+    keys = pc.coalesce(same_product, same_name).dictionary_encode()
+    numbers = pc.fill_null(keys.indices.cast(pa.int64()), -1).to_numpy()
+    own = len(keys.dictionary) + np.arange(len(numbers))
+    return np.where(numbers < 0, own, numbers).astype(np.int32)

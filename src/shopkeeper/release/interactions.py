@@ -3,14 +3,36 @@ slices are the users' histories while serving."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
+from importlib.resources import files
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
-from shopkeeper.vocabulary import Codes, EventType, Mask, Rows, Seconds
+from shopkeeper.release.arrays import load_array, save_arrays
+from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.vocabulary import Codes, EventType, Ids, Mask, Rows, Seconds
+
+# What a person does with an item. Impressions are what the shop did; a search names no item.
+DEEDS = tuple(kind for kind in EventType if kind not in (EventType.IMPRESSION, EventType.SEARCH))
+
+ORDERED = """
+SELECT
+    cast(user_row AS INTEGER) AS users,
+    item AS items,
+    code AS codes,
+    coalesce(seconds, 'nan'::DOUBLE) AS times,
+    cast(coalesce(session, -1) AS INTEGER) AS sessions,
+    cast(coalesce(quantity, 'nan'::DOUBLE) AS FLOAT) AS quantities
+FROM placed
+JOIN actors USING (actor)
+LEFT JOIN sessions USING (actor, session_id)
+ORDER BY user_row, seconds, ordinal, event_id
+"""
 
 
 @dataclass(frozen=True)
@@ -31,6 +53,29 @@ class Interactions:
     quantities: npt.NDArray[np.float32]
     starts: npt.NDArray[np.int64]
 
+    @classmethod
+    def build(
+        cls, events: pa.Table | pa.RecordBatchReader, catalogue: Catalogue, types: Collection[EventType] = DEEDS
+    ) -> tuple[Interactions, Ids]:
+        """From events of schema EVENTS, those of `types` that name an item of the catalogue; and the actors, whose
+        row u is user row u.
+
+        Where most events have a time, those without one are left out; else the shop has no clock and `times` are NaN.
+        """
+        rows = np.arange(len(catalogue), dtype=np.int32)
+        known = pa.table({"item_id": pa.array(catalogue.ids, pa.string()), "item": rows})
+        wanted = pa.table(
+            {"type": [str(kind) for kind in types], "code": np.array([kind.code for kind in types], np.int8)}
+        )
+        with duckdb.connect() as database:
+            for name, table in {"events": events, "known": known, "wanted": wanted}.items():
+                database.register(name, table)
+            database.execute(files("shopkeeper.release").joinpath("interactions.sql").read_text(encoding="utf-8"))
+            actors = database.sql("SELECT actor FROM actors ORDER BY user_row").to_arrow_table().column("actor")
+            columns = {name: np.asarray(column) for name, column in database.sql(ORDERED).fetchnumpy().items()}
+        starts = np.searchsorted(columns["users"], np.arange(len(actors) + 1))
+        return cls(**columns, starts=starts), Ids(actors.to_pylist())
+
     def __len__(self) -> int:
         return len(self.items)
 
@@ -40,7 +85,7 @@ class Interactions:
 
     @property
     def has_clock(self) -> bool:
-        """False when the source knew only an order: then splits leave out each user's last item instead of last days."""
+        """False when the source knew only an order: then splits leave out each user's last item, not the last days."""
         return len(self.times) > 0 and not bool(np.isnan(self.times).any())
 
     def of(self, user: int) -> slice:
@@ -61,11 +106,9 @@ class Interactions:
         return self.where(np.isin(self.codes, [kind.code for kind in types]))
 
     def save(self, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
-        for f in fields(self):
-            np.save(directory / f"{f.name}.npy", getattr(self, f.name))
+        save_arrays(directory, {f.name: getattr(self, f.name) for f in fields(self)})
 
     @classmethod
     def load(cls, directory: Path) -> Interactions:
         """Memory-mapped, so that many processes share one copy."""
-        return cls(**{f.name: np.load(directory / f"{f.name}.npy", mmap_mode="r") for f in fields(cls)})
+        return cls(**{f.name: load_array(directory, f.name) for f in fields(cls)})

@@ -1,0 +1,229 @@
+"""The fields of a catalogue: labels (brand, category, colour…) and numbers (price, weight…).
+
+A shop may have thousands of attributes that few items share, so all fields lie together in compressed sparse rows:
+what is not said takes no room.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from shopkeeper.release.arrays import load_array, save_arrays
+from shopkeeper.vocabulary import Mask, Rows
+
+Starts = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.floating[Any]]
+
+LABEL_ARRAYS = ("firsts", "starts", "codes", "posting_starts", "posting_rows")
+NUMBER_ARRAYS = ("firsts", "rows", "amounts")
+
+
+def fold_texts(texts: pa.Array) -> pa.Array:
+    """Texts made comparable: full width as half width, lower case, no space around. Keeps the Arrow type."""
+    return pc.utf8_trim_whitespace(pc.utf8_lower(pc.utf8_normalize(texts, "NFKC")))
+
+
+def fold(text: str) -> str:
+    """`fold_texts` of one text."""
+    return str(fold_texts(pa.scalar(text)).as_py())
+
+
+class Gathered(NamedTuple):
+    """Values of some rows: codes[i] belongs to the row at position owners[i] of those asked for."""
+
+    owners: npt.NDArray[np.int64]
+    codes: Rows
+
+
+@dataclass(frozen=True)
+class Labels:
+    """A many-valued label field of n items (brand, category, an attribute): compressed sparse rows.
+
+    values: the distinct values, value code → text; starts int64 [n + 1] and codes int32 [m]: the values of item
+    row r are codes[starts[r]:starts[r + 1]], in the source's order (categories from the widest to the narrowest).
+    """
+
+    values: tuple[str, ...]
+    starts: Starts
+    codes: Rows
+
+    def of(self, rows: Rows) -> Gathered:
+        """The codes of `rows` int32 [k], in their order."""
+        return gather(self.starts, self.codes, rows)
+
+
+def gather(starts: Starts, codes: Rows, rows: Rows) -> Gathered:
+    """The codes of `rows` in compressed sparse rows."""
+    lengths = starts[rows + 1] - starts[rows]
+    owners = np.repeat(np.arange(len(rows)), lengths)
+    within = np.arange(len(owners)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return Gathered(owners, codes[starts[rows][owners] + within])
+
+
+@dataclass(frozen=True, eq=False)
+class LabelFields(Mapping[str, Labels]):
+    """All label fields of n items. As a mapping: field name, in any case → Labels.
+
+    names: the F fields; field f owns the value codes firsts[f]:firsts[f + 1] (firsts int64 [F + 1]).
+    texts, keyed: large_string [V]: each value as shown, and folded; the folded ascend within a field.
+    starts int64 [n + 1], codes int32 [m]: the values of an item, all fields, in order of field and source.
+    posting_starts int64 [V + 1], posting_rows int32 [m]: the items that have a value, ascending.
+    """
+
+    names: tuple[str, ...]
+    firsts: Starts
+    texts: pa.Array
+    keyed: pa.Array
+    starts: Starts
+    codes: Rows
+    posting_starts: Starts
+    posting_rows: Rows
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {fold(name): position for position, name in enumerate(self.names)}
+
+    @cached_property
+    def _labels(self) -> Callable[[int], Labels]:
+        """A field's own rows, cut out when first asked for: few fields are asked for as a whole."""
+        return lru_cache(maxsize=32)(self._cut)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and fold(name) in self._positions
+
+    def __getitem__(self, name: str) -> Labels:
+        return self._labels(self._positions[fold(name)])
+
+    def _cut(self, position: int) -> Labels:
+        first, last = int(self.firsts[position]), int(self.firsts[position + 1])
+        mine = (self.codes >= first) & (self.codes < last)
+        before = np.concatenate(([0], np.cumsum(mine, dtype=np.int64)))
+        values = tuple(self.texts[first:last].to_pylist())
+        return Labels(values, before[self.starts], self.codes[mine] - np.int32(first))
+
+    def codes_of(self, name: str) -> range:
+        """The value codes that a field owns."""
+        position = self._positions[fold(name)]
+        return range(int(self.firsts[position]), int(self.firsts[position + 1]))
+
+    def field_of(self, codes: Rows) -> npt.NDArray[np.int64]:
+        """The position in `names` of the field that owns each code."""
+        return np.searchsorted(self.firsts, codes, side="right") - 1
+
+    def rows_with(self, name: str, text: str) -> Rows:
+        """The items that have this value, in any case: int32, ascending; empty when nothing has it."""
+        codes, key = self.codes_of(name), fold(text)
+        code = bisect_left(codes, key, key=lambda code: self.keyed[code].as_py())
+        if code == len(codes) or self.keyed[codes[code]].as_py() != key:
+            return np.empty(0, np.int32)
+        return self.posting_rows[self.posting_starts[codes[code]] : self.posting_starts[codes[code] + 1]]
+
+    def rows_having(self, name: str) -> Rows:
+        """The items of which any value of this field is known: int32, by value, so an item may come twice."""
+        codes = self.codes_of(name)
+        return self.posting_rows[self.posting_starts[codes.start] : self.posting_starts[codes.stop]]
+
+    def counts(self, name: str, mask: Mask) -> npt.NDArray[np.int64]:
+        """How many of the items in `mask` bool [n] have each value of a field: int64 [values of the field]."""
+        codes = self.codes_of(name)
+        bounds = self.posting_starts[codes.start : codes.stop] - self.posting_starts[codes.start]
+        hits = mask[self.rows_having(name)]
+        return np.add.reduceat(hits, bounds, dtype=np.int64)  # no value is without items, so no bound repeats
+
+    def save(self, directory: Path) -> None:
+        save_arrays(directory, {name: getattr(self, name) for name in LABEL_ARRAYS})
+        (directory / "names.json").write_bytes(msgspec.json.encode(self.names))
+        write_table(pa.table({"text": self.texts, "keyed": self.keyed}), directory / "values.arrow")
+
+    @classmethod
+    def load(cls, directory: Path) -> LabelFields:
+        texts = read_table(directory / "values.arrow")
+        return cls(
+            names=msgspec.json.decode((directory / "names.json").read_bytes(), type=tuple[str, ...]),
+            texts=one_chunk(texts.column("text")),
+            keyed=one_chunk(texts.column("keyed")),
+            **{name: load_array(directory, name) for name in LABEL_ARRAYS},
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class NumberFields(Mapping[str, Floats]):
+    """All numeric fields of n items. As a mapping: field name, in any case → float [n], NaN unknown.
+
+    dense: the fields that nearly every item has (price float32 [n], launched float64 [n]);
+    names: the F others; field f owns rows[firsts[f]:firsts[f + 1]] int32, ascending, and the same of amounts float64.
+    """
+
+    n_items: int
+    dense: dict[str, Floats]
+    names: tuple[str, ...]
+    firsts: Starts
+    rows: Rows
+    amounts: npt.NDArray[np.float64]
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {fold(name): position for position, name in enumerate(self.names)}
+
+    def __len__(self) -> int:
+        return len(self.dense) + len(self.names)
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.dense
+        yield from self.names
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and (fold(name) in self.dense or fold(name) in self._positions)
+
+    def __getitem__(self, name: str) -> Floats:
+        key = fold(name)
+        if key in self.dense:
+            return self.dense[key]
+        position = self._positions[key]
+        mine = slice(int(self.firsts[position]), int(self.firsts[position + 1]))
+        column = np.full(self.n_items, np.nan)
+        column[self.rows[mine]] = self.amounts[mine]
+        return column
+
+    def save(self, directory: Path) -> None:
+        """All but `dense`, which the catalogue keeps."""
+        save_arrays(directory, {name: getattr(self, name) for name in NUMBER_ARRAYS})
+        (directory / "names.json").write_bytes(msgspec.json.encode(self.names))
+
+    @classmethod
+    def load(cls, directory: Path, n_items: int, dense: dict[str, Floats]) -> NumberFields:
+        names = msgspec.json.decode((directory / "names.json").read_bytes(), type=tuple[str, ...])
+        return cls(n_items, dense, names, **{name: load_array(directory, name) for name in NUMBER_ARRAYS})
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """An Arrow file of one record batch, so that a row is found without looking through batches."""
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table.combine_chunks(), max_chunksize=max(1, table.num_rows))
+
+
+def read_table(path: Path) -> pa.Table:
+    """Memory-mapped."""
+    with pa.memory_map(str(path)) as source:
+        return pa.ipc.open_file(source).read_all()
+
+
+def one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
