@@ -2,28 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
+import numpy as np
+import onnxruntime
+from tokenizers import Encoding, Tokenizer
+
+from shopkeeper.errors import ReleaseError
 from shopkeeper.vocabulary import Scores
+
+MODEL_FILE, TOKENIZER_FILE = "model.onnx", "tokenizer.json"
+FILES = (MODEL_FILE, TOKENIZER_FILE)
+_CHUNK = 4096  # texts tokenised at a time: their encodings are larger than the vectors they become
+_BATCH_TEXTS, _BATCH_TOKENS = 64, 4096
 
 
 class Encoder:
-    """Loaded from a directory that holds `model.onnx` and `tokenizer.json`."""
+    """Loaded from a directory that holds `model.onnx` and `tokenizer.json` (which says where to truncate).
+
+    The graph takes `input_ids` and `attention_mask` (int64 [batch, length]) and gives `vector`, pooled and of length 1.
+    """
 
     dimension: int
 
+    def __init__(self, directory: Path, *, threads: int = 1) -> None:
+        missing = [name for name in FILES if not (directory / name).is_file()]
+        if missing:
+            raise ReleaseError(f"the encoder lacks {' and '.join(missing)}", where=str(directory))
+        self._directory = directory
+        self._tokenizer = Tokenizer.from_file(str(directory / TOKENIZER_FILE))
+        self._tokenizer.no_padding()  # we pad each batch to its own longest text
+        self._unknown = _unknown_id(self._tokenizer)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = onnxruntime.InferenceSession(
+            str(directory / MODEL_FILE), options, providers=["CPUExecutionProvider"]
+        )
+        self.dimension = int(self._run([self._tokenizer.encode("")]).shape[1])
+
     @classmethod
     def load(cls, directory: Path, *, threads: int = 1) -> Encoder:
-        raise NotImplementedError
+        """Raises ReleaseError when a file is missing."""
+        return cls(directory, threads=threads)
 
     def save(self, directory: Path) -> None:
-        raise NotImplementedError
+        directory.mkdir(parents=True, exist_ok=True)
+        for name in FILES:
+            shutil.copyfile(self._directory / name, directory / name)
 
     def encode(self, texts: Sequence[str]) -> Scores:
         """float32 [len(texts), dimension], each of length 1."""
-        raise NotImplementedError
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        for start in range(0, len(texts), _CHUNK):
+            encodings = self._tokenizer.encode_batch(list(texts[start : start + _CHUNK]))
+            for batch in _batches([len(encoding.ids) for encoding in encodings]):
+                vectors[start + batch] = self._run([encodings[i] for i in batch])
+        return vectors
 
     def unknown_shares(self, texts: Sequence[str]) -> Scores:
         """float32 [len(texts)]: the share of each text's tokens that the encoder cannot read; 1 for an empty text."""
-        raise NotImplementedError
+        shares = np.ones(len(texts), np.float32)
+        for start in range(0, len(texts), _CHUNK):
+            batch = self._tokenizer.encode_batch(list(texts[start : start + _CHUNK]), add_special_tokens=False)
+            for i, encoding in enumerate(batch, start):
+                if encoding.ids:
+                    shares[i] = encoding.ids.count(self._unknown) / len(encoding.ids)
+        return shares
+
+    def _run(self, encodings: Sequence[Encoding]) -> Scores:
+        lengths = [len(encoding.ids) for encoding in encodings]
+        ids = np.zeros((len(encodings), max(lengths)), np.int64)
+        mask = np.zeros_like(ids)
+        for i, encoding in enumerate(encodings):
+            ids[i, : lengths[i]] = encoding.ids
+            mask[i, : lengths[i]] = 1
+        return cast(Scores, self._session.run(["vector"], {"input_ids": ids, "attention_mask": mask})[0])
+
+
+def _batches(lengths: list[int]) -> Iterator[np.ndarray[tuple[int], np.dtype[np.int64]]]:
+    """Positions in batches of like length, so that little is padded."""
+    order = np.argsort(lengths, kind="stable")
+    while len(order):
+        longest = lengths[order[-1]]
+        size = max(1, min(_BATCH_TEXTS, _BATCH_TOKENS // max(longest, 1)))
+        yield order[-size:]
+        order = order[:-size]
+
+
+def _unknown_id(tokenizer: Tokenizer) -> int:
+    """The id of the token that stands for what cannot be read; -1 for tokenizers that read every byte."""
+    model = json.loads(tokenizer.to_str())["model"]
+    if model.get("unk_id") is not None:
+        return int(model["unk_id"])
+    token = tokenizer.token_to_id(model.get("unk_token") or "")
+    return -1 if token is None else token

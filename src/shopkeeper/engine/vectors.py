@@ -1,0 +1,125 @@
+"""Nearest neighbours among the items' vectors: exact while they are few, approximate above."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+
+from shopkeeper.vocabulary import Mask, Rows, Scores
+
+EXACT_BELOW = 50_000  # vectors; a NumPy product over more takes longer than an inverted file
+_PROBED_LISTS = 64
+_OVERSAMPLE = 4  # the shortlist of quantised neighbours is this much longer than the answer
+_FEW_ALLOWED = 20_000  # below this, exact is faster than a filtered index, and misses nothing
+_TRAIN_PER_LIST = 64
+
+Matrix = npt.NDArray[np.float16] | npt.NDArray[np.float32]
+Positions = npt.NDArray[np.int64]
+
+
+class Vectors:
+    """Unit vectors of some items of a catalogue.
+
+    matrix: float32 (float16 from EXACT_BELOW up) [m, d], zero vectors left out; rows: int32 [m], ascending, the
+    catalogue rows they belong to. Similarity is the inner product, that is the cosine.
+    """
+
+    def __init__(self, matrix: Matrix, rows: Rows, n_items: int, index: Any = None) -> None:
+        self.matrix, self.rows, self.n_items, self._index = matrix, rows, n_items, index
+        self._positions = np.full(n_items, -1, np.int32)
+        self._positions[rows] = np.arange(len(rows), dtype=np.int32)
+
+    @classmethod
+    def build(cls, vectors: Scores, rows: Rows, n_items: int, *, exact_below: int = EXACT_BELOW) -> Vectors:
+        """From float32 [m, d], one for each of `rows`; zero vectors are left out, the others scaled to length 1."""
+        lengths = np.linalg.norm(vectors, axis=1)
+        kept = lengths > 0
+        unit = (vectors[kept] / lengths[kept, None]).astype(np.float32)
+        if len(unit) < exact_below:
+            return cls(unit, rows[kept].astype(np.int32), n_items)
+        return cls(unit.astype(np.float16), rows[kept].astype(np.int32), n_items, _inverted_file(unit))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def dimension(self) -> int:
+        return int(self.matrix.shape[1])
+
+    def of(self, rows: Rows) -> Scores:
+        """float32 [len(rows), d]; zeros for an item without a vector."""
+        positions = self._positions[rows]
+        if not len(self):
+            return np.zeros((len(rows), self.dimension), np.float32)
+        return np.where(positions[:, None] >= 0, self.matrix[positions], 0).astype(np.float32)
+
+    def search(self, query: Scores, limit: int, allowed: Mask | None = None) -> tuple[Rows, Scores]:
+        """The nearest items to `query` (float32 [d]): rows int32 [k] and cosines float32 [k], nearest first,
+        k ≤ limit. `allowed` is bool [n_items]."""
+        possible = None if allowed is None else np.flatnonzero(allowed[self.rows])
+        n_possible = len(self) if possible is None else len(possible)
+        if self._index is not None:
+            if n_possible > max(limit, _FEW_ALLOWED):
+                possible = self._shortlist(query, limit * _OVERSAMPLE, possible)
+            elif possible is None:
+                possible = np.arange(len(self))
+        if possible is None:
+            scores = self.matrix @ query
+        elif self._index is None and 4 * n_possible > len(self):  # one pass over all is faster than gathering much
+            scores = (self.matrix @ query)[possible]
+        else:
+            scores = self.matrix[possible].astype(np.float32) @ query
+        best = _top(scores, limit)
+        return self.rows[best if possible is None else possible[best]], scores[best]
+
+    def _shortlist(self, query: Scores, size: int, possible: Positions | None) -> Positions:
+        """About the `size` nearest of `possible` (None: of all), by the index."""
+        selector = None
+        if possible is not None:
+            bits = np.zeros(len(self), np.bool_)
+            bits[possible] = True
+            selector = faiss.IDSelectorBitmap(np.packbits(bits, bitorder="little"))
+        parameters: Any = faiss.SearchParametersIVF
+        parameters = parameters(sel=selector, nprobe=_PROBED_LISTS)
+        _, found = self._index.search(query[None], size, params=parameters)
+        return np.sort(found[0][found[0] >= 0])
+
+    def save(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        np.save(directory / "vectors.npy", self.matrix)
+        np.save(directory / "rows.npy", self.rows)
+        np.save(directory / "n_items.npy", np.int64(self.n_items))
+        if self._index is not None:
+            faiss.write_index(self._index, str(directory / "index.faiss"))
+
+    @classmethod
+    def load(cls, directory: Path) -> Vectors:
+        """Memory-mapped, so that many processes share one copy."""
+        path = directory / "index.faiss"
+        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY) if path.exists() else None
+        matrix = np.load(directory / "vectors.npy", mmap_mode="r")
+        n_items = int(np.load(directory / "n_items.npy"))
+        return cls(matrix, np.load(directory / "rows.npy"), n_items, index)
+
+
+def _top(scores: Scores, limit: int) -> Positions:
+    """Positions of the `limit` highest, highest first, ties in order of position."""
+    if limit < len(scores):
+        best = np.sort(np.argpartition(-scores, limit)[:limit])
+        return best[np.argsort(-scores[best], kind="stable")]
+    return np.argsort(-scores, kind="stable")
+
+
+def _inverted_file(unit: Scores) -> Any:
+    """An inverted file of 8-bit scalar-quantised vectors: a quarter of the memory, built in minutes for millions."""
+    n, dimension = unit.shape
+    lists = max(1, int(2 * np.sqrt(n)))
+    index = faiss.index_factory(dimension, f"IVF{lists},SQ8", faiss.METRIC_INNER_PRODUCT)
+    sample = np.random.default_rng(0).choice(n, min(n, lists * _TRAIN_PER_LIST), replace=False)
+    index.train(unit[np.sort(sample)])
+    index.add(unit)
+    return index
