@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -214,3 +214,13 @@ class Ids:
 
     def ids(self, rows: Sequence[int] | Rows) -> list[str]:
         return [self._ids[row] for row in rows]
+
+
+class Progress(Protocol):
+    """Told how far long work has come: `done` of `total` in `stage`; a total of 0 is not known yet."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None: ...
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """The progress that nobody watches."""
