@@ -1,0 +1,168 @@
+"""Learning to rank: LightGBM's lambdarank on replayed requests, and its trees as an ONNX graph for serving."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import lightgbm
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper
+
+from shopkeeper.engine.ranking.ranker import Ranker
+from shopkeeper.vocabulary import INTEREST, Scores
+
+ROUNDS, PATIENCE = 400, 40
+TOP = 10  # the ranks that the early stop looks at
+LABELS = int(max(INTEREST.values())) + 1
+OPSET, ML_OPSET, IR_VERSION = 17, 3, 8  # old enough for every ONNX Runtime that the package allows
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Replayed requests, one after the other. features float32 [n, F]; labels int32 [n], the worth of what the person
+    did next with the candidate (0: nothing; see INTEREST); sizes int64 [requests], candidates of each request;
+    weights float32 [requests]."""
+
+    features: Scores
+    labels: npt.NDArray[np.int32]
+    sizes: npt.NDArray[np.int64]
+    weights: Scores
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+
+def fit_ranker(
+    examples: Examples, watched: Examples, names: Sequence[str], *, seed: int, threads: int
+) -> tuple[Ranker, dict[str, float]]:
+    """The ranker that orders `examples` best, stopped when `watched` gains no more; and each feature's share of the
+    gain in the trees, largest first.
+
+    LambdaMART (Burges 2010): each pair of candidates pulls by how much swapping it would change NDCG.
+    """
+    data = _dataset(examples, names)
+    parameters: dict[str, Any] = {
+        "objective": "lambdarank",
+        "metric": "ndcg",
+        "eval_at": [TOP],
+        "label_gain": list(range(LABELS)),
+        "lambdarank_truncation_level": 2 * TOP,
+        "learning_rate": 0.05,
+        "num_leaves": 31,
+        "min_data_in_leaf": 50,
+        "feature_fraction": 0.7,
+        "lambda_l2": 1.0,
+        "seed": seed,
+        "num_threads": threads,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbosity": -1,
+    }
+    booster = lightgbm.train(
+        parameters,
+        data,
+        num_boost_round=ROUNDS,
+        valid_sets=[_dataset(watched, names, data)],
+        callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)],
+    )
+    gains = booster.feature_importance("gain", iteration=booster.best_iteration)
+    order = np.argsort(-gains, kind="stable")
+    shares = gains / max(float(gains.sum()), 1e-12)
+    model = trees_to_onnx(booster.dump_model(num_iteration=booster.best_iteration))
+    return Ranker(model.SerializeToString(), names), {names[at]: float(shares[at]) for at in order}
+
+
+def _dataset(examples: Examples, names: Sequence[str], reference: lightgbm.Dataset | None = None) -> lightgbm.Dataset:
+    return lightgbm.Dataset(
+        examples.features,
+        examples.labels,
+        group=examples.sizes,
+        weight=np.repeat(examples.weights, examples.sizes),
+        feature_name=[str(at) for at in range(len(names))],  # LightGBM refuses some characters in names
+        reference=reference,
+        params={"feature_pre_filter": False},
+    )
+
+
+def trees_to_onnx(dump: dict[str, Any]) -> onnx.ModelProto:
+    """`Booster.dump_model()` as a graph: float32 [n, F] → float32 [n, 1], the sum over trees. NaN goes where LightGBM
+    sends it. Thresholds are rounded down to float32, which for float32 features decides as the float64 ones do.
+
+    Raises ValueError for trees with categorical splits.
+    """
+    nodes: dict[str, list[Any]] = {name: [] for name in _NODE_FIELDS}
+    leaves: dict[str, list[Any]] = {name: [] for name in ("treeids", "nodeids", "ids", "weights")}
+    for tree, info in enumerate(dump["tree_info"]):
+        for at, node in enumerate(_walk(info["tree_structure"])):
+            split = "split_feature" in node
+            if split and node["decision_type"] != "<=":
+                raise ValueError(f"a split by {node['decision_type']!r} cannot be converted")
+            row = (
+                (tree, at, "BRANCH_LEQ", node["split_feature"], _float32_below(node["threshold"]))
+                if split
+                else (tree, at, "LEAF", 0, 0.0)
+            )
+            children = (node["left"], node["right"], int(_nan_goes_left(node))) if split else (0, 0, 0)
+            for name, value in zip(_NODE_FIELDS, (*row, *children), strict=True):
+                nodes[name].append(value)
+            if not split:
+                for name, value in zip(leaves, (tree, at, 0, float(node["leaf_value"])), strict=True):
+                    leaves[name].append(value)
+    attributes: dict[str, Any] = {"n_targets": 1, "aggregate_function": "SUM"}
+    attributes |= {f"nodes_{name}": values for name, values in nodes.items()}
+    attributes |= {f"target_{name}": values for name, values in leaves.items()}
+    ensemble = helper.make_node(
+        "TreeEnsembleRegressor",
+        ["features"],
+        ["scores"],
+        domain="ai.onnx.ml",
+        **attributes,
+    )
+    width = dump["max_feature_idx"] + 1
+    graph = helper.make_graph(
+        [ensemble],
+        "ranker",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, width])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [None, 1])],
+    )
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="shopkeeper")
+
+
+_NODE_FIELDS = (
+    "treeids",
+    "nodeids",
+    "modes",
+    "featureids",
+    "values",
+    "truenodeids",
+    "falsenodeids",
+    "missing_value_tracks_true",
+)
+
+
+def _walk(root: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The nodes of a tree, numbered as they come; a split knows the numbers of its children (`left`, `right`)."""
+    queue, at = [root], 0
+    while at < len(queue):
+        node = queue[at]
+        if "split_feature" in node:
+            node = {**node, "left": len(queue), "right": len(queue) + 1}
+            queue += [node["left_child"], node["right_child"]]
+        yield node
+        at += 1
+
+
+def _nan_goes_left(node: dict[str, Any]) -> bool:
+    """A feature that had no NaN in training ("None") reads NaN as 0."""
+    return bool(node["default_left"] if node["missing_type"] == "NaN" else node["threshold"] >= 0)
+
+
+def _float32_below(threshold: float) -> float:
+    with np.errstate(over="ignore"):  # 1e300 separates what is known from NaN
+        rounded = np.float32(threshold)
+        return float(np.nextafter(rounded, np.float32(-np.inf)) if rounded > threshold else rounded)
