@@ -124,16 +124,19 @@ class SourceContract:
     request: ClassVar[dict[str, Any]] = {"query": "red mug", "items": ("mug-red", "lamp-blue")}
 
     @pytest.fixture(scope="class")
-    def encoder(self) -> Encoder | None:
+    @classmethod
+    def encoder(cls) -> Encoder | None:
         return None
 
     @pytest.fixture(scope="class")
-    def material(self, encoder: Encoder | None) -> Material:
+    @classmethod
+    def material(cls, encoder: Encoder | None) -> Material:
         return material_of(small_items(), small_interactions(), encoder)
 
     @pytest.fixture(scope="class")
-    def source(self, material: Material) -> FittedSource:
-        return self.recipe.fit(material)
+    @classmethod
+    def source(cls, material: Material) -> FittedSource:
+        return cls.recipe.fit(material)
 
     @pytest.fixture
     def contexts(self, material: Material) -> list[Context]:

@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from shopkeeper.vocabulary import Mask, Rows, Scores
 
+_faiss: Any = faiss  # its stubs know the C++ signatures alone
+
 EXACT_BELOW = 50_000  # vectors; a NumPy product over more takes longer than an inverted file
 _PROBED_LISTS = 64
 _OVERSAMPLE = 4  # the shortlist of quantised neighbours is this much longer than the answer
@@ -82,9 +84,8 @@ class Vectors:
         if possible is not None:
             bits = np.zeros(len(self), np.bool_)
             bits[possible] = True
-            selector = faiss.IDSelectorBitmap(np.packbits(bits, bitorder="little"))
-        parameters: Any = faiss.SearchParametersIVF
-        parameters = parameters(sel=selector, nprobe=_PROBED_LISTS)
+            selector = _faiss.IDSelectorBitmap(np.packbits(bits, bitorder="little"))
+        parameters = _faiss.SearchParametersIVF(sel=selector, nprobe=_PROBED_LISTS)
         _, found = self._index.search(query[None], size, params=parameters)
         return np.sort(found[0][found[0] >= 0])
 

@@ -1,0 +1,177 @@
+"""What matches the words of the query.
+
+BM25 over title, brand, category, attributes and description, each word scored by its best field plus a share of the
+others, which comes close to BM25F (Robertson, Zaragoza & Taylor, 2004) without its single length norm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import tantivy
+
+from shopkeeper.engine.context import Candidates, Context, Material, ReleaseParts
+from shopkeeper.engine.item_text import FIELDS, item_texts
+from shopkeeper.engine.query_plan import Reading, Wanted, plan_query
+from shopkeeper.engine.text import characters, fold, words
+from shopkeeper.engine.text_index import CODE, WORDS, TextIndex, stemmer
+from shopkeeper.engine.text_match import FIELD_BITS, TermFields, TermFieldsBuilder
+from shopkeeper.vocabulary import Mask, Rows, Scores
+
+# For each item, the share of the query's words (weighted by rarity) that a field holds, that any field holds, the
+# share of the title that the query names, and the number of the query's words.
+MATCH_FEATURES = (*(f"match_{field}" for field in FIELDS), "match_any", "match_title_covered", "query_words")
+
+FIELD_BOOSTS = {"title": 2.0, "brand": 1.5, "category": 1.5, "attributes": 0.5, "description": 0.5}
+TIE_BREAKER = 0.2  # what a word adds in fields other than its best
+_PHRASE_BOOST = 0.5  # for the query's words side by side in the title
+_CODE_SCORE = 1000.0  # who asks for an item's id wants that item
+_RELAXED_SHARES = (1.0, 0.6, 0.0)  # of the words, that must match; the next only when nothing fits; at least one
+_MAX_LISTED_WORDS = 6
+
+
+FieldMask = npt.NDArray[np.bool_]
+
+
+class LexicalSource:
+    """Finds items by their words. Every method takes a query in any language and of any shape, and never raises."""
+
+    name = "lexical"
+
+    def __init__(self, index: TextIndex, terms: TermFields) -> None:
+        self._index, self._terms = index, terms
+        self._stem = stemmer()
+        self._plan = lru_cache(maxsize=256)(lambda query: plan_query(query, index, self._stem))
+
+    def retrieve(self, context: Context, limit: int) -> Candidates:
+        for query in self._queries(context.request.query):
+            found = self._index.search(query, limit, context.allowed)
+            if len(found.rows):
+                return found
+        return Candidates.none()
+
+    def matches(self, query: str, allowed: Mask | None, cap: int) -> tuple[Rows, int]:
+        """The first `cap` of all rows that match within `allowed`, ascending, and how many there are in all."""
+        for relaxed in self._queries(query):
+            rows, total = self._index.matches(relaxed, cap, allowed)
+            if total:
+                return rows, total
+        return np.empty(0, np.int32), 0
+
+    def match_features(self, context: Context, rows: Rows) -> Scores:
+        """float32 [len(rows), len(MATCH_FEATURES)]; NaN where the request has no words."""
+        plan = self._plan(context.request.query)
+        if not plan:
+            return np.full((len(rows), len(MATCH_FEATURES)), np.nan, np.float32)
+        rarities = np.array([max(wanted.rarity, 1e-3) for wanted in plan], np.float32)
+        shares = rarities / rarities.sum()
+        held = self._held(plan, rows)
+        in_title = (held[:, :, FIELDS.index("title")] > 0).sum(axis=1)
+        features = np.empty((len(rows), len(MATCH_FEATURES)), np.float32)
+        features[:, : len(FIELDS)] = np.einsum("rwf,w->rf", held, shares)
+        features[:, -3] = held.max(axis=2) @ shares
+        features[:, -2] = np.minimum(1.0, in_title / np.maximum(self._terms.title_sizes[rows], 1))
+        features[:, -1] = len(plan)
+        return features
+
+    def reason(self, context: Context, row: int) -> str:
+        plan = self._plan(context.request.query)
+        named: dict[str, dict[int, str]] = {field: {} for field in FIELDS}
+        for word, reading, fields in self._readings_held(plan, np.array([row], np.int32)):
+            for field in np.flatnonzero(fields[0]).tolist():
+                named[FIELDS[field]].setdefault(word, reading.text)
+        field = max(FIELDS, key=lambda name: len(named[name]))  # the first of the fullest
+        if not named[field]:
+            return "matches the search"
+        return f"matches “{' '.join(list(named[field].values())[:_MAX_LISTED_WORDS])}” in {field}"
+
+    def save(self, directory: Path) -> None:
+        self._index.save(directory / "index")
+        self._terms.save(directory / "terms")
+
+    def _held(self, plan: tuple[Wanted, ...], rows: Rows) -> Scores:
+        """float32 [len(rows), words, fields]: the weight of the best reading of each word that the field holds."""
+        held = np.zeros((len(rows), len(plan), len(FIELDS)), np.float32)
+        for word, reading, fields in self._readings_held(plan, rows):
+            held[:, word] = np.maximum(held[:, word], reading.weight * fields)
+        return held
+
+    def _readings_held(self, plan: tuple[Wanted, ...], rows: Rows) -> Iterator[tuple[int, Reading, FieldMask]]:
+        """Each reading with the place of its word in the plan, and bool [len(rows), fields]: which fields hold it."""
+        readings = [(word, reading) for word, wanted in enumerate(plan) for reading in wanted.readings]
+        bits = self._terms.find(rows, [term for _, reading in readings for term in reading.terms])
+        fields = bits[:, :, None] & np.array([FIELD_BITS[field] for field in FIELDS], np.uint8) > 0
+        at = 0
+        for word, reading in readings:
+            yield word, reading, fields[:, at : at + len(reading.terms)].all(axis=1)
+            at += len(reading.terms)
+
+    def _queries(self, text: str) -> Iterator[tantivy.Query]:
+        """From the strictest to the most forgiving."""
+        plan = self._plan(text)
+        needed = [wanted for wanted in plan if not wanted.optional]
+        if not needed:
+            return
+        should, must = tantivy.Occur.Should, tantivy.Occur.Must
+        extras = [(should, self._word(wanted)) for wanted in plan if wanted.optional]
+        if len(plan) > 1:
+            phrase = Reading(tuple(wanted.readings[0].terms[0] for wanted in plan), _PHRASE_BOOST, "")
+            extras.append((should, self._in_field(phrase, "title")))
+        asked = [(should, self._word(wanted)) for wanted in needed]
+        code = tantivy.Query.term_query(self._index.schema, CODE, _code(text))
+        for least in dict.fromkeys(max(1, ceil(share * len(needed))) for share in _RELAXED_SHARES):
+            core = tantivy.Query.boolean_query(asked, minimum_number_should_match=least)
+            matching = tantivy.Query.boolean_query([(must, core), *extras])
+            by_code = tantivy.Query.const_score_query(code, _CODE_SCORE)
+            yield tantivy.Query.boolean_query([(should, matching), (should, by_code)])
+
+    def _word(self, wanted: Wanted) -> tantivy.Query:
+        readings = [self._in_field(reading, field) for reading in wanted.readings for field in FIELDS]
+        return tantivy.Query.disjunction_max_query(readings, TIE_BREAKER)
+
+    def _in_field(self, reading: Reading, field: str) -> tantivy.Query:
+        schema, terms = self._index.schema, reading.terms
+        if len(terms) > 1:
+            query = tantivy.Query.phrase_query(schema, field, list(terms))
+        else:
+            query = tantivy.Query.term_query(schema, field, terms[0], "freq")
+        return tantivy.Query.boost_query(query, FIELD_BOOSTS[field] * reading.weight)
+
+
+class Lexical:
+    """The recipe of LexicalSource."""
+
+    name = "lexical"
+    learns_from_events = False
+
+    def fit(self, material: Material) -> LexicalSource:
+        builder = TermFieldsBuilder()
+        index = TextIndex.build(_documents(material.items, builder))
+        return LexicalSource(index, builder.build())
+
+    def load(self, directory: Path, release: ReleaseParts) -> LexicalSource:  # noqa: ARG002
+        return LexicalSource(TextIndex(directory / "index"), TermFields.load(directory / "terms"))
+
+
+def _documents(items: pa.Table, builder: TermFieldsBuilder) -> Iterator[dict[str, str]]:
+    stem = stemmer()
+    for item in item_texts(items):
+        texts = {field: getattr(item, field) for field in FIELDS}
+        found = {field: words(text) for field, text in texts.items()}
+        stems = {field: list(map(stem, each)) for field, each in found.items()}
+        terms = {field: stems[field] + characters(text) for field, text in texts.items()}
+        builder.add(terms, title_size=len(set(stems["title"])))
+        document = {field: " ".join(each) for field, each in terms.items()}
+        document[WORDS] = " ".join(set().union(*found.values()))
+        document[CODE] = _code(item.item_id)
+        yield document
+
+
+def _code(text: str) -> str:
+    return "".join(fold(text[:100]).split())

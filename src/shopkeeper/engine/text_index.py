@@ -1,0 +1,149 @@
+"""The inverted index of a shop's texts, on tantivy, and the words it knows."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import tantivy
+from rapidfuzz.distance import OSA
+from rapidfuzz.process import cdist
+
+from shopkeeper.engine.context import Candidates
+from shopkeeper.engine.item_text import FIELDS
+from shopkeeper.vocabulary import Mask, Rows
+
+# "words" holds each document's distinct words unstemmed: what prefixes and misspellings are looked up in.
+# "code" holds the item's id as one word.
+WORDS, CODE, ROW = "words", "code", "row"
+_HEAP_BYTES = 128_000_000
+
+
+class TextIndex:
+    """Documents are items; each holds, by field of FIELDS, stems separated by blanks.
+
+    Words are matched by `near` with the optimal string alignment distance (a transposition is one error).
+    """
+
+    def __init__(self, directory: Path, scratch: TemporaryDirectory[str] | None = None) -> None:
+        self._directory, self._scratch = directory, scratch  # scratch lives as long as this index
+        index = tantivy.Index.open(str(directory))
+        index.config_reader("manual")  # a release never changes: nothing to watch for
+        self.schema = index.schema
+        self._searcher = index.searcher()
+        self._by_length = _letters_by_length(self._searcher.terms_with_prefix(WORDS, ""))
+
+    @classmethod
+    def build(cls, documents: Iterable[dict[str, str]]) -> TextIndex:
+        """One document for each row, in row order: texts by field of FIELDS, WORDS and CODE."""
+        scratch = TemporaryDirectory(prefix="shopkeeper-text-")
+        builder = tantivy.SchemaBuilder().add_unsigned_field(ROW, fast=True)
+        for field in FIELDS:
+            builder.add_text_field(field, tokenizer_name="whitespace", index_option="position")
+        builder.add_text_field(WORDS, tokenizer_name="whitespace", index_option="basic")
+        builder.add_text_field(CODE, tokenizer_name="raw", index_option="basic")
+        writer = tantivy.Index(builder.build(), path=scratch.name).writer(_HEAP_BYTES, num_threads=1)
+        for row, texts in enumerate(documents):
+            document = tantivy.Document()
+            document.add_unsigned(ROW, row)
+            for field, text in texts.items():
+                document.add_text(field, text)
+            writer.add_document(document)
+        writer.commit()
+        writer.wait_merging_threads()
+        return cls(Path(scratch.name), scratch)
+
+    def save(self, directory: Path) -> None:
+        shutil.copytree(self._directory, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.lock"))
+
+    def __len__(self) -> int:
+        return int(self._searcher.num_docs)
+
+    def search(self, query: tantivy.Query, limit: int, allowed: Mask | None = None) -> Candidates:
+        """The best `limit` matches within `allowed`."""
+        size = limit if allowed is None else 2 * limit
+        while size > 0:
+            result: Any = self._searcher.search(query, size)
+            rows = self._rows([address for _, address in result.hits])
+            kept = slice(None) if allowed is None else np.flatnonzero(allowed[rows])
+            found = rows[kept][:limit]
+            if allowed is None or len(found) == limit or len(rows) == result.count:
+                scores = np.fromiter((score for score, _ in result.hits), np.float32, len(result.hits))
+                return Candidates(found, scores[kept][:limit])
+            size *= 8
+        return Candidates.none()
+
+    def matches(self, query: tantivy.Query, cap: int, allowed: Mask | None = None) -> tuple[Rows, int]:
+        """The first `cap` of all matching rows within `allowed`, ascending, and how many there are."""
+        size = max(cap, 1) if allowed is None else max(len(self), 1)
+        result: Any = self._searcher.search(query, size, order_by_field=ROW, order=tantivy.Order.Asc)
+        rows = np.fromiter((row for row, _ in result.hits), np.int32, len(result.hits))
+        if allowed is None:
+            return rows[:cap], int(result.count or 0)
+        rows = rows[allowed[rows]]
+        return rows[:cap], len(rows)
+
+    def count(self, word: str) -> int:
+        """How many items hold this word, unstemmed."""
+        return int(self._searcher.doc_freq(WORDS, word))
+
+    def holds_stem(self, stem: str) -> bool:
+        return any(self._searcher.doc_freq(field, stem) for field in FIELDS)
+
+    def rarity(self, word: str) -> float:
+        """The inverse document frequency, as BM25 has it."""
+        count = self.count(word)
+        return math.log(1 + (len(self) - count + 0.5) / (count + 0.5))
+
+    def beginning(self, prefix: str, limit: int) -> list[str]:
+        """The most frequent words that begin so, without `prefix` itself."""
+        found = self._searcher.terms_with_prefix(WORDS, prefix, limit=limit + 1)
+        return [word for word, _ in found if word != prefix][:limit]
+
+    def near(self, word: str, distance: int, limit: int) -> list[tuple[str, int]]:
+        """Words of letters within `distance` errors of `word`, with their errors: fewest errors first, then those
+        with the same first letter, then the most frequent."""
+        found: list[tuple[int, bool, int, str]] = []
+        for length in range(len(word) - distance, len(word) + distance + 1):
+            words, counts = self._by_length.get(length, ([], []))
+            if not words:
+                continue
+            errors = cdist([word], words, scorer=OSA.distance, score_cutoff=distance, dtype=np.uint8)[0]
+            found.extend(
+                (int(errors[at]), words[at][0] != word[0], -counts[at], words[at])
+                for at in np.flatnonzero(errors <= distance).tolist()
+            )
+        return [(other, errors) for errors, _, _, other in sorted(found) if other != word][:limit]
+
+    def _rows(self, addresses: list[tantivy.DocAddress]) -> Rows:
+        return np.array(self._searcher.fast_field_values(ROW, addresses), np.int32)
+
+
+def stemmer() -> Callable[[str], str]:
+    """English stems, each found once; other languages' words mostly pass unchanged."""
+    analyser = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw()).filter(tantivy.Filter.stemmer("english")).build()
+    known: dict[str, str] = {}
+
+    def stem(word: str) -> str:
+        if word not in known:
+            known[word] = analyser.analyze(word)[0]
+        return known[word]
+
+    return stem
+
+
+def _letters_by_length(terms: Iterable[tuple[str, int]]) -> dict[int, tuple[list[str], list[int]]]:
+    """Words that can be misspelt: no numbers, no codes."""
+    found: defaultdict[int, tuple[list[str], list[int]]] = defaultdict(lambda: ([], []))
+    for word, count in terms:
+        if word.isalpha():
+            words, counts = found[len(word)]
+            words.append(word)
+            counts.append(count)
+    return dict(found)
