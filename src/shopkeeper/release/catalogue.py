@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shopkeeper.data.schema import ITEMS
-from shopkeeper.errors import DataError, ReleaseError
+from shopkeeper.errors import DataError, ReleaseError, RequestError, did_you_mean
 from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.release.facts import build_fields
 from shopkeeper.release.fields import (
@@ -37,7 +37,7 @@ class Catalogue:
     """prices float32 [n] (NaN unknown); launched float64 [n] seconds (NaN unknown); available bool [n];
     groups int32 [n]: items of one number are variants of one product (same group_id, else same brand and title);
     labels: field name → Labels: "brand", "category" (every level), "category_path" ("Shoes > Running", where the
-    categories are a tree) and each attribute of short texts, booleans or few numbers;
+    categories are a tree), "available" and each attribute of short texts, booleans or few numbers;
     numbers: field name → float [n], NaN unknown: "price", "stock", "launched" and numeric attributes;
     shown: the Arrow table behind `item`. Field names are found in any case.
     """
@@ -63,7 +63,7 @@ class Catalogue:
         shown = _shown(items)
         prices = _floats(items, "price").astype(np.float32)
         launched = _seconds(items)
-        labels, numbers = build_fields(items, {"price": prices, "launched": launched})
+        labels, numbers = build_fields(shown, {"price": prices, "launched": launched})
         return cls(
             ids=_ids(items),
             prices=prices,
@@ -73,6 +73,18 @@ class Catalogue:
             labels=labels,
             numbers=numbers,
             shown=shown,
+        )
+
+    @property
+    def field_names(self) -> list[str]:
+        """What filters, facets and sorting may name."""
+        return ["id", *dict.fromkeys((*self.labels, *self.numbers))]
+
+    def unknown_field(self, name: str, where: str) -> RequestError:
+        """The error for a field that no item has."""
+        near = did_you_mean(name, self.field_names)
+        return RequestError(
+            f"there is no field {name!r}", where=where, remedy=near or "Fields are brand, category, price, …"
         )
 
     def item(self, row: int) -> Item:

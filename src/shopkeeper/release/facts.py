@@ -71,8 +71,8 @@ ORDER BY field_key, row
 
 
 def build_fields(items: pa.Table, dense: dict[str, Floats]) -> tuple[LabelFields, NumberFields]:
-    """The label and number fields of a table of schema ITEMS; `dense` holds the number fields kept as full columns."""
-    columns = items.select(["brand", "categories", "stock", "attributes"])
+    """The label and number fields of items (`available` decided); `dense` holds the number fields kept whole."""
+    columns = items.select(["brand", "categories", "stock", "available", "attributes"])
     numbered = columns.append_column("row", pa.array(np.arange(items.num_rows, dtype=np.int32)))
     with duckdb.connect() as database:
         database.create_function("fold", fold_texts, ["varchar"], "varchar", type=PythonUDFType.ARROW)

@@ -1,6 +1,6 @@
 -- What the items say, one row for each thing said: facts(row, field, ordinal, text, number).
 -- `row` is the item's; `text` is said as a label, `number` as a number, and either may be null.
--- Reads items(row, brand, categories, stock, attributes).
+-- Reads items(row, brand, categories, stock, available, attributes).
 
 CREATE TEMP TABLE levels AS
 SELECT row, trim(categories[level]) AS label, level, array_to_string(categories[:level], ' > ') AS path
@@ -46,12 +46,14 @@ SELECT row, 'category', level, label, NULL FROM levels
 UNION ALL
 SELECT row, 'category_path', level, path, NULL FROM levels WHERE (SELECT is_tree FROM tree)
 UNION ALL
+SELECT row, 'available', 0, available::VARCHAR, NULL FROM items
+UNION ALL
 SELECT row, 'stock', 0, NULL, stock FROM items WHERE stock IS NOT NULL
 UNION ALL
 SELECT
     row,
     -- The shop's own attribute never hides a field of the vocabulary.
-    CASE WHEN fold(field) IN ('id', 'brand', 'category', 'category_path', 'price', 'stock', 'launched')
+    CASE WHEN fold(field) IN ('id', 'brand', 'category', 'category_path', 'price', 'stock', 'launched', 'available')
         THEN 'attributes.' || field ELSE field END,
     ordinal,
     CASE

@@ -34,9 +34,14 @@ def fold_texts(texts: pa.Array) -> pa.Array:
     return pc.utf8_trim_whitespace(pc.utf8_lower(pc.utf8_normalize(texts, "NFKC")))
 
 
-def fold(text: str) -> str:
+def fold_text(text: str) -> str:
     """`fold_texts` of one text."""
     return str(fold_texts(pa.scalar(text)).as_py())
+
+
+def _positions(names: tuple[str, ...]) -> dict[str, int]:
+    folded = fold_texts(pa.array(names, pa.string())).to_pylist()
+    return {name: position for position, name in enumerate(folded)}
 
 
 class Gathered(NamedTuple):
@@ -92,7 +97,7 @@ class LabelFields(Mapping[str, Labels]):
 
     @cached_property
     def _positions(self) -> dict[str, int]:
-        return {fold(name): position for position, name in enumerate(self.names)}
+        return _positions(self.names)
 
     @cached_property
     def _labels(self) -> Callable[[int], Labels]:
@@ -106,10 +111,10 @@ class LabelFields(Mapping[str, Labels]):
         return iter(self.names)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and fold(name) in self._positions
+        return isinstance(name, str) and fold_text(name) in self._positions
 
     def __getitem__(self, name: str) -> Labels:
-        return self._labels(self._positions[fold(name)])
+        return self._labels(self._positions[fold_text(name)])
 
     def _cut(self, position: int) -> Labels:
         first, last = int(self.firsts[position]), int(self.firsts[position + 1])
@@ -120,7 +125,7 @@ class LabelFields(Mapping[str, Labels]):
 
     def codes_of(self, name: str) -> range:
         """The value codes that a field owns."""
-        position = self._positions[fold(name)]
+        position = self._positions[fold_text(name)]
         return range(int(self.firsts[position]), int(self.firsts[position + 1]))
 
     def field_of(self, codes: Rows) -> npt.NDArray[np.int64]:
@@ -129,7 +134,7 @@ class LabelFields(Mapping[str, Labels]):
 
     def rows_with(self, name: str, text: str) -> Rows:
         """The items that have this value, in any case: int32, ascending; empty when nothing has it."""
-        codes, key = self.codes_of(name), fold(text)
+        codes, key = self.codes_of(name), fold_text(text)
         code = bisect_left(codes, key, key=lambda code: self.keyed[code].as_py())
         if code == len(codes) or self.keyed[codes[code]].as_py() != key:
             return np.empty(0, np.int32)
@@ -180,7 +185,7 @@ class NumberFields(Mapping[str, Floats]):
 
     @cached_property
     def _positions(self) -> dict[str, int]:
-        return {fold(name): position for position, name in enumerate(self.names)}
+        return _positions(self.names)
 
     def __len__(self) -> int:
         return len(self.dense) + len(self.names)
@@ -190,10 +195,10 @@ class NumberFields(Mapping[str, Floats]):
         yield from self.names
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and (fold(name) in self.dense or fold(name) in self._positions)
+        return isinstance(name, str) and (fold_text(name) in self.dense or fold_text(name) in self._positions)
 
     def __getitem__(self, name: str) -> Floats:
-        key = fold(name)
+        key = fold_text(name)
         if key in self.dense:
             return self.dense[key]
         position = self._positions[key]

@@ -1,0 +1,101 @@
+"""What may stand on a shelf, and in which order it stands: hard policies take out, soft policies reorder.
+
+A hard policy answers for all items at once (`allowed`) and says of one item why it may not stand there (`why_not`).
+A soft policy is a permutation of ranked candidates: positions, best first, so that what is aligned with them
+(scores, features, reasons) follows without being known here.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from shopkeeper.engine.context import Context
+from shopkeeper.engine.filters import Masks
+from shopkeeper.engine.policies.availability import Availability
+from shopkeeper.engine.policies.diversity import Diversity
+from shopkeeper.engine.policies.duplicates import Duplicates
+from shopkeeper.engine.policies.exclusion import Exclusion
+from shopkeeper.engine.policies.filtering import Filtering
+from shopkeeper.engine.policies.rules import Rules
+from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.settings import Settings
+from shopkeeper.vocabulary import Mask, Rows, Scores
+
+Positions = npt.NDArray[np.int64]
+
+
+class HardPolicy(Protocol):
+    def allowed(self, context: Context) -> Mask | None:
+        """The items that may stand there: bool [n_items], not to be written to; None: this policy takes none out."""
+        ...
+
+    def why_not(self, context: Context, row: int) -> str | None:
+        """What keeps an item out, in words for a person; None when this policy lets it through."""
+        ...
+
+
+class SoftPolicy(Protocol):
+    def order(self, context: Context, rows: Rows, scores: Scores) -> Positions:
+        """A permutation of candidates that stand best first (rows int32 [n], scores float32 [n]): int64 [n]."""
+        ...
+
+
+class Policies:
+    """All policies of a shop, as its settings say. Raises SettingsError when a rule cannot be followed."""
+
+    def __init__(self, catalogue: Catalogue, settings: Settings) -> None:
+        masks = Masks(catalogue)
+        self._n_items = len(catalogue)
+        self._rules = Rules(catalogue, masks, settings.rules)
+        self._hard: tuple[HardPolicy, ...] = (
+            Availability(catalogue),
+            Filtering(catalogue, masks),
+            self._rules,
+            Exclusion(catalogue, settings.surfaces),
+        )
+        # Variety first, as it reads scores; pins last, as they stand where the merchant said.
+        self._soft: tuple[SoftPolicy, ...] = (
+            Diversity(catalogue, settings.surfaces),
+            self._rules,
+            Duplicates(catalogue),
+        )
+
+    def allowed(self, context: Context) -> Mask:
+        """The items that no hard policy takes out: bool [n_items]. Raises RequestError when the filter is wrong."""
+        allowed = np.ones(self._n_items, np.bool_)
+        for policy in self._hard:
+            mask = policy.allowed(context)
+            if mask is not None:
+                allowed &= mask
+        return allowed
+
+    def why_not(self, context: Context, row: int) -> str | None:
+        """What keeps an item out, in words: "filtered: price < 50, its price is 79"; None when nothing does."""
+        reasons = (policy.why_not(context, row) for policy in self._hard)
+        return next((reason for reason in reasons if reason), None)
+
+    def pinned(self, context: Context) -> Rows:
+        """The items that a rule pins, first position first, as far as `context.allowed` lets them: int32.
+
+        They belong among the candidates, whether or not a source brought them.
+        """
+        rows = self._rules.pinned(context)
+        return rows if context.allowed is None else rows[context.allowed[rows]]
+
+    def order(self, context: Context, rows: Rows, scores: Scores) -> Positions:
+        """Where candidates end up that stand best first (rows int32 [n], scores float32 [n]): positions int64 [n].
+
+        Variety, boosts and burials, twins after the first of their kind, pins. Not for a sorted answer.
+        """
+        order = np.arange(len(rows))
+        for policy in self._soft:
+            order = order[policy.order(context, rows[order], scores[order])]
+        pins = self._rules.pinned(context)
+        if not len(pins):
+            return order
+        places = np.full(self._n_items, len(pins))
+        places[pins] = np.arange(len(pins))
+        return order[np.argsort(places[rows[order]], kind="stable")]
