@@ -1,0 +1,91 @@
+"""How a column of texts or numbers writes moments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import product
+from typing import NamedTuple
+
+ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[+-]\d\d:?\d\d)?)?")
+TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
+DATE_LIKE = re.compile(r"(?=.*\d)(\d{8}|.*\d[-/. 年,].*\d.*|.*[A-Za-z]{3}.*\d.*)")
+DATES = (
+    *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%Y年%m月%d日"),
+    *("%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%Y", "%d.%m.%y", "%m-%d-%Y", "%d-%m-%Y"),
+    *("%m %d, %Y", "%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%b-%y"),
+)
+CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S", "T%H:%M:%S.%f")
+ZONES = ("", " UTC", "Z", " %z", "%z")
+# What a shop's clock can show, 1990 to 2040, in seconds; larger numbers are milli- or microseconds.
+FIRST, LAST = 631_152_000, 2_208_988_800
+EPOCHS = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
+ENOUGH = 0.95  # of the values must agree
+
+
+class TimeShape(NamedTuple):
+    """`format` as ColumnMapping.format writes it; whether the values hold a day and a time of day."""
+
+    format: str
+    has_date: bool
+    has_clock: bool
+
+
+def epoch_shape(numbers: Sequence[float]) -> TimeShape | None:
+    """The unit in which these numbers count from 1970, if nearly all then fall between 1990 and 2040."""
+    for unit, scale in EPOCHS.items():
+        inside = sum(FIRST * scale <= number <= LAST * scale for number in numbers)
+        if numbers and inside >= ENOUGH * len(numbers):
+            return TimeShape(unit, True, True)
+    return None
+
+
+def text_shape(values: Sequence[str]) -> TimeShape | None:
+    """The format that reads nearly all `values` as moments.
+
+    Where day and month could change places, the reading that spans less time wins: a sample in which no day exceeds
+    12 is a few days of one month far more often than one day of each month.
+    """
+    if not values:
+        return None
+    needed = ENOUGH * len(values)
+    if sum(TIME_OF_DAY.fullmatch(value) is not None for value in values) >= needed:
+        return TimeShape("%H:%M:%S" if values[0].count(":") == 2 else "%H:%M", False, True)
+    if sum(ISO.fullmatch(value) is not None for value in values) >= needed:
+        return TimeShape("iso", True, any(len(value) > 10 for value in values))
+    if sum(len(value) <= 40 and DATE_LIKE.match(value) is not None for value in values) < needed:
+        return None
+    readings = [(_span(moments), pattern) for pattern, moments in _readings(values, needed)]
+    if not readings:
+        return None
+    pattern = min(readings, key=lambda reading: reading[0])[1]
+    return TimeShape(pattern, True, "%H" in pattern or "%I" in pattern)
+
+
+def _readings(values: Sequence[str], needed: float) -> list[tuple[str, list[datetime]]]:
+    """Every pattern that reads enough of the values, with what it reads; patterns are first tried on one value each."""
+    probes = values[:3]
+    found = []
+    for parts in product(DATES, CLOCKS, ZONES):
+        pattern = "".join(parts)
+        if not any(_parse(probe, pattern) for probe in probes):
+            continue
+        moments = [moment for value in values if (moment := _parse(value, pattern))]
+        if len(moments) >= needed:
+            found.append((pattern, moments))
+    return found
+
+
+def _parse(value: str, pattern: str) -> datetime | None:
+    if pattern.startswith("%Y%m%d") and not value[:8].isdigit():
+        return None
+    try:
+        moment = datetime.strptime(value, pattern)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) if 1900 <= moment.year <= 2100 else None
+
+
+def _span(moments: Sequence[datetime]) -> float:
+    return (max(moments) - min(moments)).total_seconds()
