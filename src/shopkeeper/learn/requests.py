@@ -1,0 +1,164 @@
+"""The requests that held-back events stand for: what a page would have asked, and what the person did next.
+
+A surface's need says what its requests look like:
+
+nothing  the person at some moment of a visit; wanted is what is new to them in the rest of the visit
+items    an item looked at, and the next one in the visit; for the surface "cart", a basket without one of its items,
+         and that item
+query    a search, and what was clicked, put into the cart or bought from it
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from shopkeeper.engine.interest import interest_of
+from shopkeeper.learn.split import Part
+from shopkeeper.settings import Surface
+from shopkeeper.vocabulary import EventType, Ids, Request, Rows, Scores
+
+Places = npt.NDArray[np.int64]  # of events
+
+BASKET = (EventType.CART.code, EventType.PURCHASE.code)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request and its answer: rows int32 [w], unique, what the person wanted; gains float32 [w], the INTEREST of
+    what they did with it (or a judge's grade). `weight` counters what only its place on the page made them see.
+    judged: int32 rows that people have graded, where they have: the others are not known to be wrong."""
+
+    request: Request
+    rows: Rows
+    gains: Scores
+    weight: float = 1.0
+    judged: Rows | None = None
+
+
+def requests_of(
+    name: str, surface: Surface, part: Part, actors: Ids, items: Ids, *, limit: int, seed: int
+) -> list[Asked]:
+    """At most `limit` requests to a surface that needs no query, in order of time, a seeded sample where there are
+    more."""
+    if surface.sources == ("recent",):
+        return []  # it shows what was seen already, and what comes next is no question to it
+    asking = _Asking(name, part, actors, items, np.random.default_rng(seed))
+    if surface.needs == "nothing":
+        return asking.visits(limit)
+    if surface.needs == "items":
+        return asking.baskets(limit) if name == "cart" else asking.next_items(limit)
+    return []
+
+
+def searches_of(searches: pa.Table, part: Part, items: Ids, *, limit: int, seed: int) -> list[Asked]:
+    """The searches within the part's time that led to something, from `load_searches`."""
+    raise NotImplementedError
+
+
+def judgements_of(judgements: pa.Table, items: Ids) -> list[Asked]:
+    """One search for each query that people have graded; wanted is what was not given the lowest grade."""
+    queries = np.asarray(judgements.column("query").to_pylist(), dtype=object)
+    rows = items.rows(judgements.column("item_id").to_pylist())
+    grades = judgements.column("grade").to_numpy().astype(np.float32)
+    grades -= grades.min() if len(np.unique(grades)) > 1 else 0
+    asked = []
+    for query in sorted(set(queries)):
+        here = np.flatnonzero((queries == query) & (rows >= 0))
+        judged, first = np.unique(rows[here], return_index=True)
+        gains = grades[here][first]
+        if (gains > 0).any():
+            request = Request(surface="search", query=str(query))
+            asked.append(Asked(request, judged[gains > 0], gains[gains > 0], judged=judged))
+    return asked
+
+
+class _Asking:
+    """Makes the requests of one surface from one part."""
+
+    def __init__(self, name: str, part: Part, actors: Ids, items: Ids, generator: np.random.Generator) -> None:
+        self.name, self.part, self.actors, self.items, self.generator = name, part, actors, items, generator
+        self.all = part.all
+
+    def visits(self, limit: int) -> list[Asked]:
+        held = np.flatnonzero(self.part.held)
+        begins, lengths = _runs(self.all.users[held], self.all.sessions[held])
+        asked = []
+        for run in self._sample(len(begins), limit):
+            visit = held[begins[run] : begins[run] + lengths[run]]
+            moment = self.all.times[visit[self.generator.integers(len(visit))]]
+            at = int(visit[np.argmax(self.all.times[visit] == moment)])  # what happens at once is not yet history
+            before = self.all.items[self.all.of(int(self.all.users[at])).start : at]
+            rest = visit[(visit >= at) & (interest_of(self.all.codes[visit]) > 0)]
+            new = rest[~np.isin(self.all.items[rest], before)]
+            if len(new):
+                asked.append(self._asked(at, new))
+        return asked
+
+    def next_items(self, limit: int) -> list[Asked]:
+        held = np.flatnonzero(self.part.held)
+        held = held[held > 0]
+        same_person = self.all.users[held] == self.all.users[held - 1]
+        same_visit = self.all.sessions[held] == self.all.sessions[held - 1]
+        if not self.all.has_clock:  # one event of each person is held back, and visits may not be known
+            same_visit |= True
+        other = self.all.items[held] != self.all.items[held - 1]
+        pairs = held[same_person & same_visit & other & (interest_of(self.all.codes[held]) > 0)]
+        chosen = pairs[self._sample(len(pairs), limit)]
+        return [self._asked(int(at), np.array([at]), self.all.items[at - 1 : at]) for at in chosen]
+
+    def baskets(self, limit: int) -> list[Asked]:
+        """From each visit (or order) with a basket, one item that was not the first to be put in."""
+        inside = np.flatnonzero(np.isin(self.all.codes, BASKET) & (self.all.sessions >= 0))
+        _, first = np.unique(np.stack((self.all.sessions[inside], self.all.items[inside])), axis=1, return_index=True)
+        entries = inside[np.sort(first)]  # where each item entered each basket
+        sessions = self.all.sessions[entries]
+        order = np.argsort(sessions, kind="stable")
+        entries, sessions = entries[order], sessions[order]
+        begins, lengths = _runs(sessions, sessions)
+        held = np.add.reduceat(self.part.held[entries], begins) if len(begins) else begins
+        open_ = np.flatnonzero((lengths > 1) & (held > 0))
+        asked = []
+        for run in open_[self._sample(len(open_), limit)]:
+            basket = entries[begins[run] : begins[run] + lengths[run]]
+            later = basket[1:][self.part.held[basket[1:]]]
+            if len(later):
+                at = int(self.generator.choice(later))
+                there = basket[(self.all.times[basket] <= self.all.times[at]) | (basket < at)]
+                asked.append(self._asked(at, np.array([at]), self.all.items[there[there != at]]))
+        return asked
+
+    def _sample(self, n: int, limit: int) -> Places:
+        chosen = np.arange(n) if n <= limit else self.generator.choice(n, limit, replace=False)
+        return np.sort(chosen)
+
+    def _asked(self, at: int, wanted: Places, anchors: Rows | None = None) -> Asked:
+        """The request just before event `at`, for the items of the events `wanted`."""
+        rows, gains = _best(self.all.items[wanted], interest_of(self.all.codes[wanted]))
+        time = float(self.all.times[at])
+        request = Request(
+            surface=self.name,
+            user=self.actors.id(int(self.all.users[at])),
+            items=tuple(self.items.ids(anchors)) if anchors is not None else (),
+            time=self.part.now if np.isnan(time) else time,
+        )
+        return Asked(request, rows, gains)
+
+
+def _best(rows: Rows, gains: Scores) -> tuple[Rows, Scores]:
+    """Each row once, with the most that was done with it."""
+    unique, at = np.unique(rows, return_inverse=True)
+    most = np.zeros(len(unique), np.float32)
+    np.maximum.at(most, at, gains)
+    return unique, most
+
+
+def _runs(first: Rows, second: Rows) -> tuple[Places, Places]:
+    """Where runs of equal (first, second) begin, and how long they are."""
+    if not len(first):
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    begins = np.flatnonzero(np.append(True, (first[1:] != first[:-1]) | (second[1:] != second[:-1])))
+    return begins, np.diff(np.append(begins, len(first)))
