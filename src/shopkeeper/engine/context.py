@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from shopkeeper.engine.encoder import Encoder
+from shopkeeper.engine.meaning import Meanings, read_items
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.interactions import Interactions
 from shopkeeper.settings import Settings
@@ -27,8 +30,8 @@ class Candidates(NamedTuple):
         return cls(np.empty(0, np.int32), np.empty(0, np.float32))
 
     @classmethod
-    def top(cls, rows: Rows, scores: Scores, limit: int) -> Candidates:
-        """The `limit` best of unique rows int [n] with scores float [n], ties by row."""
+    def top(cls, rows: npt.NDArray[np.integer[Any]], scores: npt.NDArray[np.floating[Any]], limit: int) -> Candidates:
+        """The `limit` best of unique rows [n] with scores [n], ties by row."""
         if len(rows) > limit > 0:
             kept = np.argpartition(-scores, limit - 1)
             floor = scores[kept[limit - 1]]
@@ -88,6 +91,12 @@ class Material:
     now: float
     settings: Settings
     encoder: Encoder | None = None
+
+    @cached_property
+    def meanings(self) -> Meanings | None:
+        """What the encoder makes of the items, computed once for all sources that ask; None without an encoder."""
+        share = self.settings.encoder.max_unknown_share
+        return None if self.encoder is None else read_items(self.items, self.encoder, share)
 
 
 class FittedSource(Source, Protocol):

