@@ -104,7 +104,7 @@ def test_intervals_are_seeded_and_without_requests_not_a_number() -> None:
     values = np.random.default_rng(0).random((50, 2))
     assert metrics.estimates(values, 1) == metrics.estimates(values, 1)
     assert metrics.estimates(values, 1) != metrics.estimates(values, 2)
-    assert np.isnan(metrics.estimates(np.empty((0, 1)), 0)[0]).all()
+    assert np.isnan(metrics.estimates(np.empty((0, 1)), 0)[0].value)
 
 
 def test_pairing_sees_a_small_but_steady_gain() -> None:
@@ -114,4 +114,4 @@ def test_pairing_sees_a_small_but_steady_gain() -> None:
     assert better.difference.low == pytest.approx(0.01)
     same = metrics.compare(theirs, theirs, seed=0)
     assert same.chance_better == 0
-    assert same.difference == (0, 0, 0)
+    assert same.difference == metrics.Estimate(0, 0, 0)

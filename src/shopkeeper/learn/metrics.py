@@ -10,8 +10,8 @@ scores 0 by every metric; leave it out beforehand.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -115,7 +115,7 @@ def gains_at(rows: Ranks, wanted: Sequence[Ranks], gains: Sequence[Scores]) -> t
     return np.where(found, worth[at], np.float32(0)).astype(np.float32), ideal
 
 
-class Estimate(NamedTuple):
+class Estimate(msgspec.Struct, frozen=True):
     """A mean over requests with its 95% interval."""
 
     value: float
@@ -134,7 +134,7 @@ def estimates(values: Values, seed: int, resamples: int = RESAMPLES) -> list[Est
     return [Estimate(*map(float, triple)) for triple in zip(values.mean(axis=0), low, high, strict=True)]
 
 
-class Comparison(NamedTuple):
+class Comparison(msgspec.Struct, frozen=True):
     """How much better one system is than another on the same requests, and in what share of the resamples it is."""
 
     difference: Estimate

@@ -1,0 +1,113 @@
+"""Fitting the sources of a shop as of a moment, each catalogue-only one once."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+
+from shopkeeper import __version__
+from shopkeeper.engine.context import FittedSource, Material, ReleaseParts, SourceRecipe
+from shopkeeper.engine.encoder import Encoder
+from shopkeeper.errors import ReleaseError
+from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.release.interactions import Interactions
+from shopkeeper.settings import Settings
+from shopkeeper.vocabulary import Progress
+
+_log = logging.getLogger(__name__)
+
+
+class Fitter:
+    """Fits sources on a shop's catalogue and whatever was known at a moment.
+
+    Sources that learn from the catalogue alone are fitted once, and kept in `cache` for the next training, which may be
+    the same one taken up again after an interruption; they are fitted anew when the items or what shapes a source in
+    the settings changes.
+    """
+
+    def __init__(
+        self,
+        recipes: Mapping[str, SourceRecipe],
+        catalogue: Catalogue,
+        items: pa.Table,
+        settings: Settings,
+        encoder: Encoder | None,
+        cache: Path,
+        progress: Progress,
+    ) -> None:
+        self._recipes, self._catalogue, self._items = recipes, catalogue, items
+        self._settings, self._encoder, self._progress = settings, encoder, progress
+        self._cache = cache / f"sources-{_digest(items, settings)}"
+        self._lasting: dict[str, FittedSource] = {}
+
+    def fit(self, known: Interactions, now: float, stage: str) -> dict[str, FittedSource]:
+        """Every source by name, as of `now`, of which `known` holds nothing. `stage` is what progress calls it."""
+        material = Material(self._catalogue, self._items, known, now, self._settings, self._encoder)
+        sources = {}
+        for done, (name, recipe) in enumerate(self._recipes.items()):
+            self._progress(stage, done, len(self._recipes))
+            sources[name] = recipe.fit(material) if recipe.learns_from_events else self._once(recipe, material)
+        self._progress(stage, len(self._recipes), len(self._recipes))
+        return sources
+
+    def _once(self, recipe: SourceRecipe, material: Material) -> FittedSource:
+        if recipe.name not in self._lasting:
+            self._lasting[recipe.name] = self._cached(recipe, material) or self._keep(recipe, material)
+        return self._lasting[recipe.name]
+
+    def _cached(self, recipe: SourceRecipe, material: Material) -> FittedSource | None:
+        directory = self._cache / recipe.name
+        if not directory.is_dir():
+            return None
+        parts = ReleaseParts(self._catalogue, material.interactions, self._settings, self._encoder)
+        try:
+            return recipe.load(directory, parts)
+        except (ReleaseError, OSError, ValueError) as error:  # a cache is never a reason to fail
+            _log.warning("The cached source %s cannot be read and is fitted again (%s).", recipe.name, error)
+            shutil.rmtree(directory)
+            return None
+
+    def _keep(self, recipe: SourceRecipe, material: Material) -> FittedSource:
+        source = recipe.fit(material)
+        self._cache.mkdir(parents=True, exist_ok=True)
+        for old in self._cache.parent.iterdir():
+            if old != self._cache and old.name.startswith("sources-"):
+                shutil.rmtree(old)
+        with tempfile.TemporaryDirectory(dir=self._cache) as half:
+            source.save(Path(half) / recipe.name)
+            (Path(half) / recipe.name).rename(self._cache / recipe.name)
+        return source
+
+
+def _digest(items: pa.Table, settings: Settings) -> str:
+    """Of all that a source may read but events: the items, and the settings of sources and encoder."""
+    digest = hashlib.sha256(msgspec.json.encode((__version__, settings.encoder, settings.train, settings.surfaces)))
+    with pa.ipc.new_stream(pa.PythonFile(_Hashing(digest), mode="w"), items.schema) as stream:
+        stream.write_table(items.combine_chunks())
+    return digest.hexdigest()[:16]
+
+
+class _Hashing:
+    """A file for Arrow to write to that only keeps the digest."""
+
+    closed = False
+
+    def __init__(self, digest: hashlib._Hash) -> None:
+        self._digest = digest
+
+    def write(self, data: bytes) -> int:
+        self._digest.update(data)
+        return len(data)
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
