@@ -1,0 +1,39 @@
+"""Events → search requests with the clicks that followed: what search is learned from and measured on."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from shopkeeper.data.schema import EVENTS, TIME
+
+SEARCHES = pa.schema(
+    [
+        pa.field("actor", pa.string()),
+        pa.field("session_id", pa.string()),
+        pa.field("time", TIME),
+        pa.field("query", pa.string()),
+        pa.field("slate_id", pa.string()),
+        pa.field("clicked", pa.list_(pa.string())),
+        pa.field("carted", pa.list_(pa.string())),
+        pa.field("bought", pa.list_(pa.string())),
+    ]
+)
+
+
+def load_searches(tables: Path) -> pa.Table:
+    """Table of schema SEARCHES, oldest first, from the events under `tables`; empty where there are none.
+
+    clicked, carted and bought hold item_ids, each once, sorted; a search that led to nothing has empty lists.
+    """
+    months = tables / "events" / "*" / "*.parquet"
+    with duckdb.connect() as database:
+        if any(tables.glob("events/*/*.parquet")):
+            database.read_parquet(str(months), union_by_name=True).create_view("events")
+        else:
+            database.register("events", EVENTS.empty_table())
+        statement = files("shopkeeper.learn").joinpath("searches.sql").read_text(encoding="utf-8")
+        return database.sql(statement).to_arrow_table().cast(SEARCHES)
