@@ -44,7 +44,7 @@ class Export(ABC):
 
     @abstractmethod
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """All rows, streaming."""
+        """All rows, streaming; one batch at least, so that the columns are known."""
 
     def scan(self, staging: Path) -> str:
         """A DuckDB FROM-expression over all rows; what DuckDB cannot read itself is first streamed into `staging`."""
@@ -65,7 +65,9 @@ class Scanned(Export):
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         with tempfile.TemporaryDirectory() as staging, connect() as connection, told(self.location):
-            yield from connection.sql(f"FROM {self.scan(Path(staging))}").to_arrow_reader(BATCH_ROWS)
+            reader = connection.sql(f"FROM {self.scan(Path(staging))}").to_arrow_reader(BATCH_ROWS)
+            yield pa.RecordBatch.from_pylist([], reader.schema)
+            yield from reader
 
 
 @contextmanager
@@ -81,9 +83,7 @@ def told(location: str) -> Iterator[None]:
 def write_batches(batches: Iterable[pa.RecordBatch], path: Path) -> None:
     """Stream batches of one schema into a Parquet file."""
     iterator = iter(batches)
-    first = next(iterator, None)
-    if first is None:
-        raise DataError("nothing to read", where=str(path))
+    first = next(iterator)
     with pq.ParquetWriter(path, first.schema, compression="zstd") as writer:
         writer.write_batch(first)
         for batch in iterator:

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from shopkeeper.data.duck import connect, literal
 from shopkeeper.data.readers.base import SMALL_BYTES, Scanned, file_fingerprint, slug, take_spread, told
-from shopkeeper.data.readers.text import encoding_of, excerpt, head, is_utf8, transcode
+from shopkeeper.data.readers.text import as_utf8, encoding_of, excerpt, head, transcode
 from shopkeeper.errors import DataError
 
 DELIMITERS = (",", "\t", ";", "|", "\x01", "::")
@@ -140,13 +140,7 @@ class Delimited(Scanned):
         return file_fingerprint(self.path)
 
     def scan(self, staging: Path) -> str:
-        encoding = self.dialect.encoding
-        if encoding == "utf-8" and is_utf8(self.path):
-            return self._expression(self.path)
-        staging.mkdir(parents=True, exist_ok=True)
-        target = staging / f"{slug(self.name)}.csv"
-        transcode(self.path, encoding, target)
-        return self._expression(target)
+        return self._expression(as_utf8(self.path, self.dialect.encoding, staging / f"{slug(self.name)}.csv"))
 
     def sample(self, n: int = 2000) -> pa.Table:
         with tempfile.TemporaryDirectory() as folder, connect() as connection, told(self.location):

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from shopkeeper.data.duck import connect, literal
 from shopkeeper.data.readers.base import SMALL_BYTES, Scanned, file_fingerprint, slug, take_spread, told
-from shopkeeper.data.readers.text import encoding_of, excerpt, head, is_utf8, transcode
+from shopkeeper.data.readers.text import as_utf8, encoding_of, excerpt, head
 from shopkeeper.errors import DataError
 
 LARGEST_OBJECT = 64 << 20
@@ -34,12 +34,7 @@ class JsonLines(Scanned):
             raise DataError(
                 "this is no JSON", where=self.location, expected="one object a line, or an array of objects"
             )
-        if encoding == "utf-8" and is_utf8(self.path):
-            return self._expression(self.path)
-        staging.mkdir(parents=True, exist_ok=True)
-        target = staging / f"{slug(self.name)}.json"
-        transcode(self.path, encoding, target)
-        return self._expression(target)
+        return self._expression(as_utf8(self.path, encoding, staging / f"{slug(self.name)}.json"))
 
     def sample(self, n: int = 2000) -> pa.Table:
         with tempfile.TemporaryDirectory() as folder, connect() as connection, told(self.location):

@@ -67,7 +67,14 @@ def _utf16_order(raw: bytes, where: str) -> str:
 
 
 def _legacy(raw: bytes) -> str:
-    """Chinese stands in pairs of high bytes; accents of Western Europe stand alone between letters."""
+    """Chinese stands in pairs of high bytes; accents of Western Europe stand alone between letters.
+
+    A text with a few damaged bytes stays UTF-8.
+    """
+    text = raw.decode("utf-8", "replace")
+    damaged = text.count("\ufffd")
+    if sum(not character.isascii() for character in text) - damaged > 4 * damaged:
+        return "utf-8"
     runs = [len(run) for run in re.findall(rb"[\x81-\xfe]+", raw)]
     paired = sum(length for length in runs if length % 2 == 0)
     if paired > 0.7 * sum(runs):
@@ -75,17 +82,25 @@ def _legacy(raw: bytes) -> str:
     return "latin-1" if re.search(rb"[\x81\x8d\x8f\x90\x9d]", raw) else "cp1252"
 
 
-def is_utf8(path: Path) -> bool:
-    """Whether the whole file, read in blocks, is UTF-8: a head of plain ASCII proves nothing of what follows."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        with opened(path) as file:
-            while block := file.read(BLOCK_BYTES):
-                decoder.decode(block)
-            decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
+def as_utf8(path: Path, encoding: str, target: Path) -> Path:
+    """The file itself when all of it is UTF-8, else its transcription at `target`.
+
+    A head of plain ASCII proves nothing of what follows, so the whole file is read, in blocks.
+    """
+    if encoding == "utf-8":
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        block = b""
+        try:
+            with opened(path) as file:
+                while block := file.read(BLOCK_BYTES):
+                    decoder.decode(block)
+                decoder.decode(b"", final=True)
+            return path
+        except UnicodeDecodeError:
+            encoding = _legacy(block)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    transcode(path, encoding, target)
+    return target
 
 
 def transcode(path: Path, encoding: str, target: Path) -> None:

@@ -1,0 +1,80 @@
+"""The tables of a shop, as ingest left them. A table that is missing reads as an empty one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from shopkeeper.data.schema import TABLES
+from shopkeeper.errors import DataError
+
+BATCH_ROWS = 131_072
+
+
+class Tables:
+    """Reads `<shop>/tables`. Events are one directory partitioned by month; every other table is one file."""
+
+    def __init__(self, shop: Path) -> None:
+        self.folder = Path(shop) / "tables"
+
+    def has(self, name: str) -> bool:
+        """Whether the table holds at least one row."""
+        return any(pq.read_metadata(path).num_rows for path in self.paths(name))
+
+    def paths(self, name: str) -> list[Path]:
+        """The Parquet files of a table, months in order.
+
+        Raises DataError for a name that is no table.
+        """
+        _check(name)
+        if name == "events":
+            return sorted(self.folder.glob("events/month=*/*.parquet"))
+        path = self.folder / f"{name}.parquet"
+        return [path] if path.is_file() else []
+
+    def count(self, name: str) -> int:
+        return sum(pq.read_metadata(path).num_rows for path in self.paths(name))
+
+    def items(self) -> pa.Table:
+        """All items, of schema ITEMS, ordered by item_id."""
+        return self.table("items")
+
+    def table(self, name: str) -> pa.Table:
+        """A whole table in memory, in its schema; for events prefer `events`."""
+        return self._dataset(name, None).to_table()
+
+    def events(self, columns: Sequence[str] | None = None) -> pa.RecordBatchReader:
+        """All events (or some of their columns), streaming, by month and in each month by time."""
+        scanner = self._dataset("events", columns).scanner(batch_size=BATCH_ROWS)
+        return scanner.to_reader()
+
+    def fingerprint(self) -> str:
+        """Changes when any table does."""
+        digest = hashlib.sha256()
+        for name in TABLES:
+            for path in self.paths(name):
+                stat = path.stat()
+                digest.update(f"{path.relative_to(self.folder)} {stat.st_size} {stat.st_mtime_ns};".encode())
+        return digest.hexdigest()[:32]
+
+    def _dataset(self, name: str, columns: Sequence[str] | None) -> ds.Dataset:
+        _check(name)
+        schema = TABLES[name]
+        if columns is not None:
+            if unknown := [column for column in columns if column not in schema.names]:
+                raise DataError(f"{name} has no column {unknown[0]!r}", expected=", ".join(schema.names))
+            schema = pa.schema([schema.field(column) for column in columns])
+        paths = self.paths(name)
+        if not paths:
+            return ds.dataset(schema.empty_table())
+        return ds.dataset([str(path) for path in paths], schema=schema, format="parquet")
+
+
+def _check(name: str) -> None:
+    if name not in TABLES:
+        raise DataError(f"there is no table {name!r}", expected=", ".join(TABLES))
