@@ -30,7 +30,7 @@ class Candidates(NamedTuple):
         return cls(np.empty(0, np.int32), np.empty(0, np.float32))
 
     @classmethod
-    def top(cls, rows: npt.NDArray[np.integer[Any]], scores: npt.NDArray[np.floating[Any]], limit: int) -> Candidates:
+    def top(cls, rows: npt.NDArray[np.integer[Any]], scores: npt.NDArray[np.number[Any]], limit: int) -> Candidates:
         """The `limit` best of unique rows [n] with scores [n], ties by row."""
         if len(rows) > limit > 0:
             kept = np.argpartition(-scores, limit - 1)

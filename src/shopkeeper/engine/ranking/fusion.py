@@ -16,7 +16,8 @@ RANK_OFFSET = 60.0  # of reciprocal rank fusion (Cormack, Clarke and Büttcher, 
 @dataclass(frozen=True)
 class Pool:
     """The union of the candidates. rows int32 [n], unique, ascending; ranks (1 is first) and scores float32 [n, s],
-    a column for each of `sources`, NaN where a source did not propose the row."""
+    a column for each of `sources`, NaN where a source did not propose the row. A row that no source proposed is there
+    by a rule, or because all sources were silent."""
 
     sources: tuple[str, ...]
     rows: Rows
@@ -24,8 +25,9 @@ class Pool:
     scores: Scores
 
     @classmethod
-    def of(cls, proposals: Mapping[str, Candidates]) -> Pool:
-        rows = np.unique(np.concatenate([p.rows for p in proposals.values()] or [np.empty(0, np.int32)]))
+    def of(cls, proposals: Mapping[str, Candidates], others: Rows) -> Pool:
+        """From what each source proposes, and the rows that belong to it all the same."""
+        rows = np.unique(np.concatenate([others, *(proposal.rows for proposal in proposals.values())]))
         shape = (len(rows), len(proposals))
         ranks, scores = np.full(shape, np.nan, dtype=np.float32), np.full(shape, np.nan, dtype=np.float32)
         for column, proposal in enumerate(proposals.values()):

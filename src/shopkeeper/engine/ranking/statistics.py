@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shopkeeper.engine.interest import DAY, decayed_interest, first_seen, interest_of
+from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.interactions import Interactions
 from shopkeeper.vocabulary import EventType, Scores, Seconds
@@ -54,14 +55,12 @@ class Statistics:
         )
 
     def save(self, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
-        for f in fields(self):
-            np.save(directory / f"{f.name}.npy", getattr(self, f.name))
+        save_arrays(directory, {f.name: getattr(self, f.name) for f in fields(self)})
 
     @classmethod
     def load(cls, directory: Path) -> Statistics:
         """Memory-mapped."""
-        return cls(**{f.name: np.load(directory / f"{f.name}.npy", mmap_mode="r") for f in fields(cls)})
+        return cls(**{f.name: load_array(directory, f.name) for f in fields(cls)})
 
 
 def _windows(interactions: Interactions, now: float, n: int) -> Scores:

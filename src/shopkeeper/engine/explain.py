@@ -1,0 +1,89 @@
+"""Why an item stands where it stands, or why it is absent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from shopkeeper.engine.context import Context
+from shopkeeper.errors import did_you_mean
+from shopkeeper.vocabulary import Explanation, Request
+
+if TYPE_CHECKING:
+    from shopkeeper.engine.pipeline import Engine, Ranking
+
+TOP_FEATURES = 6
+
+
+def explain(engine: Engine, request: Request, item_id: str) -> Explanation:
+    """See Engine.explain. Raises RequestError when the request itself cannot be answered."""
+    context = engine.context(request)
+    row = engine.catalogue.ids.row(item_id)
+    if row < 0:
+        near = did_you_mean(item_id, engine.catalogue.ids) or ""
+        text = f"no item of this release has the id {item_id!r}. {near}".strip()
+        return Explanation(item=item_id, surface=request.surface, verdict="unknown item", text=text)
+    if rule := engine.policies.why_not(context, row):
+        return Explanation(item=item_id, surface=request.surface, verdict="filtered", text=rule)
+    ranking = engine.rank(context)
+    at = np.flatnonzero(ranking.rows == row)
+    if not len(at):
+        text = "; ".join(_word_of(engine, context, name, row) for name in ranking.pool.sources)
+        return Explanation(item=item_id, surface=request.surface, verdict="not a candidate", text=text)
+    return _placed(engine, context, ranking, int(at[0]), item_id)
+
+
+def _placed(engine: Engine, context: Context, ranking: Ranking, at: int, item_id: str) -> Explanation:
+    request, rank = context.request, at + 1
+    shown = request.offset < rank <= request.offset + request.size
+    features = _top_features(engine, context, ranking, int(ranking.places[at]))
+    reasons = engine.reasons(context, ranking, at)
+    by_score = int(np.count_nonzero(ranking.scores > ranking.scores[at])) + 1
+    moved = f", {_ordinal(by_score)} by score, moved by variety or rules" if by_score != rank else ""
+    why = "; ".join(f"{reason.source} ranks it {_ordinal(reason.rank or 0)}: {reason.text}" for reason in reasons)
+    why = why or "no source proposed it: it is pinned by a rule, or stands in because nothing better is known"
+    weighed = f"; decided chiefly by {', '.join(list(features)[:3])}" if features else ""
+    place = "shown" if shown else "ranked"
+    return Explanation(
+        item=item_id,
+        surface=request.surface,
+        verdict=place,
+        text=f"{place} {_ordinal(rank)} of {len(ranking.rows)}{moved}, because {why}{weighed}",
+        rank=rank,
+        score=float(ranking.scores[at]),
+        reasons=reasons,
+        features=features,
+    )
+
+
+def _word_of(engine: Engine, context: Context, name: str, row: int) -> str:
+    """What a source says of an item that it did not propose."""
+    limit = engine.settings.surfaces[context.request.surface].candidates
+    found = engine.sources[name].retrieve(context, len(engine.catalogue)).rows
+    if not len(found):
+        return f"{name} has nothing to say here"
+    place = np.flatnonzero(found == row)
+    if not len(place):
+        return f"{name} does not know it for this request"
+    return f"{name} ranks it {_ordinal(int(place[0]) + 1)}, beyond its {limit} candidates"
+
+
+def _top_features(engine: Engine, context: Context, ranking: Ranking, place: int) -> dict[str, float]:
+    """The features that move the item's score most when they are taken away, the strongest first, with their values;
+    empty where the surface has no learned ranker."""
+    ranker = engine.rankers.get(context.request.surface)
+    if ranker is None:
+        return {}
+    features = engine.features(context, ranking.pool)[place]
+    without = np.tile(features, (len(features) + 1, 1))
+    np.fill_diagonal(without, np.nan)  # the last row keeps all of them
+    scores = ranker.score(without)
+    shift = np.abs(scores[-1] - scores[:-1])
+    first = [at for at in np.argsort(-shift, kind="stable")[:TOP_FEATURES] if shift[at] > 0]
+    return {ranker.names[at]: float(features[at]) for at in first}
+
+
+def _ordinal(rank: int) -> str:
+    suffix = "th" if rank % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th")
+    return f"{rank}{suffix}"

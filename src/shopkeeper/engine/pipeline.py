@@ -1,0 +1,323 @@
+"""request → slate: sources propose, the ranker scores, policies reorder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from secrets import token_hex
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from shopkeeper.engine.context import Context, FittedSource, ReleaseParts
+from shopkeeper.engine.encoder import Encoder
+from shopkeeper.engine.explain import explain
+from shopkeeper.engine.facets import count
+from shopkeeper.engine.policies import Policies
+from shopkeeper.engine.ranking.features import feature_names, features
+from shopkeeper.engine.ranking.fusion import Pool, fuse
+from shopkeeper.engine.ranking.ranker import Ranker
+from shopkeeper.engine.ranking.statistics import Statistics
+from shopkeeper.engine.requests import sort_values, surface_of
+from shopkeeper.engine.sources import recipes
+from shopkeeper.engine.sources.lexical import MATCH_FEATURES, LexicalSource
+from shopkeeper.engine.state import State
+from shopkeeper.errors import ReleaseError
+from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.release.fields import read_table, write_table
+from shopkeeper.release.images import Images
+from shopkeeper.release.interactions import Interactions
+from shopkeeper.settings import Settings, Surface
+from shopkeeper.vocabulary import Event, Explanation, Ids, Placement, Reason, Request, Rows, Scores, Slate
+
+ACTORS, SETTINGS = "actors.arrow", "settings.json"
+MATCH_CAP = 10_000  # matching items that are counted by facets, sorted and paged through
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The answer as arrays. rows int32 [n], best first, unique; scores float32 [n], of the ranker or the fusion (the
+    policies may have moved rows away from the order of scores); places int64 [n]: where in `pool` each row stands,
+    so that pool.ranks[places] and pool.scores[places] say what each source thought of it."""
+
+    rows: Rows
+    scores: Scores
+    places: npt.NDArray[np.int64]
+    pool: Pool
+
+
+class Stopwatch:
+    """Milliseconds by stage."""
+
+    def __init__(self) -> None:
+        self.timings: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.timings[stage] = round((now - self._last) * 1000.0, 3)
+        self._last = now
+
+
+class Engine:
+    """A release, ready to answer. Everything but what people just did stays as it is; any number of threads may ask.
+
+    sources: by name, those that the surfaces use; rankers: by surface, where a learned one beat the fusion.
+    Raises ReleaseError when a ranker learned from other features than the surface has now, SettingsError when a rule
+    cannot be followed.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalogue: Catalogue,
+        interactions: Interactions,
+        actors: Ids,
+        sources: Mapping[str, FittedSource],
+        statistics: Statistics,
+        settings: Settings,
+        rankers: Mapping[str, Ranker] | None = None,
+        encoder: Encoder | None = None,
+        images: Images | None = None,
+        release: str = "",
+    ) -> None:
+        self.catalogue, self.interactions, self.actors = catalogue, interactions, actors
+        self.sources, self.statistics, self.settings = dict(sources), statistics, settings
+        self.encoder, self.images, self.release = encoder, images, release
+        self.policies = Policies(catalogue, settings)
+        gap = settings.data.session_gap_minutes
+        self._state = State(interactions, actors, catalogue.ids, session_gap_minutes=gap)
+        learned = {name for name, surface in settings.surfaces.items() if surface.rank == "learned"}
+        self.rankers = {name: ranker for name, ranker in (rankers or {}).items() if name in learned}
+        for name, ranker in self.rankers.items():
+            ranker.require(self.feature_names(name), name)
+
+    def record(self, events: Sequence[Event]) -> int:
+        """What people just did: the next request knows it. Returns how many events were new (by their ids)."""
+        return self._state.record(events)
+
+    def context(self, request: Request) -> Context:
+        """Ids become rows, and the person's past is looked up, up to `request.time` where it is given.
+
+        Raises RequestError when the request cannot be answered as it was asked.
+        """
+        surface_of(request, self.settings.surfaces)
+        past = self._state.past(request.user, request.session, request.time)
+        anchors = self.catalogue.ids.rows(dict.fromkeys(request.items))
+        context = Context(
+            request=request,
+            now=time.time() if request.time is None else request.time,
+            user=past.user,
+            history=past.rows,
+            history_codes=past.codes,
+            history_times=past.times,
+            session=past.rows[len(past.rows) - past.session :],
+            anchors=anchors[anchors >= 0],
+        )
+        return replace(context, allowed=self.policies.allowed(context))
+
+    def sources_of(self, surface: str) -> dict[str, FittedSource]:
+        """The sources of a surface that this release holds."""
+        names = self.settings.surfaces[surface].sources
+        return {name: self.sources[name] for name in names if name in self.sources}
+
+    def feature_names(self, surface: str) -> tuple[str, ...]:
+        """The columns of `features` for requests of this surface."""
+        text = MATCH_FEATURES if self._text_source(surface) else ()
+        return feature_names(tuple(self.sources_of(surface)), text)
+
+    def candidates(self, context: Context) -> Pool:
+        """What the sources of the surface propose, with what rules pin; the most popular where all are silent, unless
+        a query found nothing."""
+        surface = self._surface(context)
+        sources = self.sources_of(context.request.surface)
+        proposals = {name: source.retrieve(context, surface.candidates) for name, source in sources.items()}
+        others = self.policies.pinned(context)
+        if surface.needs != "query" and not any(len(proposal.rows) for proposal in proposals.values()):
+            others = np.union1d(others, self._most_popular(context, surface.candidates))
+        return Pool.of(proposals, others)
+
+    def features(self, context: Context, pool: Pool) -> Scores:
+        """float32 [n, F]: what the ranker sees of the pool's n rows, for training and serving alike."""
+        text = self._text_source(context.request.surface)
+        match = text.match_features(context, pool.rows) if text else None
+        names = MATCH_FEATURES if text else ()
+        return features(context, pool, self.catalogue, self.statistics, match, names)
+
+    def score(self, context: Context, pool: Pool) -> Scores:
+        """float32 [n], by the learned ranker of the surface, or else by the fusion of its sources."""
+        ranker = self.rankers.get(context.request.surface)
+        if ranker is None:
+            return fuse(pool, self._surface(context).weights)
+        return ranker.score(self.features(context, pool))
+
+    def rank(self, context: Context, watch: Stopwatch | None = None) -> Ranking:
+        """The whole order of the candidates: what is evaluated is what is served."""
+        watch = watch or Stopwatch()
+        pool = self.candidates(context)
+        watch.lap("sources")
+        scores = self.score(context, pool)
+        places = np.lexsort((pool.rows, -self.statistics.interest[pool.rows], -scores))
+        watch.lap("ranking")
+        places = places[self.policies.order(context, pool.rows[places], scores[places])]
+        watch.lap("policies")
+        return Ranking(pool.rows[places], scores[places], places, pool)
+
+    def answer(self, request: Request) -> Slate:
+        """The slate for a page. Raises RequestError when the request cannot be answered as it was asked."""
+        watch = Stopwatch()
+        context = self.context(request)
+        watch.lap("context")
+        ranking = self.rank(context, watch)
+        matching, total = self._matching(context, ranking)
+        rows = self._sorted(request.sort, matching) if request.sort else self._unrolled(context, ranking)
+        facets = count(self.catalogue, matching, request.facets) if request.facets else ()
+        watch.lap("facets")
+        placements = self._placements(context, ranking, rows[request.offset : request.offset + request.size])
+        watch.lap("items")
+        return Slate(
+            id=token_hex(8),
+            surface=request.surface,
+            placements=placements,
+            total=total,
+            facets=facets,
+            notes=self._notes(context, ranking),
+            release=self.release,
+            timings=watch.timings,
+        )
+
+    def explain(self, request: Request, item_id: str) -> Explanation:
+        """Why an item stands where it stands in the answer to `request`, or why it is absent."""
+        return explain(self, request, item_id)
+
+    def reasons(self, context: Context, ranking: Ranking, at: int) -> tuple[Reason, ...]:
+        """Why the row at position `at` of the ranking is a candidate, by source."""
+        row, ranks = int(ranking.rows[at]), ranking.pool.ranks[ranking.places[at]]
+        return tuple(
+            Reason(name, self.sources[name].reason(context, row), int(rank))
+            for name, rank in zip(ranking.pool.sources, ranks, strict=True)
+            if not np.isnan(rank)
+        )
+
+    def save(self, directory: Path) -> None:
+        """Write every part under `directory`, for `open`."""
+        self.catalogue.save(directory / "catalogue")
+        self.interactions.save(directory / "interactions")
+        self.statistics.save(directory / "statistics")
+        write_table(pa.table({"actor": pa.array(self.actors, pa.large_string())}), directory / ACTORS)
+        for name, source in self.sources.items():
+            source.save(directory / "sources" / name)
+        for name, ranker in self.rankers.items():
+            ranker.save(directory / "rankers" / name)
+        if self.encoder is not None:
+            self.encoder.save(directory / "encoder")
+        if self.images is not None:
+            self.images.save(directory / "images")
+        (directory / SETTINGS).write_bytes(msgspec.json.format(msgspec.json.encode(self.settings)))
+
+    @classmethod
+    def open(cls, directory: Path, settings: Settings | None = None, *, release: str = "") -> Engine:
+        """The engine that `save` wrote, memory-mapped. `settings`: those of today, where they may have changed since
+        (rules, surfaces).
+
+        Raises ReleaseError when a part is missing or damaged.
+        """
+        try:
+            settings = settings or msgspec.json.decode((directory / SETTINGS).read_bytes(), type=Settings)
+            actors = Ids(read_table(directory / ACTORS).column("actor").to_pylist())
+            interactions = Interactions.load(directory / "interactions")
+            statistics = Statistics.load(directory / "statistics")
+        except (OSError, ValueError, msgspec.MsgspecError) as error:
+            remedy = "Roll back to an earlier release, or train again."
+            raise ReleaseError(f"the release cannot be read: {error}", where=str(directory), remedy=remedy) from error
+        catalogue = Catalogue.load(directory / "catalogue")
+        encoder = Encoder.load(directory / "encoder") if (directory / "encoder").is_dir() else None
+        parts = ReleaseParts(catalogue, interactions, settings, encoder)
+        return cls(
+            catalogue=catalogue,
+            interactions=interactions,
+            actors=actors,
+            sources={
+                name: recipe.load(directory / "sources" / name, parts)
+                for name, recipe in recipes(_folders(directory / "sources")).items()
+            },
+            statistics=statistics,
+            settings=settings,
+            rankers={name: Ranker.load(directory / "rankers" / name) for name in _folders(directory / "rankers")},
+            encoder=encoder,
+            images=Images.load(directory / "images") if (directory / "images").is_dir() else None,
+            release=release,
+        )
+
+    def _surface(self, context: Context) -> Surface:
+        return self.settings.surfaces[context.request.surface]
+
+    def _text_source(self, surface: str) -> LexicalSource | None:
+        sources = self.sources_of(surface).values()
+        return next((source for source in sources if isinstance(source, LexicalSource)), None)
+
+    def _most_popular(self, context: Context, limit: int) -> Rows:
+        """What stands on a shelf that nobody fills: by interest, then the newest."""
+        rows = np.arange(len(self.catalogue)) if context.allowed is None else np.flatnonzero(context.allowed)
+        newest = rows[np.argsort(-self.statistics.since[rows], kind="stable")]
+        best = np.argsort(-self.statistics.interest[newest], kind="stable")[:limit]
+        return newest[best].astype(np.int32)
+
+    def _matching(self, context: Context, ranking: Ranking) -> tuple[Rows, int]:
+        """All rows that answer the request, ascending, up to a cap, and how many they are: every text match besides
+        the candidates."""
+        text = self._text_source(context.request.surface)
+        if text is None:
+            return np.sort(ranking.rows), len(ranking.rows)
+        rows, total = text.matches(context.request.query, context.allowed, MATCH_CAP)
+        matching = np.union1d(rows, ranking.rows)
+        return matching, max(total, len(matching))
+
+    def _unrolled(self, context: Context, ranking: Ranking) -> Rows:
+        """The ranking, then the text matches beyond the candidates, where the page reaches so far."""
+        request, text = context.request, self._text_source(context.request.surface)
+        if text is None or request.offset + request.size <= len(ranking.rows):
+            return ranking.rows
+        rest = text.retrieve(context, MATCH_CAP).rows
+        return np.concatenate((ranking.rows, rest[~np.isin(rest, ranking.rows)]))
+
+    def _sorted(self, sort: str, rows: Rows) -> Rows:
+        values = sort_values(sort, self.catalogue, self.statistics)[rows]
+        return rows[np.argsort(values, kind="stable")]
+
+    def _placements(self, context: Context, ranking: Ranking, rows: Rows) -> tuple[Placement, ...]:
+        places = {int(row): at for at, row in enumerate(ranking.rows)}
+        first = context.request.offset + 1
+        return tuple(
+            Placement(
+                item=item,
+                position=position,
+                score=float(ranking.scores[places[row]]) if row in places else 0.0,
+                reasons=self.reasons(context, ranking, places[row]) if row in places else (),
+            )
+            for position, (row, item) in enumerate(
+                zip(rows.tolist(), self.catalogue.items(rows), strict=True), start=first
+            )
+        )
+
+    def _notes(self, context: Context, ranking: Ranking) -> tuple[str, ...]:
+        surface, request = self._surface(context), context.request
+        notes = []
+        if absent := [name for name in surface.sources if name not in self.sources]:
+            notes.append(f"not in this release: {', '.join(absent)}; train again to have them")
+        if unknown := [item for item in request.items if item not in self.catalogue.ids]:
+            notes.append(f"unknown items passed over: {', '.join(unknown[:5])}")
+        if np.isnan(ranking.pool.ranks).all():
+            if not len(ranking.rows):
+                notes.append("nothing matches")
+            elif surface.needs != "query":
+                notes.append(f"nothing in particular for {request.surface}: the most popular items stand in")
+        return tuple(notes)
+
+
+def _folders(directory: Path) -> list[str]:
+    return sorted(entry.name for entry in directory.iterdir() if entry.is_dir()) if directory.is_dir() else []

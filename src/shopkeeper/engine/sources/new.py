@@ -1,0 +1,51 @@
+"""What came into the shop of late."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from shopkeeper.engine.context import Candidates, Context, Material, ReleaseParts
+from shopkeeper.engine.interest import DAY, first_seen
+from shopkeeper.release.arrays import load_array, save_arrays
+from shopkeeper.vocabulary import Seconds
+
+
+class NewSource:
+    """Items by when they were launched, else first seen, the newest first. since float64 [n], NaN unknown."""
+
+    name = "new"
+
+    def __init__(self, since: Seconds) -> None:
+        self._since = since
+        known = np.flatnonzero(~np.isnan(since))
+        self._order = known[np.argsort(-since[known], kind="stable")].astype(np.int32)
+
+    def retrieve(self, context: Context, limit: int) -> Candidates:
+        """Scores are minus the age in days."""
+        come = self._since[self._order] <= context.now
+        if context.allowed is not None:
+            come &= context.allowed[self._order]
+        rows = self._order[np.flatnonzero(come)[:limit]]
+        return Candidates(rows, ((self._since[rows] - context.now) / DAY).astype(np.float32))
+
+    def reason(self, context: Context, row: int) -> str:
+        days = int((context.now - self._since[row]) / DAY)
+        if days < 1:
+            return "new today"
+        return f"new since {days} day{'s' if days > 1 else ''}"
+
+    def save(self, directory: Path) -> None:
+        save_arrays(directory, {"since": self._since})
+
+
+class New:
+    name, learns_from_events = NewSource.name, True
+
+    def fit(self, material: Material) -> NewSource:
+        launched = material.catalogue.launched
+        return NewSource(np.where(np.isnan(launched), first_seen(material.interactions, len(launched)), launched))
+
+    def load(self, directory: Path, release: ReleaseParts) -> NewSource:  # noqa: ARG002
+        return NewSource(load_array(directory, "since"))

@@ -1,0 +1,233 @@
+"""Items that go together: what people looked at, or bought, close to one another.
+
+Neighbours are counted in sequence: for each event, the few events before and after it by the same person. An item that
+follows soon counts more than one that follows late, following more than preceding, the same visit more than another
+one, last week more than last year. Counts become a cosine with shrinkage; each item keeps its best neighbours.
+After session-based nearest neighbours (Ludewig and Jannach, "Evaluation of session-based recommendation algorithms",
+UMUAI 2018) and item-to-item collaborative filtering (Linden, Smith and York, IEEE Internet Computing 2003).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from shopkeeper.engine.context import Candidates, Context, Material, ReleaseParts
+from shopkeeper.engine.interest import decay, interest_of
+from shopkeeper.release.arrays import load_array, save_arrays
+from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.release.fields import gather
+from shopkeeper.release.interactions import Interactions
+from shopkeeper.vocabulary import INTEREST, EventType, Rows, Scores
+
+Integers = npt.NDArray[np.int64]
+
+PAIRS_AT_ONCE = 8_000_000  # bounds the memory of counting
+LOOK_BACK = 30  # events of a history, the newest, whose neighbours are proposed
+RECENCY = 0.7  # the weight of each of them against the one after it
+
+
+@dataclass(frozen=True)
+class Closeness:
+    """What makes two events of a person belong together."""
+
+    window: int = 10  # events before and after that are looked at
+    step: float = 0.8  # an event n places away counts step ** (n - 1)
+    preceding: float = 0.2  # what a preceding event counts against a following one
+    across: float = 0.3  # what an event of another visit counts
+    popularity: float = 0.25  # the power by which a neighbour's own frequency is divided out: 0.5 is a cosine
+    shrinkage: float = 20.0  # events that an item is credited with, so that few coincidences weigh little
+    neighbours: int = 150  # kept of each item
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Compressed sparse rows: the neighbours of item r are rows[starts[r]:starts[r + 1]], best first, int32, with
+    weights float32. starts int64 [n + 1]."""
+
+    starts: Integers
+    rows: Rows
+    weights: Scores
+
+    def around(self, anchors: Rows, weights: Scores) -> tuple[Integers, Rows, Scores]:
+        """The neighbours of several items: for each link the anchor's position, the neighbour's row, and the link's
+        weight times the anchor's."""
+        owners, rows = gather(self.starts, self.rows, anchors)
+        places = self.starts[anchors][owners] + np.arange(len(owners)) - np.searchsorted(owners, owners)
+        return owners, rows, self.weights[places] * weights[owners]
+
+    def save(self, directory: Path) -> None:
+        save_arrays(directory, {f.name: getattr(self, f.name) for f in fields(self)})
+
+    @classmethod
+    def load(cls, directory: Path) -> Neighbours:
+        """Memory-mapped."""
+        return cls(**{f.name: load_array(directory, f.name) for f in fields(cls)})
+
+
+class _Trail(NamedTuple):
+    """Everyone's events of interest, person by person, old to new, without immediate repeats."""
+
+    users: Rows
+    items: Rows
+    visits: Rows
+    times: npt.NDArray[np.float64]
+    weights: Scores
+
+
+class _Counts(NamedTuple):
+    """The weighted count of each pair (item, neighbour): unique pairs, ordered."""
+
+    items: Integers
+    neighbours: Integers
+    counts: Scores
+
+
+def count_together(
+    interactions: Interactions, n_items: int, now: float, half_life_days: float, closeness: Closeness
+) -> Neighbours:
+    """The neighbours of every item, counted block of items by block of items in bounded memory."""
+    trail = _trail(interactions, now, half_life_days)
+    frequency = np.bincount(trail.items, trail.weights, minlength=n_items) + closeness.shrinkage
+    discount = (frequency**-closeness.popularity).astype(np.float32)
+    lengths, rows, weights = np.zeros(n_items, dtype=np.int64), [], []
+    for items, neighbours, counts in _counted(trail, n_items, closeness):
+        strength = counts * discount[neighbours] * frequency[items] ** (closeness.popularity - 1.0)
+        order = np.lexsort((neighbours, -strength, items))
+        items, neighbours, strength = items[order], neighbours[order], strength[order]
+        place = np.arange(len(items)) - np.searchsorted(items, items)
+        kept = place < closeness.neighbours
+        lengths += np.bincount(items[kept], minlength=n_items)
+        rows.append(neighbours[kept].astype(np.int32))
+        weights.append(strength[kept].astype(np.float32))
+    return Neighbours(
+        np.concatenate(([0], np.cumsum(lengths))),
+        np.concatenate(rows or [np.empty(0, np.int32)]),
+        np.concatenate(weights or [np.empty(0, np.float32)]),
+    )
+
+
+def _trail(interactions: Interactions, now: float, half_life_days: float) -> _Trail:
+    users = np.repeat(np.arange(interactions.n_users, dtype=np.int32), np.diff(interactions.starts))
+    items, codes = np.asarray(interactions.items), np.asarray(interactions.codes)
+    kept = interest_of(codes) > 0
+    users, items, visits, times = users[kept], items[kept], interactions.sessions[kept], interactions.times[kept]
+    if len(items):
+        fresh = np.append(True, (items[1:] != items[:-1]) | (users[1:] != users[:-1]))
+        users, items, visits, times = users[fresh], items[fresh], visits[fresh], times[fresh]
+    return _Trail(users, items, visits, times, decay(times, now, half_life_days))
+
+
+def _counted(trail: _Trail, n_items: int, closeness: Closeness) -> Iterator[_Counts]:
+    """The weighted counts of all pairs, unique, some items at a time."""
+    by_item = np.argsort(trail.items, kind="stable")
+    ends = np.cumsum(np.bincount(trail.items, minlength=n_items))
+    first = 0
+    while first < n_items:
+        begin = int(ends[first - 1]) if first else 0
+        last = int(np.searchsorted(ends, begin + PAIRS_AT_ONCE // (2 * closeness.window), side="right"))
+        last = min(max(last, first + 1), n_items)
+        events = by_item[begin : ends[last - 1]]
+        cells = (last - first) * n_items
+        pairs = _pairs(trail, events, first, n_items, closeness)
+        keys, counts = _sum_dense(pairs, cells) if cells <= PAIRS_AT_ONCE else _sum_sparse(pairs)
+        yield _Counts(keys // n_items + first, keys % n_items, counts)
+        first = last
+
+
+def _pairs(
+    trail: _Trail, events: Integers, first: int, n_items: int, closeness: Closeness
+) -> Iterator[tuple[Integers, Scores]]:
+    """(key, weight) of the pairs of some events with their neighbours in time; key: (item - first) * n_items + item."""
+    for step in range(1, closeness.window + 1):
+        for others, direction in ((events + step, 1.0), (events - step, closeness.preceding)):
+            here = np.flatnonzero((others >= 0) & (others < len(trail.items)))
+            mine, theirs = events[here], others[here]
+            paired = (trail.users[mine] == trail.users[theirs]) & (trail.items[mine] != trail.items[theirs])
+            mine, theirs = mine[paired], theirs[paired]
+            same_visit = trail.visits[mine] == trail.visits[theirs]
+            at_once = same_visit & (trail.times[mine] == trail.times[theirs])  # an order's lines have no order
+            weights = trail.weights[np.maximum(mine, theirs)] * np.where(same_visit, 1.0, closeness.across)
+            weights *= np.where(at_once, 1.0, direction * closeness.step ** (step - 1))
+            yield (trail.items[mine].astype(np.int64) - first) * n_items + trail.items[theirs], weights
+
+
+def _sum_dense(pairs: Iterator[tuple[Integers, Scores]], cells: int) -> tuple[Integers, Scores]:
+    total = np.zeros(cells)
+    for keys, weights in pairs:
+        np.add.at(total, keys, weights)
+    keys = np.flatnonzero(total)
+    return keys, total[keys].astype(np.float32)
+
+
+def _sum_sparse(pairs: Iterator[tuple[Integers, Scores]]) -> tuple[Integers, Scores]:
+    every = list(pairs)
+    keys, weights = np.concatenate([k for k, _ in every]), np.concatenate([w for _, w in every])
+    order = np.argsort(keys, kind="stable")
+    keys, weights = keys[order], weights[order]
+    begins = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
+    return keys[begins], np.add.reduceat(weights, begins).astype(np.float32) if len(begins) else weights
+
+
+class Together:
+    """A fitted source: the neighbours of the anchors, or else of what the person last showed interest in."""
+
+    def __init__(self, recipe: TogetherRecipe, neighbours: Neighbours, catalogue: Catalogue) -> None:
+        self.name, self._recipe = recipe.name, recipe
+        self._neighbours, self._catalogue = neighbours, catalogue
+
+    def retrieve(self, context: Context, limit: int) -> Candidates:
+        _, rows, strength = self._neighbours.around(*self._anchors(context))
+        scores = np.bincount(rows, strength.astype(np.float64), minlength=len(self._catalogue))
+        if context.allowed is not None:
+            scores[~context.allowed] = 0.0
+        scores[context.anchors] = 0.0
+        found = np.flatnonzero(scores)
+        return Candidates.top(found, scores[found], limit)
+
+    def reason(self, context: Context, row: int) -> str:
+        anchors, weights = self._anchors(context)
+        owners, rows, strength = self._neighbours.around(anchors, weights)
+        here = np.flatnonzero(rows == row)
+        if not len(here):
+            return f"{self._recipe.verb} together"
+        anchor = self._catalogue.item(int(anchors[owners[here[np.argmax(strength[here])]]]))
+        return f"{self._recipe.verb} together with “{anchor.title or anchor.id}”"
+
+    def save(self, directory: Path) -> None:
+        self._neighbours.save(directory)
+
+    def _anchors(self, context: Context) -> tuple[Rows, Scores]:
+        """Where neighbours are looked for, and how much each place counts."""
+        if len(context.anchors):
+            return context.anchors, np.ones(len(context.anchors), dtype=np.float32)
+        told = interest_of(context.history_codes) > 0
+        recent = context.history[told][: -LOOK_BACK - 1 : -1]  # newest first
+        return recent, (RECENCY ** np.arange(len(recent))).astype(np.float32)
+
+
+class TogetherRecipe:
+    """How a source of items that go together comes to be; `types` are the events it counts."""
+
+    learns_from_events = True
+
+    def __init__(self, name: str, verb: str, types: Iterable[EventType], closeness: Closeness) -> None:
+        self.name, self.verb, self.types, self.closeness = name, verb, tuple(types), closeness
+
+    def fit(self, material: Material) -> Together:
+        interactions = material.interactions.of_types(self.types)
+        half_life = material.settings.train.half_life_days
+        neighbours = count_together(interactions, len(material.catalogue), material.now, half_life, self.closeness)
+        return Together(self, neighbours, material.catalogue)
+
+    def load(self, directory: Path, release: ReleaseParts) -> Together:
+        return Together(self, Neighbours.load(directory), release.catalogue)
+
+
+ViewedTogether = TogetherRecipe("viewed_together", "viewed", INTEREST, Closeness())
+BoughtTogether = TogetherRecipe("bought_together", "bought", (EventType.PURCHASE,), Closeness())
