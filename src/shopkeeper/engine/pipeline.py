@@ -161,10 +161,15 @@ class Engine:
         pool = self.candidates(context)
         watch.lap("sources")
         scores = self.score(context, pool)
-        places = np.lexsort((pool.rows, -self.statistics.interest[pool.rows], -scores))
         watch.lap("ranking")
-        places = places[self.policies.order(context, pool.rows[places], scores[places])]
+        ranking = self.arrange(context, pool, scores)
         watch.lap("policies")
+        return ranking
+
+    def arrange(self, context: Context, pool: Pool, scores: Scores) -> Ranking:
+        """The candidates by score (float32 [n], aligned with the pool), then as the policies reorder them."""
+        places = np.lexsort((pool.rows, -self.statistics.interest[pool.rows], -scores))
+        places = places[self.policies.order(context, pool.rows[places], scores[places])]
         return Ranking(pool.rows[places], scores[places], places, pool)
 
     def answer(self, request: Request) -> Slate:
