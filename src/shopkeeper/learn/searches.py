@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 
+from shopkeeper.data.duck import connect
 from shopkeeper.data.schema import EVENTS, TIME
 
 SEARCHES = pa.schema(
@@ -30,7 +30,7 @@ def load_searches(tables: Path) -> pa.Table:
     clicked, carted and bought hold item_ids, each once, sorted; a search that led to nothing has empty lists.
     """
     months = tables / "events" / "*" / "*.parquet"
-    with duckdb.connect() as database:
+    with connect() as database:
         if any(tables.glob("events/*/*.parquet")):
             database.read_parquet(str(months), union_by_name=True).create_view("events")
         else:

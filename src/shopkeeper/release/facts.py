@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from duckdb.func import PythonUDFType
 
+from shopkeeper.data.duck import connect
 from shopkeeper.release.fields import Floats, LabelFields, NumberFields, fold_texts
 from shopkeeper.vocabulary import Rows
 
@@ -74,7 +75,7 @@ def build_fields(items: pa.Table, dense: dict[str, Floats]) -> tuple[LabelFields
     """The label and number fields of items (`available` decided); `dense` holds the number fields kept whole."""
     columns = items.select(["brand", "categories", "stock", "available", "attributes"])
     numbered = columns.append_column("row", pa.array(np.arange(items.num_rows, dtype=np.int32)))
-    with duckdb.connect() as database:
+    with connect() as database:
         database.create_function("fold", fold_texts, ["varchar"], "varchar", type=PythonUDFType.ARROW)
         database.register("items", numbered)
         database.execute(files("shopkeeper.release").joinpath("facts.sql").read_text(encoding="utf-8"))

@@ -8,11 +8,11 @@ from dataclasses import dataclass, fields
 from importlib.resources import files
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from shopkeeper.data.duck import connect
 from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.vocabulary import Codes, EventType, Ids, Mask, Rows, Seconds
@@ -67,7 +67,7 @@ class Interactions:
         wanted = pa.table(
             {"type": [str(kind) for kind in types], "code": np.array([kind.code for kind in types], np.int8)}
         )
-        with duckdb.connect() as database:
+        with connect() as database:
             for name, table in {"events": events, "known": known, "wanted": wanted}.items():
                 database.register(name, table)
             database.execute(files("shopkeeper.release").joinpath("interactions.sql").read_text(encoding="utf-8"))
