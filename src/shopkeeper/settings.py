@@ -36,6 +36,11 @@ class DataSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     session_gap_minutes: Annotated[Positive, _help("silence that ends a visit, where the source has no sessions")] = 30
     memory_limit_mb: Annotated[Positive, _help("what DuckDB may use before it spills to disk")] = 4096
 
+    def located(self, directory: Path) -> list[str]:
+        """The sources as seen from anywhere: absolute paths, and database addresses as they are."""
+        home = directory.resolve()
+        return [text if "://" in text else str(home / Path(text).expanduser()) for text in self.sources]
+
 
 class EncoderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: Annotated[str, _help('"bundled", "none", a directory, or a Hugging Face name')] = "bundled"

@@ -15,7 +15,9 @@ from shopkeeper.data.mapping import ColumnMapping, FileMapping
 from shopkeeper.errors import DataError
 from shopkeeper.vocabulary import Event
 
-# Columns of the table `events`, each the Event field it holds (`order` is a word of SQL), and its meaning for ingest.
+TABLE = "shopkeeper_events"  # ingest sees it beside the shop's own exports, so no other file should be called so
+
+# Its columns, each the Event field it holds (`order` is a word of SQL), and its meaning for ingest.
 _COLUMNS = {
     "id": ("id TEXT PRIMARY KEY", "event_id"),
     "type": ("type TEXT NOT NULL", "event_type"),
@@ -36,7 +38,7 @@ _NAMES = [declaration.split()[0] for declaration, _ in _COLUMNS.values()]
 
 # What the log says to ingest, so that live events become tables by the same road as any export.
 LOG_MAPPING = FileMapping(
-    path="events",
+    path=TABLE,
     role="events",
     evidence="the shop's own event log",
     columns={
@@ -61,8 +63,8 @@ class EventLog:
             self._connection.execute("PRAGMA synchronous = FULL")
             with self._connection:
                 declarations = ", ".join(declaration for declaration, _ in _COLUMNS.values())
-                self._connection.execute(f"CREATE TABLE IF NOT EXISTS events ({declarations})")
-                self._connection.execute("CREATE INDEX IF NOT EXISTS events_time ON events (time)")
+                self._connection.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} ({declarations})")
+                self._connection.execute(f"CREATE INDEX IF NOT EXISTS shopkeeper_events_time ON {TABLE} (time)")
         except sqlite3.Error as error:
             raise DataError(
                 f"the event log cannot be opened ({error})",
@@ -77,7 +79,7 @@ class EventLog:
         """
         now = time.time()
         fresh: list[Event] = []
-        sql = f"INSERT OR IGNORE INTO events ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(_NAMES))})"
+        sql = f"INSERT OR IGNORE INTO {TABLE} ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(_NAMES))})"
         try:
             with self._lock, self._connection:
                 for event in events:
@@ -94,13 +96,13 @@ class EventLog:
         """The events later than `time` (seconds since the epoch), old to new."""
         with self._lock:
             rows = self._connection.execute(
-                f"SELECT {', '.join(_NAMES)} FROM events WHERE time > ? ORDER BY time, rowid", (time,)
+                f"SELECT {', '.join(_NAMES)} FROM {TABLE} WHERE time > ? ORDER BY time, rowid", (time,)
             ).fetchall()
         return map(_from_row, rows)
 
     def __len__(self) -> int:
         with self._lock:
-            return int(self._connection.execute("SELECT count(*) FROM events").fetchone()[0])
+            return int(self._connection.execute(f"SELECT count(*) FROM {TABLE}").fetchone()[0])
 
     def close(self) -> None:
         self._connection.close()

@@ -1,0 +1,257 @@
+"""Shop: one directory, one object, every job as one method."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from shopkeeper.data.eventlog import LOG_MAPPING, EventLog
+from shopkeeper.data.mapper import propose
+from shopkeeper.data.mapping import Mapping, read_mapping, write_mapping
+from shopkeeper.data.readers import discover_all
+from shopkeeper.data.tables import Tables
+from shopkeeper.doctor import Check, examine
+from shopkeeper.engine.pipeline import Engine
+from shopkeeper.errors import DataError, MissingExtraError, RequestError, ShopkeeperError
+from shopkeeper.release.store import Release, ReleaseStore
+from shopkeeper.settings import DataSettings, Settings, ShopSettings, read_settings, settings_text
+from shopkeeper.vocabulary import Event, Explanation, Item, Progress, Request, Slate, silent
+
+if TYPE_CHECKING:
+    from shopkeeper.data.ingest import IngestReport
+
+_log = logging.getLogger(__name__)
+
+
+class Shopper(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A person of the shop to try it as: what they like most, and how many events are known of them."""
+
+    user: str | None = None
+    session: str | None = None
+    likes: tuple[str, ...] = ()
+    events: int = 0
+
+
+class Shop:
+    """The shop in `directory`. Raises SettingsError when that holds no valid shop.toml.
+
+    Reading methods (`answer`, `record`, …) may be called from many threads at once.
+    """
+
+    def __init__(self, directory: str | Path) -> None:
+        self.directory = Path(directory)
+        self.settings: Settings = read_settings(self.directory / "shop.toml")
+        self.releases = ReleaseStore(self.directory / "releases")
+        self._opening = threading.Lock()
+        self._opened: tuple[int, int] | None = None  # the state of releases/current that `_engine` stands for
+        self._engine: Engine | None = None
+
+    @classmethod
+    def new(cls, directory: str | Path, sources: Sequence[str | Path], *, name: str | None = None) -> Shop:
+        """Make a shop's directory with shop.toml and a proposed mapping.toml; `ingest` is the next step.
+
+        The directory must be new or empty, or hold a source. Raises DataError when it is in use or a source cannot
+        be read; then nothing is left behind.
+        """
+        path = Path(directory)
+        _refuse_if_taken(path, sources)
+        mapping = propose(discover_all(sources))
+        data = DataSettings(sources=tuple(_portable(source, path) for source in sources))
+        settings = Settings(shop=ShopSettings(name=name or path.resolve().name), data=data)
+        path.mkdir(parents=True, exist_ok=True)
+        write_mapping(mapping, path / "mapping.toml")
+        (path / "shop.toml").write_text(settings_text(settings), encoding="utf-8")
+        return cls(path)
+
+    # --- files → tables → release ---
+
+    @property
+    def mapping(self) -> Mapping:
+        """mapping.toml. Raises MappingError."""
+        return read_mapping(self.directory / "mapping.toml")
+
+    def propose_mapping(self) -> Mapping:
+        """What the mapper makes of the sources today; mapping.toml is left as it is. Raises DataError."""
+        return propose(discover_all(self.settings.data.located(self.directory)))
+
+    def ingest(self, progress: Progress = silent) -> IngestReport:
+        """Sources, and the shop's own event log, → tables. Without a mapping.toml, one is proposed first.
+
+        Raises DataError and MappingError.
+        """
+        from shopkeeper.data.ingest import ingest
+
+        if not (self.directory / "mapping.toml").exists():
+            write_mapping(self.propose_mapping(), self.directory / "mapping.toml")
+        sources, mapping = self.settings.data.located(self.directory), self.mapping
+        if self._log_path.exists():
+            sources = [*sources, f"sqlite:///{self._log_path.resolve()}"]
+            mapping = msgspec.structs.replace(mapping, files=[*mapping.files, LOG_MAPPING])
+        return ingest(mapping, sources, self.directory, self.settings.data, progress)
+
+    def train(self, progress: Progress = silent) -> Release:
+        """Tables → a measured release, published. Raises MissingExtraError without the extra `train`."""
+        try:
+            from shopkeeper.learn.train import train
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("shopkeeper"):
+                raise
+            raise MissingExtraError("training", "train", error.name or "lightgbm") from None
+        return train(Tables(self.directory), self.settings, self.releases, progress)
+
+    def evaluate(self) -> dict[str, Any]:
+        """How good the current release was on the days held back. Raises ReleaseError."""
+        return self.releases.current().manifest.metrics
+
+    def rollback(self, to: str | None = None) -> Release:
+        """Serve an earlier release: `to`, or the one before the current. Raises ReleaseError."""
+        return self.releases.rollback(to)
+
+    def doctor(self) -> list[Check]:
+        """Named checks of everything the shop stands on."""
+        return examine(self.directory)
+
+    # --- request → slate → events ---
+
+    def engine(self) -> Engine:
+        """The engine of the current release, with everything recorded since; a newly published one is picked up.
+
+        While one thread opens a new release, the others go on with the old one. Raises ReleaseError before the
+        first release; a later release that cannot be opened is logged, and the old one stays.
+        """
+        stamp = self._stamp()
+        if self._engine is not None and (stamp == self._opened or not self._opening.acquire(blocking=False)):
+            return self._engine
+        if self._engine is None:
+            self._opening.acquire()
+        try:
+            return self._open(stamp)
+        finally:
+            self._opening.release()
+
+    def answer(self, request: Request) -> Slate:
+        """Raises RequestError when the request cannot be answered as it was asked."""
+        return self.engine().answer(request)
+
+    def search(self, query: str, **fields: Any) -> Slate:
+        """Search as a Request with these `fields` (user, filter, sort, size, offset, facets…). Raises RequestError."""
+        return self.answer(Request(surface="search", query=query, **fields))
+
+    def recommend(self, surface: str = "home", **fields: Any) -> Slate:
+        """A shelf, for a Request with these `fields` (user, session, items, filter, size…). Raises RequestError."""
+        return self.answer(Request(surface=surface, **fields))
+
+    def explain(self, item: str, request: Request) -> Explanation:
+        """Why an item stands where it stands in the answer to `request`, or why it is absent. Raises RequestError."""
+        return self.engine().explain(request, item)
+
+    def record(self, events: Sequence[Event]) -> int:
+        """Keep events for good; the next request knows them. Returns how many were new. Raises DataError."""
+        fresh = self.log.append(events)
+        if self._engine is not None:
+            self._engine.record(fresh)
+        return len(fresh)
+
+    def item(self, item: str) -> Item:
+        """Raises RequestError for an id that the release does not know."""
+        catalogue = self.engine().catalogue
+        return catalogue.item(self._row(item))
+
+    def image(self, item: str) -> tuple[bytes, str] | None:
+        """The item's own picture and its media type; None when the release holds none. Raises RequestError."""
+        images = self.engine().images
+        return images.get(self._row(item)) if images is not None else None
+
+    def shoppers(self, limit: int = 6) -> list[Shopper]:
+        """People of different tastes and a fair number of events, to try the shop as."""
+        engine = self.engine()
+        counts = np.diff(engine.interactions.starts)
+        usual = np.flatnonzero((counts >= 5) & (counts <= 200))
+        rows = usual if len(usual) else np.flatnonzero(counts)
+        spread = rows[np.linspace(0, len(rows) - 1, num=min(limit, len(rows)), dtype=np.int64)]
+        return [_shopper(engine, int(row), int(counts[row])) for row in spread]
+
+    @cached_property
+    def log(self) -> EventLog:
+        """The shop's event log. Raises DataError."""
+        return EventLog(self._log_path)
+
+    @property
+    def _log_path(self) -> Path:
+        return self.directory / "events.sqlite"
+
+    def _row(self, item: str) -> int:
+        row = self.engine().catalogue.ids.row(item)
+        if row < 0:
+            raise RequestError(f"there is no item {item!r}")
+        return row
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            status = (self.releases.root / "current").stat()
+        except FileNotFoundError:
+            return None
+        return status.st_mtime_ns, status.st_ino
+
+    def _open(self, stamp: tuple[int, int] | None) -> Engine:
+        """Called by one thread at a time."""
+        if self._engine is not None and stamp == self._opened:
+            return self._engine
+        try:
+            release = self.releases.current()
+            engine = Engine.open(release.path, self.settings, release=release.id)
+        except ShopkeeperError as error:
+            if self._engine is None:
+                raise
+            _log.error("The new release cannot be opened, the one before goes on serving. %s", error)
+        else:
+            since = _last_moment(engine)
+            engine.record(list(self.log.since(since)))
+            self._engine = engine
+            engine.record(list(self.log.since(since)))  # what came while the first were read; ids make it harmless
+        self._opened = stamp
+        return self._engine
+
+
+def _last_moment(engine: Engine) -> float:
+    """When the newest event of the release happened: what came later is in the log alone."""
+    times = engine.interactions.times
+    return float(np.nanmax(times)) if len(times) and not np.isnan(times).all() else 0.0
+
+
+def _shopper(engine: Engine, row: int, events: int) -> Shopper:
+    items = engine.interactions.items[engine.interactions.of(row)]
+    categories = [item.categories[-1] for item in engine.catalogue.items(items[-50:]) if item.categories]
+    likes = sorted(set(categories), key=categories.count, reverse=True)[:2]
+    actor = engine.actors.id(row)
+    session = actor.removeprefix("session:") if actor.startswith("session:") else None
+    return Shopper(user=None if session else actor, session=session, likes=tuple(likes), events=events)
+
+
+def _refuse_if_taken(directory: Path, sources: Sequence[str | Path]) -> None:
+    if (directory / "shop.toml").exists():
+        remedy = f"To read its exports again: shopkeeper ingest --shop {directory}"
+        raise DataError("there is a shop here already", where=str(directory), remedy=remedy)
+    free = not directory.exists() or (directory.is_dir() and not any(directory.iterdir()))
+    if not free and not any(_lies_in(source, directory) for source in sources):
+        expected = "a directory that is new or empty, or that holds a source"
+        raise DataError("there is something here already", where=str(directory), expected=expected)
+
+
+def _lies_in(source: str | Path, directory: Path) -> bool:
+    return "://" not in str(source) and Path(source).expanduser().resolve().is_relative_to(directory.resolve())
+
+
+def _portable(source: str | Path, directory: Path) -> str:
+    """How shop.toml names a source: relative where it lies in the shop's directory, absolute elsewhere."""
+    if "://" in str(source):
+        return str(source)
+    path = Path(source).expanduser().resolve()
+    return path.relative_to(directory.resolve()).as_posix() if _lies_in(source, directory) else str(path)

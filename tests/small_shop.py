@@ -1,0 +1,102 @@
+"""A shop small enough to know every answer: twelve items, four people, released without training."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from shopkeeper.data.schema import EVENTS, IMAGES, ITEMS
+from shopkeeper.engine.context import Material
+from shopkeeper.engine.pipeline import Engine
+from shopkeeper.engine.ranking.statistics import Statistics
+from shopkeeper.engine.sources import recipes
+from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.release.images import Images
+from shopkeeper.release.interactions import Interactions
+from shopkeeper.release.store import Release, ReleaseStore
+from shopkeeper.settings import Settings, ShopSettings, settings_text
+from shopkeeper.shop import Shop
+
+NOW = 1_700_000_000.0
+SOURCES = ("lexical", "similar", "viewed_together", "bought_together", "popular", "trending", "new", "recent")
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
+KINDS = (
+    ("mug", "Mugs", "马克杯"),
+    ("teapot", "Teapots", "茶壶"),
+    ("lamp", "Lamps", "台灯"),
+    ("chair", "Chairs", "椅子"),
+)
+COLOURS = (("red", "红色"), ("blue", "蓝色"), ("green", "绿色"))
+
+
+def items() -> pa.Table:
+    """Red, blue and green mugs, teapots, lamps and chairs; `mug-red` has a picture, ids have a slash for lamps."""
+    rows: list[dict[str, Any]] = []
+    for kind, category, chinese in KINDS:
+        for colour, hue in COLOURS:
+            row = dict.fromkeys(ITEMS.names)
+            row |= {
+                "item_id": f"{kind}/{colour}" if kind == "lamp" else f"{kind}-{colour}",
+                "title": f"{colour.title()} {kind} {hue}{chinese}",
+                "brand": ("Acme", "Bolt & <b>Co</b>")[len(rows) % 2],
+                "categories": ["Home", category],
+                "price": 5.0 + len(rows),
+                "currency": "EUR",
+                "image": "table:images" if not rows else None,
+                "launched": _moment(NOW - (30 - len(rows)) * 86_400),
+                "attributes": json.dumps({"colour": colour}),
+            }
+            rows.append(row)
+    return pa.Table.from_pylist(rows, ITEMS)
+
+
+def events(ids: list[str]) -> pa.Table:
+    """Four people over ten days: each looks at two neighbouring items a day, and buys the second."""
+    rows = []
+    for visit in range(40):
+        for step, kind in enumerate(("view", "view", "purchase")):
+            row = dict.fromkeys(EVENTS.names)
+            item = ids[(visit + visit // 12 + step // 2) % len(ids)]
+            row |= {"event_id": f"{visit}-{step}", "type": kind, "actor": f"u{visit % 4}", "user_id": f"u{visit % 4}"}
+            row |= {"session_id": f"s{visit}", "item_id": item, "time": _moment(NOW - 9e5 + visit * 20_000 + step * 60)}
+            rows.append(row)
+    return pa.Table.from_pylist(rows, EVENTS)
+
+
+def open_shop(directory: Path) -> Shop:
+    """A shop with shop.toml and one release."""
+    directory.mkdir(parents=True, exist_ok=True)
+    settings = Settings(shop=ShopSettings(name="Small shop"))
+    (directory / "shop.toml").write_text(settings_text(settings), encoding="utf-8")
+    publish(directory, settings)
+    return Shop(directory)
+
+
+def publish(directory: Path, settings: Settings, table: pa.Table | None = None) -> Release:
+    """Release what is sold here (by default all items), as training would."""
+    table = items() if table is None else table
+    catalogue = Catalogue.build(table)
+    interactions, actors = Interactions.build(events(list(catalogue.ids)), catalogue)
+    material = Material(catalogue, table, interactions, NOW, settings)
+    store = ReleaseStore(directory / "releases")
+    with store.draft() as draft:
+        pictures = pa.RecordBatch.from_pylist([{"item_id": "mug-red", "image": PNG}], IMAGES)
+        engine = Engine(
+            catalogue=catalogue,
+            interactions=interactions,
+            actors=actors,
+            sources={name: recipe.fit(material) for name, recipe in recipes(SOURCES).items()},
+            statistics=Statistics.fit(catalogue, interactions, NOW),
+            settings=settings,
+            images=Images.build([pictures], catalogue.ids, draft.parent / "pictures"),
+        )
+        engine.save(draft)
+        return store.publish(draft, settings=settings, metrics={})
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
