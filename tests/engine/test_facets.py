@@ -86,7 +86,7 @@ def test_a_star_stands_among_named_ones_and_nothing_comes_twice() -> None:
 
 
 def test_an_unknown_field_is_named_with_the_nearest() -> None:
-    with pytest.raises(RequestError, match="facets: there is no field 'color'. Did you mean 'colour'"):
+    with pytest.raises(RequestError, match=r"facets: there is no field 'color'. Did you mean 'colour'"):
         count(SHOP, EVERYTHING, ("color",))
 
 
