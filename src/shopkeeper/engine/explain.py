@@ -41,8 +41,10 @@ def _placed(engine: Engine, context: Context, ranking: Ranking, at: int, item_id
     reasons = engine.reasons(context, ranking, at)
     by_score = int(np.count_nonzero(ranking.scores > ranking.scores[at])) + 1
     moved = f", {_ordinal(by_score)} by score, moved by variety or rules" if by_score != rank else ""
-    why = "; ".join(f"{reason.source} ranks it {_ordinal(reason.rank or 0)}: {reason.text}" for reason in reasons)
-    why = why or "no source proposed it: it is pinned by a rule, or stands in because nothing better is known"
+    why = "; ".join(
+        f"{reason.source} ranks it {_ordinal(reason.rank)}: {reason.text}" if reason.rank else reason.text
+        for reason in reasons
+    )
     weighed = f"; decided chiefly by {', '.join(list(features)[:3])}" if features else ""
     place = "shown" if shown else "ranked"
     return Explanation(

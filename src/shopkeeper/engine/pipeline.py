@@ -35,6 +35,7 @@ from shopkeeper.settings import Settings, Surface
 from shopkeeper.vocabulary import Event, Explanation, Ids, Placement, Reason, Request, Rows, Scores, Slate
 
 ACTORS, SETTINGS = "actors.arrow", "settings.json"
+PINNED, STAND_IN = Reason("rules", "chosen by the shop"), Reason("popular", "popular in this shop")
 MATCH_CAP = 10_000  # matching items that are counted by facets, sorted and paged through
 
 
@@ -200,13 +201,16 @@ class Engine:
         return explain(self, request, item_id)
 
     def reasons(self, context: Context, ranking: Ranking, at: int) -> tuple[Reason, ...]:
-        """Why the row at position `at` of the ranking is a candidate, by source."""
+        """Why the row at position `at` of the ranking stands there: by source, with the source's rank."""
         row, ranks = int(ranking.rows[at]), ranking.pool.ranks[ranking.places[at]]
-        return tuple(
+        said = tuple(
             Reason(name, self.sources[name].reason(context, row), int(rank))
             for name, rank in zip(ranking.pool.sources, ranks, strict=True)
             if not np.isnan(rank)
         )
+        if said:
+            return said
+        return (PINNED if row in self.policies.pinned(context) else STAND_IN,)
 
     def save(self, directory: Path) -> None:
         """Write every part under `directory`, for `open`."""

@@ -95,6 +95,11 @@ class Catalogue:
         """The whole items, in the order asked for."""
         return [_item(said) for said in self.shown.take(pa.array(rows, pa.int64())).to_pylist()]
 
+    def name(self, row: int) -> str:
+        """What to call an item in a sentence: its title on one line, else its id."""
+        title = self.shown.column("title")[row].as_py() or ""
+        return " ".join(title.split()) or self.ids.id(row)
+
     def save(self, directory: Path) -> None:
         save_arrays(directory, {name: getattr(self, name) for name in ARRAYS})
         self.labels.save(directory / "labels")

@@ -51,8 +51,7 @@ class SimilarSource:
     def reason(self, context: Context, row: int) -> str:
         rows, _ = _at_hand(context)
         nearest = int(np.argmax(self.vectors.of(rows) @ self.vectors.of(np.array([row], np.int32))[0]))
-        item = self._catalogue.item(int(rows[nearest]))
-        return f"similar to “{' '.join((item.title or item.id).split())}”"
+        return f"similar to “{self._catalogue.name(int(rows[nearest]))}”"
 
     def save(self, directory: Path) -> None:
         self.vectors.save(directory)

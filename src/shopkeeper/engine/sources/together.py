@@ -196,8 +196,8 @@ class Together:
         here = np.flatnonzero(rows == row)
         if not len(here):
             return f"{self._recipe.verb} together"
-        anchor = self._catalogue.item(int(anchors[owners[here[np.argmax(strength[here])]]]))
-        return f"{self._recipe.verb} together with “{anchor.title or anchor.id}”"
+        anchor = int(anchors[owners[here[np.argmax(strength[here])]]])
+        return f"{self._recipe.verb} together with “{self._catalogue.name(anchor)}”"
 
     def save(self, directory: Path) -> None:
         self._neighbours.save(directory)
