@@ -16,7 +16,7 @@ from shopkeeper.data.mapping import read_mapping
 from shopkeeper.data.readers import discover_all
 from shopkeeper.data.schema import TABLES
 from shopkeeper.data.tables import Tables
-from shopkeeper.engine.pipeline import Engine
+from shopkeeper.engine.opening import open_release
 from shopkeeper.engine.sources import recipes
 from shopkeeper.errors import ShopkeeperError
 from shopkeeper.release.store import ReleaseStore
@@ -117,7 +117,7 @@ def _release(directory: Path) -> str:
 
 
 def _engine(settings: Settings, directory: Path) -> str:
-    engine = Engine.open(ReleaseStore(directory / "releases").current().path, settings)
+    engine = open_release(ReleaseStore(directory / "releases").current(), settings)
     return f"opens: {len(engine.catalogue):,} items, {len(engine.interactions):,} events"
 
 

@@ -13,11 +13,10 @@ import msgspec
 import numpy as np
 
 from shopkeeper.data.eventlog import LOG_MAPPING, EventLog
-from shopkeeper.data.mapper import propose
 from shopkeeper.data.mapping import Mapping, read_mapping, write_mapping
-from shopkeeper.data.readers import discover_all
 from shopkeeper.data.tables import Tables
 from shopkeeper.doctor import Check, examine
+from shopkeeper.engine.opening import open_release
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.errors import DataError, MissingExtraError, RequestError, ShopkeeperError
 from shopkeeper.release.store import Release, ReleaseStore
@@ -62,7 +61,7 @@ class Shop:
         """
         path = Path(directory)
         _refuse_if_taken(path, sources)
-        mapping = propose(discover_all(sources))
+        mapping = _propose(sources)
         data = DataSettings(sources=tuple(_portable(source, path) for source in sources))
         settings = Settings(shop=ShopSettings(name=name or path.resolve().name), data=data)
         path.mkdir(parents=True, exist_ok=True)
@@ -79,7 +78,7 @@ class Shop:
 
     def propose_mapping(self) -> Mapping:
         """What the mapper makes of the sources today; mapping.toml is left as it is. Raises DataError."""
-        return propose(discover_all(self.settings.data.located(self.directory)))
+        return _propose(self.settings.data.located(self.directory))
 
     def ingest(self, progress: Progress = silent) -> IngestReport:
         """Sources, and the shop's own event log, → tables. Without a mapping.toml, one is proposed first.
@@ -205,8 +204,7 @@ class Shop:
         if self._engine is not None and stamp == self._opened:
             return self._engine
         try:
-            release = self.releases.current()
-            engine = Engine.open(release.path, self.settings, release=release.id)
+            engine = open_release(self.releases.current(), self.settings)
         except ShopkeeperError as error:
             if self._engine is None:
                 raise
@@ -233,6 +231,13 @@ def _shopper(engine: Engine, row: int, events: int) -> Shopper:
     actor = engine.actors.id(row)
     session = actor.removeprefix("session:") if actor.startswith("session:") else None
     return Shopper(user=None if session else actor, session=session, likes=tuple(likes), events=events)
+
+
+def _propose(sources: Sequence[str | Path]) -> Mapping:
+    from shopkeeper.data.mapper import propose  # serving never needs it
+    from shopkeeper.data.readers import discover_all
+
+    return propose(discover_all(sources))
 
 
 def _refuse_if_taken(directory: Path, sources: Sequence[str | Path]) -> None:

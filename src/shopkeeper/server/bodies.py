@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time as clock
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -13,6 +14,7 @@ from shopkeeper.vocabulary import Event, EventType, Request
 
 MAX_BODY_BYTES = 4_000_000
 MAX_EVENTS = 1_000
+CLOCK_SKEW_S = 3_600.0  # by which a sender's clock may be ahead of ours
 
 Id = Annotated[str, Meta(min_length=1, max_length=400)]
 Text = Annotated[str, Meta(max_length=2_000)]
@@ -70,9 +72,15 @@ def decode_search(body: bytes) -> SearchBody:
 
 def decode_events(body: bytes) -> list[EventBody]:
     """One event or a list of up to MAX_EVENTS. Raises RequestError."""
-    if body.lstrip()[:1] == b"[":
-        return _decode(_events, body, EventBody)
-    return [_decode(_event, body, EventBody)]
+    many = body.lstrip()[:1] == b"["
+    events = _decode(_events, body, EventBody) if many else [_decode(_event, body, EventBody)]
+    latest = clock.time() + CLOCK_SKEW_S
+    for event in events:
+        if event.time is not None and event.time > latest:
+            raise RequestError(
+                f"the event {event.id!r} lies in the future", where="time", expected="seconds since the epoch, UTC"
+            )
+    return events
 
 
 def _decode(decoder: msgspec.json.Decoder[Body], body: bytes, kind: type[msgspec.Struct]) -> Body:

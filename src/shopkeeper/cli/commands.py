@@ -1,0 +1,281 @@
+"""One function for each command. What they do is in `Shop`; here is only how it is asked for and shown."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from shopkeeper import __version__
+from shopkeeper.cli import show
+from shopkeeper.cli.progress import shown
+from shopkeeper.data.tables import Tables
+from shopkeeper.doctor import examine
+from shopkeeper.errors import SettingsError, ShopkeeperError
+from shopkeeper.shop import Shop
+from shopkeeper.vocabulary import Request
+
+WRONG, INTERRUPTED = 2, 130  # exit codes
+
+
+class _Polite(TyperGroup):
+    """Ends every mishap that we foresee with a sentence instead of a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ShopkeeperError as error:
+            show.console(stderr=True).print(str(error), style="red", markup=False, soft_wrap=True)
+            raise typer.Exit(WRONG) from None
+        except KeyboardInterrupt:
+            say = "Stopped. The shop's directory is as it was after the last finished step; run it again to go on."
+            show.console(stderr=True).print(say, soft_wrap=True)
+            raise typer.Exit(INTERRUPTED) from None
+
+
+app = typer.Typer(
+    cls=_Polite,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="The search box and the shelves of an online shop, learned from its own catalogue and clicks.",
+)
+
+ShopDir = Annotated[Path, typer.Option("--shop", metavar="DIR", help="The shop's directory.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+User = Annotated[str | None, typer.Option(help="For whom; without, for a newcomer.")]
+Items = Annotated[list[str] | None, typer.Option("--item", help="A product to start from; may come several times.")]
+Filter = Annotated[str, typer.Option(help="Such as: price < 50 and brand in ['Acme', 'Zen'].")]
+Size = Annotated[int, typer.Option(help="How many items.")]
+Offset = Annotated[int, typer.Option(help="How many items to leave out before them.")]
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        show.say(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def new(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The shop's directory, made here.")],
+    sources: Annotated[
+        list[str], typer.Option("--from", metavar="SOURCE", help="A file, a folder or a database address.")
+    ],
+    more: Annotated[list[str] | None, typer.Argument(metavar="[SOURCE]...", help="Further sources.")] = None,
+) -> None:
+    """Make a shop from its exports: propose what every column means, clean, make tables."""
+    shop = Shop.new(directory, [*sources, *(more or [])])
+    show.mapping(shop.mapping)
+    show.say(f"The proposal is in {directory / 'mapping.toml'}; if you edit it: shopkeeper ingest --shop {directory}")
+    _ingest(shop)
+    show.say(f"Next: shopkeeper train --shop {directory}")
+
+
+@app.command()
+def ingest(shop: ShopDir = Path()) -> None:
+    """Read the exports (again) into tables, as mapping.toml says."""
+    _ingest(Shop(shop))
+
+
+def _ingest(shop: Shop) -> None:
+    with shown(show.console(stderr=True)) as progress:
+        report = shop.ingest(progress)
+    show.ingested(report)
+    show.say(f"What was cleaned, and why: {shop.directory / 'reports' / 'ingest.html'}")
+
+
+@app.command()
+def train(shop: ShopDir = Path()) -> None:
+    """Train, measure on the newest days, and publish a release."""
+    _train(Shop(shop))
+
+
+def _train(shop: Shop) -> None:
+    with shown(show.console(stderr=True)) as progress:
+        release = shop.train(progress)
+    show.metrics(release.manifest.metrics)
+    show.say(f"Published {release.id}.")
+
+
+@app.command()
+def evaluate(
+    shop: ShopDir = Path(),
+    json: Json = False,
+    html: Annotated[bool, typer.Option("--html", help="Print only the path of the report with plots.")] = False,
+) -> None:
+    """How good the current release was on the days that were held back."""
+    opened = Shop(shop)
+    report = opened.releases.current().path / "evaluation" / "report.html"
+    if html:
+        show.say(str(report))
+    elif json:
+        show.as_json(opened.evaluate())
+    else:
+        show.metrics(opened.evaluate())
+        show.say(f"With plots: {report}")
+
+
+@app.command()
+def serve(
+    shop: ShopDir = Path(),
+    host: Annotated[str | None, typer.Option(help="Instead of server.host in shop.toml.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Instead of server.port; 0: any free one.")] = None,
+) -> None:
+    """Answer over HTTP, with a page to try the shop at /."""
+    opened = Shop(shop)
+    opened.engine()
+    settings = opened.settings.server
+    serve_at(opened, host or settings.host, settings.port if port is None else port)
+
+
+def serve_at(shop: Shop, host: str, port: int) -> None:
+    """Serve until it is interrupted. Raises SettingsError when the port cannot be taken."""
+    import uvicorn
+
+    from shopkeeper.console import mount
+    from shopkeeper.server.app import create_app
+
+    application = create_app(shop)
+    mount(application)
+    try:
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise SettingsError(
+            f"{host}:{port} cannot be taken ({error.strerror or error})",
+            remedy="Choose another with --port, or --port 0 for any that is free.",
+        ) from None
+    url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+    show.say(f"{shop.settings.shop.name} is open at {url} (Ctrl-C closes it)", "bold green")
+    sys.stdout.flush()
+    uvicorn.Server(uvicorn.Config(application, log_level="warning", access_log=False)).run(sockets=[listener])
+
+
+@app.command()
+def search(
+    query: Annotated[str, typer.Argument(help="The words searched.")],
+    shop: ShopDir = Path(),
+    user: User = None,
+    filter: Filter = "",  # noqa: A002 - the option's name
+    sort: Annotated[str, typer.Option(help="A field, with - before it for descending: -price.")] = "",
+    size: Size = 10,
+    offset: Offset = 0,
+    facet: Annotated[list[str] | None, typer.Option(help="Count the items by this field; * chooses some.")] = None,
+    json: Json = False,
+) -> None:
+    """Search the shop."""
+    fields = {"user": user, "filter": filter, "sort": sort, "size": size, "offset": offset}
+    answer = Shop(shop).search(query, facets=tuple(facet or ()), **fields)
+    show.as_json(answer) if json else show.slate(answer)
+
+
+@app.command()
+def recommend(
+    shop: ShopDir = Path(),
+    surface: Annotated[
+        str, typer.Option(help="home, similar, cart, new, popular, recent… Default: similar with --item, else home.")
+    ] = "",
+    user: User = None,
+    item: Items = None,
+    filter: Filter = "",  # noqa: A002 - the option's name
+    size: Size = 10,
+    offset: Offset = 0,
+    json: Json = False,
+) -> None:
+    """Fill a shelf."""
+    surface = surface or ("similar" if item else "home")
+    fields = {"user": user, "filter": filter, "size": size, "offset": offset}
+    answer = Shop(shop).recommend(surface, items=tuple(item or ()), **fields)
+    show.as_json(answer) if json else show.slate(answer)
+
+
+@app.command()
+def explain(
+    target: Annotated[str, typer.Argument(metavar="ITEM", help="The item's id.")],
+    shop: ShopDir = Path(),
+    query: Annotated[str, typer.Option(help="The words searched.")] = "",
+    surface: Annotated[str, typer.Option(help="Default: search with --query, similar with --item, else home.")] = "",
+    user: User = None,
+    item: Items = None,
+    filter: Filter = "",  # noqa: A002 - the option's name
+    json: Json = False,
+) -> None:
+    """Why an item stands where it stands, or why it is absent."""
+    surface = surface or ("search" if query else "similar" if item else "home")
+    request = Request(surface=surface, query=query, user=user, items=tuple(item or ()), filter=filter)
+    told = Shop(shop).explain(target, request)
+    show.as_json(told) if json else show.explanation(told)
+
+
+@app.command()
+def rollback(
+    shop: ShopDir = Path(),
+    to: Annotated[str | None, typer.Option(metavar="RELEASE", help="Default: the one before the current.")] = None,
+) -> None:
+    """Serve an earlier release; a running server changes to it by itself."""
+    release = Shop(shop).rollback(to)
+    show.say(f"{release.id}, made {release.manifest.created}, is the current release.")
+
+
+@app.command()
+def doctor(shop: ShopDir = Path(), json: Json = False) -> None:
+    """Check everything the shop stands on: settings, mapping, tables, release, libraries, port."""
+    found = examine(shop)
+    show.as_json(found) if json else show.checks(found)
+    failed = sum(not check.passed for check in found)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def simulate(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Gets exports/ and truth/.")],
+    products: Annotated[int, typer.Option(min=1, help="How many products.")] = 5_000,
+    events: Annotated[int, typer.Option(min=0, help="How many events.")] = 300_000,
+    seed: Annotated[int, typer.Option(help="Same seed, same world.")] = 0,
+) -> None:
+    """Write the exports of a simulated shop, and the truth about it beside them."""
+    _simulate(folder, products, events, seed)
+    show.say(f"Next: shopkeeper new SHOP --from {folder / 'exports'}")
+
+
+def _simulate(folder: Path, products: int, events: int, seed: int) -> None:
+    from shopkeeper.data.simulate import simulate  # draws pictures, which no other command needs
+
+    with shown(show.console(stderr=True)) as progress:
+        simulate(folder, products=products, events=events, seed=seed, progress=progress)
+
+
+@app.command()
+def demo(
+    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="The shop's directory.")] = Path("demo-shop"),
+    products: Annotated[int, typer.Option(min=1, help="How many products.")] = 5_000,
+    events: Annotated[int, typer.Option(min=0, help="How many events.")] = 300_000,
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Make it, but do not open it.")] = False,
+) -> None:
+    """A simulated shop, from its exports to a page that answers. What is there already is used again."""
+    world = directory / "world"
+    if not world.exists():
+        show.say(f"Simulating a shop of {products:,} products and {events:,} events", "bold")
+        unfinished = directory / ".world"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        _simulate(unfinished, products, events, seed=0)
+        unfinished.rename(world)
+    if not (directory / "shop.toml").exists():
+        Shop.new(directory, [world / "exports"], name="Demo shop")
+    shop = Shop(directory)
+    if not Tables(directory).has("items"):
+        show.say("Making tables of its exports", "bold")
+        _ingest(shop)
+    if not shop.releases.list():
+        show.say("Training", "bold")
+        _train(shop)
+    if not no_serve:
+        serve_at(shop, shop.settings.server.host, shop.settings.server.port)

@@ -1,0 +1,120 @@
+"""What the commands print: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from shopkeeper.data.mapping import Mapping as FileMappings
+from shopkeeper.doctor import Check
+from shopkeeper.vocabulary import Explanation, Item, Slate
+
+if TYPE_CHECKING:
+    from shopkeeper.data.ingest import IngestReport
+
+MEASURES = ("ndcg@10", "hr@10", "mrr@10", "coverage@10")
+PIPE_WIDTH = 200  # where there is no terminal, lines are not broken to fit one
+
+
+def console(*, stderr: bool = False) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, width=None if stream.isatty() else PIPE_WIDTH, highlight=False, soft_wrap=False)
+
+
+def say(text: str, style: str = "") -> None:
+    """A sentence on standard output; what looks like markup stays text."""
+    console().print(Text(text, style=style), soft_wrap=True)
+
+
+def as_json(value: Any) -> None:
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()) -> None:
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for header in headers:
+        drawn.add_column(header, justify="right" if header in right else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+    console().print(drawn)
+
+
+def mapping(proposed: FileMappings) -> None:
+    """Each file and what it is; each column, what it means and why."""
+    for file in proposed.files:
+        say(f"{file.path}: {file.role} ({file.confidence:.0%})", "bold")
+        rows = [
+            (name, column.field, column.format, _confidence(column.confidence), column.evidence)
+            for name, column in file.columns.items()
+        ]
+        table(("column", "means", "read as", "sure", "because"), rows, right=("sure",))
+
+
+def slate(answer: Slate) -> None:
+    rows = [
+        (each.position, each.item.id, each.item.title, price(each.item), each.reasons[0].text if each.reasons else "")
+        for each in answer.placements
+    ]
+    if rows:
+        table(("", "id", "title", "price", "because"), rows, right=("", "price"))
+    milliseconds = answer.timings.get("total", sum(answer.timings.values()))
+    say(f"{len(rows)} of {answer.total:,} items in {milliseconds:.1f} ms", "dim")
+    for note in answer.notes:
+        say(note, "dim")
+    for facet in answer.facets:
+        values = [f"{value.value} ({value.count})" for value in facet.values]
+        spread = [] if facet.minimum is None else [f"{facet.minimum:g} to {facet.maximum:g}"]
+        say(f"{facet.name}: {', '.join(spread + values)}")
+
+
+def explanation(told: Explanation) -> None:
+    say(told.text, "bold")
+    for reason in told.reasons:
+        say(f"  {reason.source}{f' #{reason.rank}' if reason.rank else ''}: {reason.text}")
+    if told.features:
+        table(("feature", "value"), [(name, f"{value:g}") for name, value in told.features.items()], right=("value",))
+
+
+def checks(found: Sequence[Check]) -> None:
+    rows = [
+        (Text("PASS", "green") if check.passed else Text("FAIL", "bold red"), check.name, check.found, check.remedy)
+        for check in found
+    ]
+    table(("", "check", "found", "what to do"), rows)
+
+
+def ingested(report: IngestReport) -> None:
+    """Rows by table, and what each cleaning rule touched."""
+
+
+def metrics(measured: Mapping[str, Any]) -> None:
+    """How good a release was: for each surface what was served, next to popularity and to each source alone."""
+    for surface, figures in measured.get("figures", {}).items():
+        say(f"{surface}: {figures['requests']:,} requests of the days held back", "bold")
+        rows = [
+            (system, *(_estimate(values.get(measure)) for measure in MEASURES))
+            for system, values in figures["systems"].items()
+        ]
+        table(("system", *MEASURES), rows, right=MEASURES)
+    if not measured.get("figures"):
+        say("Nothing was measured: the shop has too few events.")
+
+
+def _estimate(figure: Mapping[str, float] | None) -> str:
+    """A mean with its 95% interval."""
+    return "" if figure is None else f"{figure['value']:.4f} ({figure['low']:.3f}–{figure['high']:.3f})"
+
+
+def price(item: Item) -> str:
+    return "" if item.price is None else f"{item.price:,.2f} {item.currency or ''}".rstrip()
+
+
+def _confidence(share: float) -> Text:
+    return Text(f"{share:.0%}", "green" if share >= 0.8 else "yellow" if share >= 0.5 else "red")
