@@ -81,9 +81,9 @@ def test_without_a_clock_the_held_item_is_the_answer() -> None:
     known = everything.where(~held)
     part = Part(everything, known, known, held, 77.0)
     home = asked_of("home", part)
-    assert [asked.rows.tolist() for asked in home] == [[4], [14], [24]]
+    assert sorted(asked.rows.tolist() for asked in home) == [[4], [14], [24]]
     assert {asked.request.time for asked in home} == {77.0}
-    assert [asked.request.items for asked in asked_of("similar", part)] == [("i3",), ("i13",), ("i23",)]
+    assert sorted(asked.request.items for asked in asked_of("similar", part)) == [("i13",), ("i23",), ("i3",)]
     assert asked_of("cart", part) == []
 
 

@@ -15,14 +15,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from shopkeeper.engine.interest import interest_of
 from shopkeeper.learn.split import Part
 from shopkeeper.settings import Surface
-from shopkeeper.vocabulary import EventType, Ids, Request, Rows, Scores
+from shopkeeper.vocabulary import INTEREST, EventType, Ids, Request, Rows, Scores
 
 Places = npt.NDArray[np.int64]  # of events
 
+FOLLOWED = {EventType.VIEW: "clicked", EventType.CART: "carted", EventType.PURCHASE: "bought"}
 BASKET = (EventType.CART.code, EventType.PURCHASE.code)
 
 
@@ -42,21 +44,42 @@ class Asked:
 def requests_of(
     name: str, surface: Surface, part: Part, actors: Ids, items: Ids, *, limit: int, seed: int
 ) -> list[Asked]:
-    """At most `limit` requests to a surface that needs no query, in order of time, a seeded sample where there are
-    more."""
+    """At most `limit` requests to a surface that needs no query, in order of time (by chance without a clock), a seeded
+    sample where there are more."""
     if surface.sources == ("recent",):
         return []  # it shows what was seen already, and what comes next is no question to it
-    asking = _Asking(name, part, actors, items, np.random.default_rng(seed))
+    generator = np.random.default_rng(seed)
+    asking = _Asking(name, part, actors, items, generator)
+    asked: list[Asked] = []
     if surface.needs == "nothing":
-        return asking.visits(limit)
-    if surface.needs == "items":
-        return asking.baskets(limit) if name == "cart" else asking.next_items(limit)
-    return []
+        asked = asking.visits(limit)
+    elif surface.needs == "items":
+        asked = asking.baskets(limit) if name == "cart" else asking.next_items(limit)
+    mixed = [asked[at] for at in generator.permutation(len(asked))]
+    return sorted(mixed, key=lambda one: one.request.time or 0.0)
 
 
-def searches_of(searches: pa.Table, part: Part, items: Ids, *, limit: int, seed: int) -> list[Asked]:
-    """The searches within the part's time that led to something, from `load_searches`."""
-    raise NotImplementedError
+def searches_of(name: str, searches: pa.Table, part: Part, items: Ids, *, limit: int, seed: int) -> list[Asked]:
+    """The searches (schema SEARCHES) within the part's time that led to something, a seeded sample of at most `limit`,
+    in order of time. Without a clock, searches have no time, and none belongs to a part."""
+    if not part.all.has_clock or not len(searches):
+        return []
+    times = pc.divide(searches.column("time").cast(pa.int64()).cast(pa.float64()), 1e6).to_numpy()
+    last = float(part.all.times[part.held].max())
+    inside = np.flatnonzero((times >= part.now) & (times <= last))
+    generator = np.random.default_rng(seed)
+    asked: list[Asked] = []
+    for at in generator.permutation(inside):
+        if len(asked) == limit:
+            break
+        found = searches.slice(at, 1).to_pylist()[0]
+        deeds = [(item, kind) for kind, column in FOLLOWED.items() for item in found[column]]
+        rows = items.rows(item for item, _ in deeds)
+        known, worth = rows >= 0, np.array([INTEREST[kind] for _, kind in deeds], np.float32)
+        if known.any():
+            request = Request(surface=name, query=found["query"], user=found["actor"], time=float(times[at]))
+            asked.append(Asked(request, *_best(rows[known], worth[known])))
+    return sorted(asked, key=lambda one: one.request.time or 0.0)
 
 
 def judgements_of(judgements: pa.Table, items: Ids) -> list[Asked]:

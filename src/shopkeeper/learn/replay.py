@@ -1,0 +1,107 @@
+"""History through the engine: requests of the past answered as of their moment, to learn from and to be measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from shopkeeper.engine.context import Context
+from shopkeeper.engine.pipeline import Engine
+from shopkeeper.engine.ranking.fusion import Pool
+from shopkeeper.learn.metrics import Ranks
+from shopkeeper.learn.ranker import Examples
+from shopkeeper.learn.requests import Asked
+from shopkeeper.vocabulary import UNKNOWN_ROW, Progress, Rows, Scores, silent
+
+Scorer = Callable[[Context, Pool], Scores]
+
+POPULARITY = "popularity"
+HARDEST, OTHERS = 30, 30  # candidates nobody wanted that a request teaches: the best of the fusion, and any
+
+
+def replay(
+    engine: Engine,
+    asked: Sequence[Asked],
+    scorers: Mapping[str, Scorer],
+    k: int,
+    *,
+    among_judged: bool = False,
+    progress: Progress = silent,
+    stage: str = "replay",
+) -> dict[str, Ranks]:
+    """The first k of every request, int32 [requests, k], padded with UNKNOWN_ROW, by system: each of `scorers` through
+    the engine and its policies, each source of the surface alone, and plain popularity. The whole catalogue is ranked:
+    what no source proposes is not found.
+
+    among_judged: leave out of every list the items that nobody has graded.
+    """
+    popular = np.argsort(-engine.statistics.interest, kind="stable").astype(np.int32)
+    sources = engine.sources_of(asked[0].request.surface) if asked else {}
+    answers = {name: np.full((len(asked), k), UNKNOWN_ROW, np.int32) for name in (*scorers, *sources, POPULARITY)}
+    for at, one in enumerate(asked):
+        if at % 100 == 0:
+            progress(stage, at, len(asked))
+        context = engine.context(one.request)
+        pool = engine.candidates(context)
+        lists: dict[str, Rows] = {
+            name: engine.arrange(context, pool, score(context, pool)).rows for name, score in scorers.items()
+        }
+        for column, name in enumerate(pool.sources):
+            order = np.argsort(pool.ranks[:, column], kind="stable")
+            lists[name] = pool.rows[order[: np.count_nonzero(~np.isnan(pool.ranks[:, column]))]]
+        lists[POPULARITY] = popular if context.allowed is None else popular[context.allowed[popular]]
+        for name, rows in lists.items():
+            kept = rows[np.isin(rows, one.judged)] if among_judged and one.judged is not None else rows
+            answers[name][at, : min(k, len(kept))] = kept[:k]
+    progress(stage, len(asked), len(asked))
+    return answers
+
+
+def examples_of(
+    engine: Engine, asked: Sequence[Asked], *, seed: int, progress: Progress = silent, stage: str = "examples"
+) -> Examples:
+    """What the ranker learns from: of each request the candidates that were wanted, the best that were not, and some
+    others. Requests without a wanted candidate teach nothing and are left out."""
+    generator = np.random.default_rng(seed)
+    features, labels, weights = [], [], []
+    for at, one in enumerate(asked):
+        if at % 100 == 0:
+            progress(stage, at, len(asked))
+        context = engine.context(one.request)
+        pool = engine.candidates(context)
+        gains = gains_of(pool.rows, one)
+        if not gains.any():
+            continue
+        taught = _taught(gains, engine.score(context, pool), generator)
+        some = Pool(pool.sources, pool.rows[taught], pool.ranks[taught], pool.scores[taught])
+        features.append(engine.features(context, some))
+        labels.append(gains[taught])
+        weights.append(one.weight)
+    progress(stage, len(asked), len(asked))
+    width = len(engine.feature_names(asked[0].request.surface)) if asked else 0
+    return Examples(
+        features=np.concatenate(features or [np.empty((0, width), np.float32)]),
+        labels=np.rint(np.concatenate(labels or [np.empty(0, np.float32)])).astype(np.int32),
+        sizes=np.array([len(gains) for gains in labels], np.int64),
+        weights=np.array(weights, np.float32),
+    )
+
+
+def gains_of(rows: Rows, one: Asked) -> Scores:
+    """float32 [n]: what each row was worth to the person, 0 where it was not wanted. rows int32 [n], ascending."""
+    gains = np.zeros(len(rows), np.float32)
+    if len(rows):
+        at = np.minimum(np.searchsorted(rows, one.rows), len(rows) - 1)
+        found = rows[at] == one.rows
+        gains[at[found]] = one.gains[found]
+    return gains
+
+
+def _taught(gains: Scores, scores: Scores, generator: np.random.Generator) -> Rows:
+    """The places of the candidates to learn from, ascending."""
+    unwanted = np.flatnonzero(gains == 0)
+    hardest = unwanted[np.argsort(-scores[unwanted], kind="stable")]
+    others = hardest[HARDEST:]
+    drawn = generator.choice(others, min(OTHERS, len(others)), replace=False)
+    return np.sort(np.concatenate((np.flatnonzero(gains), hardest[:HARDEST], drawn))).astype(np.int32)

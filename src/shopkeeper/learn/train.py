@@ -1,0 +1,98 @@
+"""tables → release: choose on the validation part, measure on the test part, fit on everything, publish."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+import msgspec
+import pyarrow.parquet as pq
+
+from shopkeeper.data.tables import Tables
+from shopkeeper.engine.pipeline import Engine
+from shopkeeper.engine.ranking.ranker import Ranker
+from shopkeeper.learn.evaluate import Figures, evaluate
+from shopkeeper.learn.leaks import leaks
+from shopkeeper.learn.report import Evaluation, write_report
+from shopkeeper.learn.requests import judgements_of
+from shopkeeper.learn.split import Part, split
+from shopkeeper.learn.tournament import Winner, compete
+from shopkeeper.learn.workshop import Workshop
+from shopkeeper.release.images import Images
+from shopkeeper.release.store import Release, ReleaseStore
+from shopkeeper.settings import Settings
+from shopkeeper.vocabulary import Progress, silent
+
+_log = logging.getLogger(__name__)
+
+
+def train(tables: Tables, settings: Settings, releases: ReleaseStore, progress: Progress = silent) -> Release:
+    """A release of the shop, published and current; older ones beyond `settings.release.keep` are removed.
+
+    A shop without events, or without items, is released too: with what can be made of what there is.
+    Raises DataError for tables that contradict themselves, ReleaseError while another training runs,
+    MissingExtraError and SettingsError for an encoder or a source that cannot be had.
+    """
+    with releases.draft() as draft:
+        shop = Workshop.open(tables, settings, releases.root.parent / "cache", progress)
+        parts = split(shop.interactions, settings.train, shop.now)
+        winners = _choose(shop, parts.validation, progress) if parts else {}
+        rankers = {name: winner.ranker for name, winner in winners.items() if winner.ranker}
+        shop = shop.with_surfaces({name: winner.surface for name, winner in winners.items()})
+        figures = _measure(shop, parts.test, rankers, progress) if parts else {}
+        engine = shop.engine(rankers)
+        figures |= _judge(tables, engine, settings.train.seed, progress)
+        evaluation = Evaluation(
+            items=len(shop.catalogue),
+            events=len(shop.interactions),
+            surfaces=figures,
+            choices={name: winner.choice for name, winner in winners.items()},
+        )
+        progress("publish", 0, 1)
+        engine.save(draft)
+        if pictures := tables.paths("images"):
+            batches = (batch for path in pictures for batch in pq.ParquetFile(path).iter_batches(1024))
+            Images.build(batches, shop.catalogue.ids, draft / "images")
+        write_report(evaluation, draft / "evaluation", settings.shop.name, shop.now)
+        release = releases.publish(
+            draft,
+            settings=shop.settings,
+            sources={"tables": tables.fingerprint()},
+            metrics=msgspec.to_builtins(evaluation),
+        )
+        releases.prune(settings.release.keep)
+        progress("publish", 1, 1)
+        return release
+
+
+def _choose(shop: Workshop, part: Part, progress: Progress) -> dict[str, Winner]:
+    engine, asked = shop.engine_of(part, {}, "fit for validation"), shop.requests(part)
+    for leak in leaks(engine, asked):
+        _log.warning("%s", leak)
+    train = shop.settings.train
+    return {
+        name: compete(engine, name, requests, seed=train.seed, threads=train.threads, progress=progress)
+        for name, requests in asked.items()
+    }
+
+
+def _measure(shop: Workshop, part: Part, rankers: Mapping[str, Ranker], progress: Progress) -> dict[str, Figures]:
+    engine = shop.engine_of(part, rankers, "fit for test")
+    return {
+        name: evaluate(engine, requests, seed=shop.settings.train.seed, progress=progress, stage=f"measure {name}")
+        for name, requests in shop.requests(part).items()
+    }
+
+
+def _judge(tables: Tables, engine: Engine, seed: int, progress: Progress) -> dict[str, Figures]:
+    """Search against people's judgements, where the shop has some: over the whole catalogue, where what nobody judged
+    counts as wrong, and over the judged items alone."""
+    asked = judgements_of(tables.table("judgements"), engine.catalogue.ids)
+    if not asked or "search" not in engine.settings.surfaces:
+        return {}
+    return {
+        f"search, judged by people{', judged items only' if among else ''}": evaluate(
+            engine, asked, among_judged=among, seed=seed, progress=progress, stage="measure search by judgements"
+        )
+        for among in (False, True)
+    }

@@ -1,0 +1,114 @@
+"""Everything that one training works with, read once, and the engines it builds as of a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from shopkeeper.data.tables import Tables
+from shopkeeper.engine.encoder import Encoder
+from shopkeeper.engine.pipeline import Engine
+from shopkeeper.engine.ranking.ranker import Ranker
+from shopkeeper.engine.ranking.statistics import Statistics
+from shopkeeper.engine.sources import recipes
+from shopkeeper.learn.encoder import build_encoder
+from shopkeeper.learn.fit import Fitter
+from shopkeeper.learn.requests import Asked, requests_of, searches_of
+from shopkeeper.learn.searches import load_searches
+from shopkeeper.learn.split import Part
+from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.release.interactions import Interactions
+from shopkeeper.settings import Settings, Surface
+from shopkeeper.vocabulary import Ids, Progress
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """now: seconds, a moment after everything that is known; searches: schema SEARCHES."""
+
+    catalogue: Catalogue
+    interactions: Interactions
+    actors: Ids
+    searches: pa.Table
+    settings: Settings
+    encoder: Encoder | None
+    fitter: Fitter
+    now: float
+
+    @classmethod
+    def open(cls, tables: Tables, settings: Settings, cache: Path, progress: Progress) -> Workshop:
+        """Reads the tables. What is costly to make is kept in `cache`."""
+        progress("read tables", 0, 1)
+        items = tables.items().combine_chunks()
+        catalogue = Catalogue.build(items)
+        interactions, actors = Interactions.build(tables.events(), catalogue)
+        searches = load_searches(tables.folder)
+        progress("read tables", 1, 1)
+        progress("build encoder", 0, 1)
+        encoder = build_encoder(settings.encoder, cache / "encoder", settings.train.threads)
+        progress("build encoder", 1, 1)
+        named = dict.fromkeys(name for surface in settings.surfaces.values() for name in surface.sources)
+        fitter = Fitter(recipes(named), catalogue, items, settings, encoder, cache, progress)
+        return cls(
+            catalogue, interactions, actors, searches, settings, encoder, fitter, _after(catalogue, interactions)
+        )
+
+    def with_surfaces(self, surfaces: Mapping[str, Surface]) -> Workshop:
+        settings = msgspec.structs.replace(self.settings, surfaces={**self.settings.surfaces, **surfaces})
+        return replace(self, settings=settings)
+
+    def engine(self, rankers: Mapping[str, Ranker]) -> Engine:
+        """The engine that is released: it knows everything."""
+        return self._engine(self.catalogue, self.interactions, self.interactions, self.now, rankers, "fit everything")
+
+    def engine_of(self, part: Part, rankers: Mapping[str, Ranker], stage: str) -> Engine:
+        """An engine that answers a part's requests: sources and statistics know what was known before it. What can be
+        bought today says nothing of then, so every item can."""
+        then = replace(self.catalogue, available=np.ones(len(self.catalogue), np.bool_))
+        return self._engine(then, part.known, part.history, part.now, rankers, stage)
+
+    def requests(self, part: Part) -> dict[str, list[Asked]]:
+        """The part's requests by surface, those surfaces left out that have none, or nothing to choose between."""
+        limit, seed = self.settings.train.max_requests, self.settings.train.seed
+        asked = {}
+        for name, surface in self.settings.surfaces.items():
+            if surface.rank == "fused" and len(surface.sources) < 2:
+                continue
+            if surface.needs == "query":
+                asked[name] = searches_of(name, self.searches, part, self.catalogue.ids, limit=limit, seed=seed)
+            else:
+                asked[name] = requests_of(name, surface, part, self.actors, self.catalogue.ids, limit=limit, seed=seed)
+        return {name: requests for name, requests in asked.items() if requests}
+
+    def _engine(
+        self,
+        catalogue: Catalogue,
+        known: Interactions,
+        history: Interactions,
+        now: float,
+        rankers: Mapping[str, Ranker],
+        stage: str,
+    ) -> Engine:
+        half_life = self.settings.train.half_life_days
+        return Engine(
+            catalogue=catalogue,
+            interactions=history,
+            actors=self.actors,
+            sources=self.fitter.fit(known, now, stage),
+            statistics=Statistics.fit(catalogue, known, now, half_life_days=half_life),
+            settings=self.settings,
+            rankers=rankers,
+            encoder=self.encoder,
+        )
+
+
+def _after(catalogue: Catalogue, interactions: Interactions) -> float:
+    """A second after the last event, or, without a clock, the last launch; 0 where nothing has a time."""
+    times = interactions.times if interactions.has_clock else catalogue.launched
+    known = times[~np.isnan(times)]
+    return float(known.max()) + 1.0 if len(known) else 0.0

@@ -1,0 +1,147 @@
+"""From tables to a release that answers, in every kind of shop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from worlds import catalogue, searches, visits, write_shop
+
+from shopkeeper.data.tables import Tables
+from shopkeeper.engine.pipeline import Engine
+from shopkeeper.learn.train import train
+from shopkeeper.release.store import Release, ReleaseStore
+from shopkeeper.settings import EncoderSettings, Settings, TrainSettings
+from shopkeeper.vocabulary import Request
+
+SETTINGS = Settings(encoder=EncoderSettings(model="none"), train=TrainSettings(threads=1, max_requests=2000))
+
+
+def released(tables: Tables, settings: Settings = SETTINGS) -> Release:
+    store = ReleaseStore(tables.folder.parent / "releases")
+    release = train(tables, settings, store)
+    store.verify(release)
+    assert store.current().id == release.id
+    return release
+
+
+def served(release: Release, request: Request) -> list[str]:
+    return [placement.item.id for placement in Engine.open(release.path).answer(request).placements]
+
+
+def value(release: Release, surface: str, system: str, measure: str = "ndcg@10") -> float:
+    return float(release.manifest.metrics["surfaces"][surface]["systems"][system][measure]["value"])
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Tables:
+    events = visits(60, 1200) + searches(60, 600)
+    return write_shop(tmp_path_factory.mktemp("shop"), catalogue(60), events)
+
+
+@pytest.fixture(scope="module")
+def release(shop: Tables) -> Release:
+    return released(shop)
+
+
+def test_a_predictable_world_is_learned(release: Release) -> None:
+    surfaces = release.manifest.metrics["surfaces"]
+    assert {"home", "similar", "cart", "search"} <= set(surfaces)
+    assert value(release, "similar", "served") > 0.5 > value(release, "similar", "popularity")
+    assert value(release, "home", "served") > value(release, "home", "popularity") + 0.1
+    assert value(release, "search", "served") > value(release, "search", "popularity") + 0.3
+    assert surfaces["similar"]["against"]["popularity"]["difference"]["low"] > 0
+
+
+def test_the_released_shop_answers(release: Release) -> None:
+    assert "red mug" in " ".join(
+        placement.item.title for placement in Engine.open(release.path).answer(Request(query="red mug")).placements[:1]
+    )
+    assert "i8" in served(release, Request(surface="similar", items=("i7",), size=3))
+    assert served(release, Request(surface="home", user="u1"))
+    assert served(release, Request(surface="home"))
+
+
+def test_the_report_stands_beside_the_release(release: Release) -> None:
+    folder = release.path / "evaluation"
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert page.count("<svg") >= len(release.manifest.metrics["surfaces"])
+    assert "http://www.w3.org" in page
+    assert "src=" not in page
+    assert msgspec.json.decode((folder / "metrics.json").read_bytes()) == release.manifest.metrics
+    assert [path.stat().st_size > 1000 for path in (folder / "tensorboard").iterdir()] == [True]
+
+
+def test_the_same_tables_settings_and_seed_make_the_same_release(shop: Tables, release: Release) -> None:
+    again = released(shop)
+    assert again.id != release.id
+    assert again.manifest.metrics == release.manifest.metrics
+    differing = {
+        name for name, entry in release.manifest.files.items() if again.manifest.files.get(name) != entry
+    } | (again.manifest.files.keys() - release.manifest.files.keys())
+    assert {name for name in differing if not name.startswith("sources/lexical/index/")} == set()
+
+
+def test_a_random_world_beats_nothing(tmp_path: Path) -> None:
+    tables = write_shop(tmp_path, catalogue(60), visits(60, 1200, predictable=False))
+    release = released(tables)
+    for surface, figures in release.manifest.metrics["surfaces"].items():
+        against = figures["against"]["popularity"]["difference"]
+        assert against["low"] < 0.02, surface
+        assert value(release, surface, "served", "hr@10") < 0.45  # of a few wanted among 60, ten are shown
+
+
+def test_a_shop_without_a_clock_leaves_one_out(tmp_path: Path) -> None:
+    tables = write_shop(tmp_path, catalogue(60), visits(60, 600, clock=False, users=200))
+    release = released(tables)
+    assert release.manifest.metrics["surfaces"]["home"]["requests"] > 100
+    assert value(release, "similar", "served", "hr@10") >= 0
+    assert served(release, Request(surface="home", user="u1"))
+
+
+@pytest.mark.parametrize(
+    ("items", "events"),
+    [(0, []), (1, []), (1, visits(1, 1)), (30, []), (30, visits(30, 1)), (30, visits(30, 40, users=1))],
+    ids=["empty", "one item", "one item, one visit", "no events", "one visit", "one person"],
+)
+def test_small_shops_are_released(tmp_path: Path, items: int, events: list[dict[str, object]]) -> None:
+    release = released(write_shop(tmp_path, catalogue(items), events))
+    assert not (release.path / "rankers").exists()
+    assert len(served(release, Request(query="red mug"))) == (items > 0) * max(1, items // 24 + 1) or items == 30
+    assert len(served(release, Request(surface="popular"))) == min(items, 24)
+
+
+def test_judgements_are_measured_both_ways(tmp_path: Path) -> None:
+    judged = [
+        {"query": "red mug", "item_id": "i0", "grade": 3.0},
+        {"query": "red mug", "item_id": "i20", "grade": 0.0},
+        {"query": "blue lamp", "item_id": "i9", "grade": 2.0},
+    ]
+    release = released(write_shop(tmp_path, catalogue(40), judgements=judged))
+    whole, among = "search, judged by people", "search, judged by people, judged items only"
+    assert release.manifest.metrics["surfaces"][whole]["requests"] == 2
+    assert value(release, among, "served") == 1
+    assert 0 < value(release, whole, "served") <= 1
+    assert value(release, whole, "lexical") > value(release, whole, "popularity")
+
+
+def test_an_interrupted_training_leaves_no_trace_and_the_next_goes_on(tmp_path: Path) -> None:
+    tables = write_shop(tmp_path, catalogue(20), visits(20, 50))
+    store = ReleaseStore(tmp_path / "releases")
+
+    def interrupt(stage: str, done: int, total: int) -> None:  # noqa: ARG001
+        if stage == "fit for test":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tables, SETTINGS, store, interrupt)
+    assert store.list() == ()
+    assert not any((store.root / ".drafts").iterdir())
+    cached = next((tmp_path / "cache").glob("sources-*/lexical"))
+    before = cached.stat().st_mtime_ns
+    stages = []
+    train(tables, SETTINGS, store, lambda stage, done, total: stages.append((stage, done, total)))
+    assert cached.stat().st_mtime_ns == before
+    assert all(done <= total for _, done, total in stages)
+    assert stages[-1] == ("publish", 1, 1)
