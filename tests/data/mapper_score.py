@@ -44,7 +44,7 @@ def read_truth(name: str) -> dict[str, dict[str, Any]]:
 def score_folder(folder: Path, truth: dict[str, Any]) -> Score:
     """Propose a mapping for the folder and compare every file that the truth names."""
     total = Score()
-    proposed = {file.path: file for file in propose(discover(folder))}
+    proposed = {file.path: file for file in propose(discover(folder)).files}
     for path, expected in truth.items():
         total.add(_score_file(f"{folder.name}/{path}", proposed[path], expected))
     return total

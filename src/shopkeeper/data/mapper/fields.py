@@ -2,112 +2,27 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
 
 from shopkeeper.data.mapper.lexicon import concepts, event_type_of, name_affinity, words
 from shopkeeper.data.mapper.profile import Profile
 
 NAME_WEIGHT = 0.65
 ACCEPTED = 0.42  # a lower sum leaves the column an attribute
-KEYS = ("item_id", "user_id", "session_id", "order_id", "coupon_id", "group_id", "campaign_id")
-MANY_VALUED = ("category",)
-NEVER = -2.0
-PLACEHOLDERS = frozenset(
-    ["c", "col", "column", "f", "field", "v", "var", "x", "unnamed", "spalte", "colonne", "columna", "coluna", "colonna", "champ", "campo", "feld", "列"]
-)
+KEYS = frozenset({"item_id", "user_id", "session_id", "order_id", "coupon_id", "group_id", "campaign_id"})
+AMOUNTS = frozenset({"quantity", "price", "value", "discount"})
+MANY_VALUED = frozenset({"category"})
+PLACEHOLDERS = {"c", "col", "column", "f", "field", "v", "var", "x", "unnamed", "spalte", "colonne", "columna", "列"}
 
-_KEY = {"code": 0.15, "hash": 0.05, "integer": 0.05, "float": -0.7, "prose": -0.8, "phrase": -0.5, "moment": -0.8,
-        "day": -0.8, "epoch": -0.3, "url": -0.4, "boolean": -0.7, "nested": NEVER, "image_bytes": NEVER, "bytes": -0.8,
-        "money": -0.6, "json_object": -0.8, "id_list": -0.6, "json_list": -0.8, "clock": -0.8, "constant": -0.1,
-        "negative": -0.3, "counter": -0.25}  # fmt: skip
-_NUMBER = {"number": 0.15, "text": -0.7, "moment": -0.8, "day": -0.8, "epoch": -0.4, "boolean": -0.3, "nested": NEVER,
-           "image_bytes": NEVER, "url": NEVER, "json_object": NEVER, "clock": -0.8, "hash": -0.3, "id_list": -0.2,
-           "json_list": NEVER}  # fmt: skip
-_MONEY = {**_NUMBER, "float": 0.1, "money": 0.3, "counter": -0.4, "enum": -0.05, "text": -0.3}
-_MOMENT = {"moment": 0.35, "day": 0.3, "epoch": 0.3, "clock": 0.1, "text": -0.8, "phrase": -0.3, "float": -0.3, "integer": -0.3,
-           "nested": NEVER, "image_bytes": NEVER, "boolean": -0.7, "enum": -0.05, "prose": -0.5, "url": -0.8}  # fmt: skip
-_WORDS = {"text": 0.1, "phrase": 0.1, "number": -0.6, "moment": -0.8, "day": -0.8, "url": -0.8, "nested": NEVER, "email": -0.6,
-          "image_bytes": NEVER, "image_path": -0.5, "json_object": -0.8, "hash": -0.5, "boolean": -0.5}  # fmt: skip
-
-# Field → what each tag of a column adds to its sum. What is not named adds nothing.
+WEIGHTS: dict[str, Any] = tomllib.loads(files(__package__).joinpath("weights.toml").read_text(encoding="utf-8"))
+REQUIRED: dict[str, list[str]] = WEIGHTS["required"]
+NAMELESS: dict[str, dict[str, float]] = WEIGHTS["nameless"]
 SHAPES: dict[str, dict[str, float]] = {
-    "item_id": {**_KEY, "enum": -0.15, "email": -0.9},
-    "user_id": {**_KEY, "enum": -0.05, "email": 0.15},
-    "session_id": {**_KEY, "email": -0.9},
-    "order_id": {**_KEY, "email": -0.9},
-    "event_id": {**_KEY, "unique": 0.15},
-    "event_type": {"enum": 0.1, "code": 0.05, "float": NEVER, "prose": NEVER, "unique": -0.3, "nested": NEVER, "moment": NEVER,
-                   "day": NEVER, "url": NEVER, "image_bytes": NEVER, "money": NEVER, "boolean": -0.3, "hash": -0.5},
-    "time": _MOMENT,
-    "date": _MOMENT,
-    "elapsed_ms": {**_NUMBER, "integer": 0.1, "negative": -0.3},
-    "ordinal": {**_NUMBER, "counter": 0.4, "integer": 0.05, "float": -0.5, "negative": -0.4, "text": NEVER, "constant": -0.3},
-    "title": {**_WORDS, "phrase": 0.2, "prose": -0.15, "enum": -0.15, "code": -0.3, "unique": 0.05, "html": -0.3, "id_list": -0.3},
-    "description": {**_WORDS, "prose": 0.25, "html": 0.2, "phrase": 0.15, "code": -0.25, "enum": -0.15, "image_path": 0.0},
-    "brand": {**_WORDS, "number": -0.15, "unique": -0.2, "prose": -0.6, "phrase": 0.0, "boolean": -0.6},
-    "category": {**_WORDS, "number": -0.05, "float": -0.5, "nested": 0.0, "list": 0.1, "records": NEVER, "record": NEVER,
-                 "parameters": NEVER, "prose": -0.5, "enum": 0.1, "unique": -0.2, "product_kind": -0.6, "boolean": -0.6,
-                 "list_of_number": -0.3, "counter": -0.3, "phrase": 0.0, "hash": -0.2},
-    "price": {**_MONEY, "negative": -0.05},
-    "currency": {"currency": 0.45, "number": -0.6, "phrase": -0.5, "nested": NEVER, "image_bytes": NEVER, "moment": NEVER, "url": -0.8},
-    "stock": {**_NUMBER, "integer": 0.1, "availability": -0.5},
-    "available": {"boolean": 0.2, "availability": 0.5, "prose": -0.8, "float": -0.5, "nested": NEVER, "moment": NEVER, "day": NEVER,
-                  "url": NEVER, "image_bytes": NEVER, "enum": 0.1, "unique": -0.4, "money": NEVER},
-    "image": {"image_bytes": 0.5, "image_path": 0.4, "url": 0.15, "list_of_image_path": 0.4, "list_of_url": 0.2, "number": NEVER,
-              "text": -0.15, "phrase": -0.3, "prose": -0.6, "boolean": NEVER, "moment": NEVER, "record": -0.6, "records": -0.4},
-    "url": {"url": 0.35, "image_path": -0.6, "number": NEVER, "prose": -0.8, "phrase": -0.6, "nested": NEVER, "image_bytes": NEVER,
-            "code": -0.1, "email": NEVER, "moment": NEVER, "list": NEVER},
-    "launched": _MOMENT,
-    "group_id": {**_KEY, "unique": -0.35, "enum": 0.0, "constant": -0.3},
-    "attributes": {"json_object": 0.45, "record": 0.3, "parameters": 0.45, "number": NEVER, "image_bytes": NEVER, "moment": NEVER,
-                   "url": NEVER, "list_of_number": NEVER, "text": -0.4, "boolean": NEVER, "records": -0.3, "list": -0.2},
-    "quantity": {**_NUMBER, "integer": 0.1, "float": -0.1, "money": NEVER, "counter": -0.2},
-    "value": {**_MONEY},
-    "discount": {**_MONEY, "phrase": -0.4},
-    "rating": {**_NUMBER, "scale": 0.3, "money": NEVER, "negative": -0.3, "epoch": NEVER, "counter": -0.3},
-    "text": {**_WORDS, "prose": 0.35, "phrase": 0.1, "enum": -0.4, "code": -0.4, "html": 0.1, "image_path": 0.0},
-    "query": {**_WORDS, "number": -0.4, "code": 0.0, "prose": -0.4, "phrase": 0.15},
-    "grade": {"scale": 0.2, "number": 0.1, "enum": 0.1, "prose": NEVER, "phrase": -0.5, "nested": NEVER, "moment": NEVER, "url": NEVER,
-              "image_bytes": NEVER, "money": NEVER},
-    "items": {"list_of_integer": 0.45, "list_of_code": 0.45, "list_of_hash": 0.4, "id_list": 0.5, "json_list": 0.2, "records": NEVER,
-              "record": NEVER, "parameters": NEVER, "list_of_phrase": -0.8, "list_of_float": NEVER, "list_of_url": NEVER},
-    "target": {**_KEY, "enum": -0.15},
-    "lines": {"records": 0.45},
-    "coupon_id": {**_KEY, "phrase": -0.3},
-    "campaign_id": {**_KEY, "phrase": -0.2},
-    "starts": _MOMENT,
-    "ends": _MOMENT,
-    "slate_id": {**_KEY, "unique": -0.2},
-    "position": {**_NUMBER, "integer": 0.1, "float": -0.5, "negative": -0.4, "money": NEVER, "text": NEVER},
-}  # fmt: skip
-# Fields that mean nothing without the values that make them: no value, no field (an empty sample goes by names alone).
-REQUIRED: dict[str, frozenset[str]] = {
-    "items": frozenset({"list_of_integer", "list_of_code", "list_of_hash", "id_list", "json_list", "empty"}),
-    "lines": frozenset({"records", "empty"}),
-    "attributes": frozenset({"json_object", "record", "parameters", "empty"}),
-    "time": frozenset({"moment", "epoch", "clock", "empty"}),
-    "date": frozenset({"day", "empty"}),
-    "launched": frozenset({"moment", "day", "epoch", "integer", "empty"}),
-    "starts": frozenset({"moment", "day", "epoch", "empty"}),
-    "ends": frozenset({"moment", "day", "epoch", "empty"}),
-}
-# What values alone say where the name says nothing.
-NAMELESS: dict[str, dict[str, float]] = {
-    "time": {"moment": 0.45, "epoch": 0.4},
-    "date": {"day": 0.45},
-    "image": {"image_bytes": 0.5, "image_path": 0.35},
-    "url": {"url": 0.35},
-    "currency": {"currency": 0.3},
-    "lines": {"records": 0.1},
-    "items": {"list_of_integer": 0.3, "list_of_code": 0.3},
-    "user_id": {"email": 0.5},
-    "text": {"prose": 0.25},
-    "description": {"prose": 0.3},
-    "title": {"phrase": 0.3},
-    "price": {"money": 0.3, "float": 0.15},
-    "attributes": {"json_object": 0.2},
-    "rating": {"scale": 0.1},
+    field: {**WEIGHTS["kinds"].get(shape.pop("like", ""), {}), **shape} for field, shape in WEIGHTS["shapes"].items()
 }
 
 
@@ -130,7 +45,7 @@ def fit(profile: Profile, field: str, role: str, bonuses: Bonuses) -> Fit | None
     """The sum for one column and field, None where the values rule it out."""
     tags = profile.tags
     required = REQUIRED.get(field)
-    if required and not tags & required:
+    if required and tags.isdisjoint(required):
         return None
     name = name_affinity(profile.name, field, role)
     total, said = NAME_WEIGHT * name, []
@@ -144,13 +59,13 @@ def fit(profile: Profile, field: str, role: str, bonuses: Bonuses) -> Fit | None
     if shape > 0:
         said.append(f"the values are {_describe(tags & {*SHAPES[field], *NAMELESS.get(field, {})})}")
     total += shape
-    for weight, words in _counts(profile, field, role):
+    for weight, reason in _counts(profile, field, role):
         total += weight
-        said.append(words)
+        said.append(reason)
     if field in bonuses:
-        weight, words = bonuses[field]
+        weight, reason = bonuses[field]
         total += weight
-        said.append(words)
+        said.append(reason)
     return Fit(total, "; ".join(filter(None, said)))
 
 
@@ -183,9 +98,9 @@ def _counts(profile: Profile, field: str, role: str) -> list[tuple[float, str]]:
     found: list[tuple[float, str]] = []
     if "empty" in profile.tags:
         return [(-0.15, "no values to look at")] if profile.rows else []
-    if field in (*KEYS, "time", "title", "target", "items") and profile.missing > 0.2 and field != "coupon_id":
+    if profile.missing > 0.2 and _should_be_full(field, role):
         found.append((-0.35 * profile.missing, f"{profile.missing:.0%} of the rows have none"))
-    if field in ("price", "stock", "brand", "image", "available", "description") and profile.missing > 0.5:
+    elif field in ("price", "stock", "brand", "image", "available", "description") and profile.missing > 0.5:
         found.append((-0.15 * profile.missing, ""))
     if field == "event_type":
         share = event_share(profile)
@@ -201,6 +116,15 @@ def _counts(profile: Profile, field: str, role: str) -> list[tuple[float, str]]:
     if role in ("events", "order_lines", "ratings") and field in ("item_id", "user_id") and is_nameless(profile.name):
         found += _by_order(profile, field)
     return found
+
+
+def _should_be_full(field: str, role: str) -> bool:
+    """Whether nearly every row should have the field. Not every event belongs to an order, nor uses a coupon."""
+    if field == "coupon_id" or (field == "order_id" and role == "events"):
+        return False
+    return (
+        field in KEYS or field in ("time", "title", "target", "items") or (role == "order_lines" and field in AMOUNTS)
+    )
 
 
 def _by_order(profile: Profile, field: str) -> list[tuple[float, str]]:

@@ -7,15 +7,18 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from shopkeeper.data.mapper.dates import TimeShape, epoch_shape, text_shape
+from shopkeeper.data.mapper.lexicon import LEXICON
 
 LOOKED_AT = 400  # distinct values, spread over the sample, whose shape is tested
 RUN = 500  # first rows of the sample: they lie together in the file, so their order means something
 MOST = 0.9  # of the values must fit a shape
+FEW = 20  # rows in which values that differ mean little
 KEY_LENGTH = 64  # longer texts are no identifiers
 SEPARATORS = (">", "|", ";", "/", ",", ".")
 
@@ -24,16 +27,7 @@ NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?([eE][+-]?\d+)?")
 COMMA_NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d{1,4}")
 CURRENCY_SIGN = r"([$€£¥₹₩]|R\$|kr|zł|[A-Z]{3}|元)"
 MONEY = re.compile(rf"{CURRENCY_SIGN}\s?[\d.,]+|[\d.,]+\s?{CURRENCY_SIGN}")
-ISO_CURRENCIES = frozenset(
-    ["USD", "EUR", "GBP", "JPY", "CNY", "CHF", "CAD", "AUD", "NZD", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "RON", "BGN", "TRY", "RUB", "UAH", "INR", "IDR", "MYR", "SGD", "THB", "VND", "PHP", "HKD", "TWD", "KRW", "BRL", "MXN", "ARS", "CLP", "COP", "PEN", "ZAR", "EGP", "NGN", "KES", "AED", "SAR", "ILS"]
-)
-BOOLEANS = frozenset(["true", "false", "yes", "no", "y", "n", "t", "f", "0", "1", "ja", "nein", "oui", "non", "si", "sí", "是", "否", "有", "无", "はい", "いいえ"])
-AVAILABILITIES = frozenset(
-    ["in stock", "in_stock", "instock", "out of stock", "out_of_stock", "outofstock", "preorder", "pre order", "backorder", "available", "unavailable", "discontinued", "sold out", "有货", "无货", "缺货", "现货", "在售", "下架", "auf lager", "nicht auf lager", "verfugbar", "en stock", "rupture", "agotado"]
-)
-PRODUCT_KINDS = frozenset(
-    ["simple", "variable", "variation", "variant", "grouped", "external", "bundle", "configurable", "virtual", "physical", "digital", "downloadable", "standard", "combination", "pack"]
-)
+VALUE_WORDS = {name: frozenset(words.split(", ")) for name, words in LEXICON["value_words"].items()}
 CODED = r"['\"]?[\w-]*\d[\w-]*['\"]?"  # a word with a digit in it
 ID_LIST = re.compile(
     rf"{CODED}([,;|]?\s+|[,;|]){CODED}(([,;|]?\s+|[,;|]){CODED})*|\[\s*({CODED}([,\s]\s*{CODED})*)?\s*\]"
@@ -44,15 +38,15 @@ TEXT_SHAPES: dict[str, Callable[[str], object]] = {
     "url": re.compile(r"(https?:)?//\S+|www\.\S+\.\S+|/[\w%.-]+(/[\w%.-]+)*/?").fullmatch,
     "image_path": re.compile(r"(?i)\S[^\n]*\.(jpe?g|png|webp|gif|bmp|tiff?|avif|svg)(\?\S*)?").fullmatch,
     "email": re.compile(r"[^@\s]+@[^@\s]+\.[a-zA-Z]{2,}").fullmatch,
-    "currency": ISO_CURRENCIES.__contains__,
-    "boolean": lambda value: value.casefold() in BOOLEANS,
-    "availability": lambda value: value.casefold() in AVAILABILITIES,
-    "product_kind": lambda value: value.casefold() in PRODUCT_KINDS,
+    "currency": VALUE_WORDS["currency"].__contains__,
+    "boolean": lambda value: value.casefold() in VALUE_WORDS["boolean"],
+    "availability": lambda value: value.casefold() in VALUE_WORDS["availability"],
+    "product_kind": lambda value: value.casefold() in VALUE_WORDS["product_kind"],
     "barcode": re.compile(r"\d{8}|\d{12,14}").fullmatch,
     "hash": re.compile(r"(?i)[0-9a-f]{16,64}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch,
     "integer": INTEGER.fullmatch,
-    "number": lambda value: NUMBER.fullmatch(value) or COMMA_NUMBER.fullmatch(value),
-    "money": MONEY.fullmatch,
+    "number": lambda value: _is_number(value),
+    "money": lambda value: _is_money(value),
     "json_object": lambda value: value[:1] == "{" and isinstance(_json(value), dict),
     "json_list": lambda value: value[:1] == "[" and isinstance(_json(value), list),
     "id_list": ID_LIST.fullmatch,
@@ -192,6 +186,18 @@ def _share(values: Sequence[str], fits: Callable[[str], object]) -> float:
     return sum(bool(fits(value)) for value in values) / len(values)
 
 
+def _is_number(text: str) -> bool:
+    """A number with no more digits than a float holds; "123456789.1706774400" is a name of something."""
+    return bool(NUMBER.fullmatch(text) or COMMA_NUMBER.fullmatch(text)) and (
+        "." not in text or sum(map(str.isdigit, text.lstrip("-0."))) <= 17
+    )
+
+
+def _is_money(text: str) -> bool:
+    letters = "".join(filter(str.isalpha, text))
+    return MONEY.fullmatch(text) is not None and (len(letters) < 3 or letters in VALUE_WORDS["currency"])
+
+
 def _json(text: str) -> object:
     try:
         return json.loads(text)
@@ -273,16 +279,17 @@ def _tag_counts(profile: Profile) -> None:
     filled = profile.rows * (1 - profile.missing)
     if profile.n_distinct == 1 and filled > 1:
         profile.tags.add("constant")
-    if profile.unique >= 0.999 and filled > 1:
+    if profile.unique >= 0.999 and filled >= FEW:
         profile.tags.add("unique")
     if profile.n_distinct <= 30 and profile.unique < 0.5:
         profile.tags.add("enum")
 
 
 def _tag_order(profile: Profile) -> None:
-    """counter: 1, 2, 3, 1, 2… (what never begins anew numbers the rows); grouped: equal neighbours, as where rows lie by user; rising: never falls."""
+    """counter: 1, 2, 3, 1, 2… (what never begins anew numbers the rows); grouped: equal neighbours, as where rows lie
+    by user; rising: never falls."""
     texts = [text for text in profile.texts if text is not None]
-    pairs = list(zip(texts, texts[1:], strict=False))
+    pairs = list(pairwise(texts))
     if len(pairs) < 3:
         return
     counts = Counter(texts)
@@ -293,7 +300,7 @@ def _tag_order(profile: Profile) -> None:
     if "integer" not in profile.tags:
         return
     numbers = [int(float(text)) if INTEGER.fullmatch(text) else -1 for text in texts]
-    steps = list(zip(numbers, numbers[1:], strict=False))
+    steps = list(pairwise(numbers))
     if (
         min(numbers) in (0, 1)
         and sum(b == a + 1 or b in (0, 1) for a, b in steps) >= MOST * len(steps)

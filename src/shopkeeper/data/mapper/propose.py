@@ -93,7 +93,7 @@ def _bonuses(file: File, files: Sequence[File]) -> dict[str, Bonuses]:
                 field_here = _list_field(mine, field)
                 if weight > found.get(name, {}).get(field_here, (0.0, ""))[0]:
                     found.setdefault(name, {})[field_here] = (weight, f"{words} {theirs.name!r} of {other.name}")
-    return {name: bonuses for name, bonuses in found.items()}
+    return dict(found)
 
 
 def _list_field(profile: Profile, field: str) -> str:
@@ -103,7 +103,7 @@ def _list_field(profile: Profile, field: str) -> str:
 def _relation(mine: Profile, theirs: Profile, *, is_key: bool) -> tuple[float, str]:
     """How strongly the values of a column say that they are those of another file's identifier.
 
-    Texts that agree can only be keys; small whole numbers agree by chance, so there the names must not speak against it.
+    Texts that agree can only be keys; small whole numbers agree by chance, so they say little.
     """
     if len(mine.distinct) < FEWEST_KEYS or mine.tags & {
         "float",
@@ -182,7 +182,7 @@ def _readable_categories(file: File, fields: dict[str, tuple[str, Fit]]) -> None
 
 
 def _variants(file: File, fields: dict[str, tuple[str, Fit]]) -> None:
-    """Two identifiers of products in a catalogue, one of them recurring: that is the product of which there are variants."""
+    """Two identifiers of products in a catalogue, one of them recurring: that is what the others vary."""
     if file.reading.role != "items" or any(field == "group_id" for field, _ in fields.values()):
         return
     for name in file.columns:
