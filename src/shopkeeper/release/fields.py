@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shopkeeper.release.arrays import load_array, save_arrays
-from shopkeeper.vocabulary import Mask, Rows
+from shopkeeper.vocabulary import Rows
 
 Starts = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating[Any]]
@@ -34,6 +34,7 @@ def fold_texts(texts: pa.Array) -> pa.Array:
     return pc.utf8_trim_whitespace(pc.utf8_lower(pc.utf8_normalize(texts, "NFKC")))
 
 
+@lru_cache(maxsize=1024)  # the names of fields come with every request
 def fold_text(text: str) -> str:
     """`fold_texts` of one text."""
     return str(fold_texts(pa.scalar(text)).as_py())
@@ -128,7 +129,7 @@ class LabelFields(Mapping[str, Labels]):
         position = self._positions[fold_text(name)]
         return range(int(self.firsts[position]), int(self.firsts[position + 1]))
 
-    def field_of(self, codes: Rows) -> npt.NDArray[np.int64]:
+    def field_of(self, codes: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int64]:
         """The position in `names` of the field that owns each code."""
         return np.searchsorted(self.firsts, codes, side="right") - 1
 
@@ -144,13 +145,6 @@ class LabelFields(Mapping[str, Labels]):
         """The items of which any value of this field is known: int32, by value, so an item may come twice."""
         codes = self.codes_of(name)
         return self.posting_rows[self.posting_starts[codes.start] : self.posting_starts[codes.stop]]
-
-    def counts(self, name: str, mask: Mask) -> npt.NDArray[np.int64]:
-        """How many of the items in `mask` bool [n] have each value of a field: int64 [values of the field]."""
-        codes = self.codes_of(name)
-        bounds = self.posting_starts[codes.start : codes.stop] - self.posting_starts[codes.start]
-        hits = mask[self.rows_having(name)]
-        return np.add.reduceat(hits, bounds, dtype=np.int64)  # no value is without items, so no bound repeats
 
     def save(self, directory: Path) -> None:
         save_arrays(directory, {name: getattr(self, name) for name in LABEL_ARRAYS})

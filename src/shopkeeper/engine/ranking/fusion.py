@@ -10,7 +10,9 @@ import numpy as np
 from shopkeeper.engine.context import Candidates
 from shopkeeper.vocabulary import Rows, Scores
 
-RANK_OFFSET = 60.0  # of reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009)
+RANK_OFFSET = (
+    10.0  # of reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009): the less, the more a top place weighs
+)
 
 
 @dataclass(frozen=True)
