@@ -238,9 +238,9 @@ def _what_it_says(catalogue: Catalogue, name: str, row: int) -> str:
         return f"its id is {catalogue.ids.id(row)}"
     if name in catalogue.labels:
         labels = catalogue.labels[name]
-        texts = [labels.values[code] for code in labels.of(np.array([row])).codes]
+        texts = [labels.values[code] for code in labels.of(np.array([row], np.int32)).codes]
     else:
-        number = float(catalogue.numbers[name][row])
+        number = float(catalogue.numbers.of(name, np.array([row], np.int32))[0])
         texts = [] if np.isnan(number) else [day(number) if key == "launched" else f"{number:.7g}"]
     return f"its {name} is {', '.join(texts)}" if texts else f"its {name} is not known"
 

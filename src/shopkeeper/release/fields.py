@@ -195,11 +195,24 @@ class NumberFields(Mapping[str, Floats]):
         key = fold_text(name)
         if key in self.dense:
             return self.dense[key]
+        rows, amounts = self._own(key)
+        column = np.full(self.n_items, np.nan)
+        column[rows] = amounts
+        return column
+
+    def of(self, name: str, rows: Rows) -> Floats:
+        """The numbers of `rows` int32 [k] alone: float [k], NaN unknown."""
+        key = fold_text(name)
+        if key in self.dense:
+            return self.dense[key][rows]
+        known, amounts = self._own(key)
+        places = np.minimum(np.searchsorted(known, rows), len(known) - 1)  # no field is without items
+        return np.where(known[places] == rows, amounts[places], np.nan)
+
+    def _own(self, key: str) -> tuple[Rows, npt.NDArray[np.float64]]:
         position = self._positions[key]
         mine = slice(int(self.firsts[position]), int(self.firsts[position + 1]))
-        column = np.full(self.n_items, np.nan)
-        column[self.rows[mine]] = self.amounts[mine]
-        return column
+        return self.rows[mine], self.amounts[mine]
 
     def save(self, directory: Path) -> None:
         """All but `dense`, which the catalogue keeps."""
