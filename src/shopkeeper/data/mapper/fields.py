@@ -47,14 +47,14 @@ def fit(profile: Profile, field: str, role: str, bonuses: Bonuses) -> Fit | None
     required = REQUIRED.get(field)
     if required and tags.isdisjoint(required):
         return None
-    name = name_affinity(profile.name, field, role)
+    name = name_affinity(profile.label, field, role)
     total, said = NAME_WEIGHT * name, []
     if name > 0:
-        said.append(f"the name reads as {' + '.join(concepts(profile.name))}")
-    elif not is_nameless(profile.name) and field not in bonuses and not _speaks(profile, field):
+        said.append(f"the name reads as {' + '.join(concepts(profile.label))}")
+    elif not is_nameless(profile.label) and field not in bonuses and not _speaks(profile, field):
         return None
     shape = sum(weight for tag, weight in SHAPES[field].items() if tag in tags)
-    if name == 0 and is_nameless(profile.name):
+    if name == 0 and is_nameless(profile.label):
         shape += sum(weight for tag, weight in NAMELESS.get(field, {}).items() if tag in tags)
     if shape > 0:
         said.append(f"the values are {_describe(tags & {*SHAPES[field], *NAMELESS.get(field, {})})}")
@@ -113,7 +113,7 @@ def _counts(profile: Profile, field: str, role: str) -> list[tuple[float, str]]:
         found.append((0.2, "every value is there once"))
     elif field == key and role != "coupons":
         found.append((-0.25 * (1 - profile.unique), ""))
-    if role in ("events", "order_lines", "ratings") and field in ("item_id", "user_id") and is_nameless(profile.name):
+    if role in ("events", "order_lines", "ratings") and field in ("item_id", "user_id") and is_nameless(profile.label):
         found += _by_order(profile, field)
     return found
 
@@ -123,7 +123,10 @@ def _should_be_full(field: str, role: str) -> bool:
     if field == "coupon_id" or (field == "order_id" and role == "events"):
         return False
     return (
-        field in KEYS or field in ("time", "title", "target", "items") or (role == "order_lines" and field in AMOUNTS)
+        field in KEYS
+        or field in ("time", "title", "target", "items")
+        or field == "value"
+        or (role == "order_lines" and field in AMOUNTS)
     )
 
 

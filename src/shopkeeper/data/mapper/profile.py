@@ -59,11 +59,15 @@ TEXT_SHAPES: dict[str, Callable[[str], object]] = {
 class Profile:
     """One column of a sample.
 
-    tags: the shapes it has; distinct: its distinct values as canonical text, empty where they cannot be keys;
-    unique: distinct values over filled ones; missing: the share of empty ones; complete: the sample is the whole file.
+    label: the name to be read; parent: the column of records that it is a field of, if any; tags: the shapes it has;
+    distinct: its distinct values as
+    canonical text, empty where they cannot be keys; texts: the first rows, which lie together in the file;
+    unique: distinct values over filled ones; missing: the share of empty ones.
     """
 
     name: str
+    label: str = ""
+    parent: str = ""
     rows: int = 0
     missing: float = 1.0
     unique: float = 0.0
@@ -88,7 +92,7 @@ def profile_table(table: pa.Table) -> list[Profile]:
 
 def profile_column(name: str, column: pa.ChunkedArray) -> Profile:
     """The profile of one column, of any Arrow type."""
-    profile = Profile(name, rows=len(column))
+    profile = Profile(name, label=name, rows=len(column))
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     kind = column.type
@@ -126,8 +130,12 @@ def _children(name: str, column: pa.ChunkedArray) -> list[Profile]:
         return []
     records = column.combine_chunks()
     records = records.combine_chunks() if isinstance(records, pa.ChunkedArray) else records
-    fields = zip((f"{name}.{child.name}" for child in kind), records.flatten(), strict=True)
-    return [profile_column(path, pa.chunked_array([values])) for path, values in fields]
+    found = []
+    for child, values in zip(kind, records.flatten(), strict=True):
+        profile = profile_column(f"{name}.{child.name}", pa.chunked_array([values]))
+        profile.label, profile.parent = child.name, name
+        found.append(profile)
+    return found
 
 
 def _look_at_bytes(profile: Profile, column: pa.ChunkedArray) -> None:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from shopkeeper.data.mapper.fields import ACCEPTED, Bonuses, Fit, is_nameless
 from shopkeeper.data.mapper.lexicon import concepts, event_type_of, file_concepts
-from shopkeeper.data.mapper.profile import Profile, profile_table
+from shopkeeper.data.mapper.profile import Profile, as_number, profile_table
 from shopkeeper.data.mapper.roles import Reading, readings
 from shopkeeper.data.mapping import ColumnMapping, FileMapping, Mapping
 from shopkeeper.vocabulary import EventType
@@ -79,8 +79,8 @@ def _read(file: File, bonuses: dict[str, Bonuses]) -> None:
 
 
 def _bonuses(file: File, files: Sequence[File]) -> dict[str, Bonuses]:
-    """What other files say of this one's columns."""
-    found: dict[str, dict[str, tuple[float, str]]] = {}
+    """What other files, and this one's other columns, say of its columns."""
+    found = _arithmetic(file)
     for other in files:
         if other is file:
             continue
@@ -94,6 +94,37 @@ def _bonuses(file: File, files: Sequence[File]) -> dict[str, Bonuses]:
                 if weight > found.get(name, {}).get(field_here, (0.0, ""))[0]:
                     found.setdefault(name, {})[field_here] = (weight, f"{words} {theirs.name!r} of {other.name}")
     return dict(found)
+
+
+def _arithmetic(file: File) -> dict[str, dict[str, tuple[float, str]]]:
+    """What was paid for a line is price × quantity; what is paid for an order is not."""
+    price, quantity = (file.profiles.get(file.reading.column(field) or "") for field in ("price", "quantity"))
+    if price is None or quantity is None or price.parent != quantity.parent:
+        return {}
+    products = [
+        a * b if a is not None and b is not None else None
+        for a, b in zip(_numbers(price), _numbers(quantity), strict=False)
+    ]
+    found: dict[str, dict[str, tuple[float, str]]] = {}
+    for name, profile in file.profiles.items():
+        rows = [(a, b) for a, b in zip(_numbers(profile), products, strict=False) if a is not None and b is not None]
+        if (
+            name in (price.name, quantity.name)
+            or profile.parent != price.parent
+            or not profile.tags & {"number", "money"}
+            or len(rows) < FEWEST_KEYS
+        ):
+            continue
+        equal = sum(abs(a - b) <= 0.01 * max(1.0, abs(b)) for a, b in rows) / len(rows)
+        if equal >= 0.9:
+            found[name] = {"value": (0.3, "it is price × quantity")}
+        elif equal < 0.6:
+            found[name] = {"value": (-0.3, "it is not price × quantity")}
+    return found
+
+
+def _numbers(profile: Profile) -> list[float | None]:
+    return [as_number(text) if text else None for text in profile.texts]
 
 
 def _list_field(profile: Profile, field: str) -> str:
@@ -136,17 +167,10 @@ def _file_mapping(file: File) -> FileMapping:
     reading = file.reading
     fields = _settle(file)
     columns = {name: _column_mapping(file, name, fields) for name in file.columns}
-    for name, profile in file.profiles.items():
-        if name not in columns and name in fields and fields[name][0] != "attribute" and _parent_reads(name, fields):
-            columns[name] = _column_mapping(file, profile.name, fields)
+    columns |= {name: _column_mapping(file, name, fields) for name in fields if name not in columns}
     mapping = FileMapping(file.name, reading.role, _role_confidence(file), reading.evidence, columns=columns)
     _say_events(mapping, file, fields)
     return mapping
-
-
-def _parent_reads(name: str, fields: dict[str, tuple[str, Fit]]) -> bool:
-    """A nested field counts where its record is read at all."""
-    return fields.get(name.split(".")[0], ("attribute", None))[0] in ("lines", "attribute", "attributes")
 
 
 def _role_confidence(file: File) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from shopkeeper.data.mapper.fields import ACCEPTED, MANY_VALUED, WEIGHTS, Bonuses, Fit, fit
+from shopkeeper.data.mapper.fields import ACCEPTED, KEYS, MANY_VALUED, WEIGHTS, Bonuses, Fit, fit
 from shopkeeper.data.mapper.lexicon import FILE_ROLES, file_concepts
 from shopkeeper.data.mapper.profile import Profile
 
@@ -56,12 +56,15 @@ def assign(
 ) -> dict[str, tuple[str, Fit]]:
     """Columns to fields, best fits first, each column once and each field once but for those of many values.
 
-    A field of a nested record (`items.price`) yields to a top-level column.
+    The fields of nested records count where these are the lines of an order or an event; of other records only keys do.
     """
+    lines = _best(profiles, "lines", role, bonuses) if "lines" in fields else None
+    lists = {profile.name for profile in profiles if "list" in profile.tags}
     fits = [
-        (found.score - (0.1 if "." in profile.name and field != "item_id" else 0.0), place, profile, field, found)
+        (found.score, place, profile, field, found)
         for place, profile in enumerate(profiles)
         for field in fields
+        if profile.parent in ("", lines) or (profile.parent not in lists and field in KEYS)
         if (found := fit(profile, field, role, bonuses.get(profile.name, {}))) and found.score >= ACCEPTED
     ]
     assigned: dict[str, tuple[str, Fit]] = {}
@@ -71,6 +74,13 @@ def assign(
             assigned[profile.name] = (field, found)
             taken.add(field)
     return {profile.name: assigned[profile.name] for profile in profiles if profile.name in assigned}
+
+
+def _best(profiles: Sequence[Profile], field: str, role: str, bonuses: Mapping[str, Bonuses]) -> str | None:
+    """The column that fits a field best, if any does."""
+    fits = ((fit(profile, field, role, bonuses.get(profile.name, {})), profile.name) for profile in profiles)
+    found = [(one.score, name) for one, name in fits if one and one.score >= ACCEPTED]
+    return max(found)[1] if found else None
 
 
 def file_role_votes(name: str) -> set[str]:
