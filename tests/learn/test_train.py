@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from worlds import catalogue, searches, visits, write_shop
+from worlds import catalogue, chains, searches, visits, write_shop
 
 from shopkeeper.data.tables import Tables
 from shopkeeper.engine.pipeline import Engine
@@ -36,7 +36,7 @@ def value(release: Release, surface: str, system: str, measure: str = "ndcg@10")
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Tables:
-    events = visits(60, 1200) + searches(60, 600)
+    events = visits(60, 1200) + searches(60, 600, hours=1200)
     return write_shop(tmp_path_factory.mktemp("shop"), catalogue(60), events)
 
 
@@ -77,9 +77,9 @@ def test_the_same_tables_settings_and_seed_make_the_same_release(shop: Tables, r
     again = released(shop)
     assert again.id != release.id
     assert again.manifest.metrics == release.manifest.metrics
-    differing = {
-        name for name, entry in release.manifest.files.items() if again.manifest.files.get(name) != entry
-    } | (again.manifest.files.keys() - release.manifest.files.keys())
+    differing = {name for name, entry in release.manifest.files.items() if again.manifest.files.get(name) != entry} | (
+        again.manifest.files.keys() - release.manifest.files.keys()
+    )
     assert {name for name in differing if not name.startswith("sources/lexical/index/")} == set()
 
 
@@ -89,14 +89,14 @@ def test_a_random_world_beats_nothing(tmp_path: Path) -> None:
     for surface, figures in release.manifest.metrics["surfaces"].items():
         against = figures["against"]["popularity"]["difference"]
         assert against["low"] < 0.02, surface
-        assert value(release, surface, "served", "hr@10") < 0.45  # of a few wanted among 60, ten are shown
+    assert value(release, "similar", "served", "hr@10") < 10 / 60 + 0.1  # one of 60 is wanted, ten are shown
 
 
 def test_a_shop_without_a_clock_leaves_one_out(tmp_path: Path) -> None:
-    tables = write_shop(tmp_path, catalogue(60), visits(60, 600, clock=False, users=200))
+    tables = write_shop(tmp_path, catalogue(60), chains(60, users=300, length=8))
     release = released(tables)
-    assert release.manifest.metrics["surfaces"]["home"]["requests"] > 100
-    assert value(release, "similar", "served", "hr@10") >= 0
+    assert release.manifest.metrics["surfaces"]["home"]["requests"] == 300
+    assert value(release, "home", "served") > 0.8
     assert served(release, Request(surface="home", user="u1"))
 
 
@@ -108,8 +108,8 @@ def test_a_shop_without_a_clock_leaves_one_out(tmp_path: Path) -> None:
 def test_small_shops_are_released(tmp_path: Path, items: int, events: list[dict[str, object]]) -> None:
     release = released(write_shop(tmp_path, catalogue(items), events))
     assert not (release.path / "rankers").exists()
-    assert len(served(release, Request(query="red mug"))) == (items > 0) * max(1, items // 24 + 1) or items == 30
-    assert len(served(release, Request(surface="popular"))) == min(items, 24)
+    assert served(release, Request(query="red mug"))[:1] == ["i0"][:items]
+    assert bool(served(release, Request(surface="popular"))) == bool(items)
 
 
 def test_judgements_are_measured_both_ways(tmp_path: Path) -> None:

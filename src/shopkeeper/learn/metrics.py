@@ -130,8 +130,10 @@ def estimates(values: Values, seed: int, resamples: int = RESAMPLES) -> list[Est
     if not n:
         return [Estimate(np.nan, np.nan, np.nan)] * columns
     means = _resampled_means(values, seed, resamples)
+    value = values.mean(axis=0)
     low, high = np.quantile(means, [0.025, 0.975], axis=0)
-    return [Estimate(*map(float, triple)) for triple in zip(values.mean(axis=0), low, high, strict=True)]
+    triples = zip(value, np.minimum(low, value), np.maximum(high, value), strict=True)  # equal values differ by a bit
+    return [Estimate(*map(float, triple)) for triple in triples]
 
 
 class Comparison(msgspec.Struct, frozen=True):
