@@ -109,7 +109,7 @@ def test_long_texts_are_no_labels(shoes: Catalogue) -> None:
     assert shoes.item(1).attributes["note"] == "x" * 200
 
 
-def test_variants_share_a_group_and_so_do_twins_of_one_brand() -> None:
+def test_variants_share_a_group_and_so_do_twins_of_one_brand_and_price() -> None:
     twins = build(
         [
             {"item_id": "1", "title": "T-shirt", "brand": "A"},
@@ -119,11 +119,12 @@ def test_variants_share_a_group_and_so_do_twins_of_one_brand() -> None:
             {"item_id": "5", "title": "Other", "brand": "C", "group_id": "g"},
             {"item_id": "6"},
             {"item_id": "7", "title": " "},
+            {"item_id": "8", "title": "T-shirt", "brand": "A", "price": 5.0},
         ]
     ).groups
     assert twins[0] == twins[1]
     assert twins[3] == twins[4]
-    assert len(set(twins.tolist())) == 5
+    assert len(set(twins.tolist())) == 6
 
 
 def test_an_item_is_shown_whole_and_in_the_order_asked(shoes: Catalogue) -> None:

@@ -35,7 +35,7 @@ SHOWN = tuple(name for name in ITEMS.names if name != "group_id")
 @dataclass(frozen=True, eq=False)
 class Catalogue:
     """prices float32 [n] (NaN unknown); launched float64 [n] seconds (NaN unknown); available bool [n];
-    groups int32 [n]: items of one number are variants of one product (same group_id, else same brand and title);
+    groups int32 [n]: items of one number are variants of one product (same group_id, else same brand, title and price);
     labels: field name → Labels: "brand", "category" (every level), "category_path" ("Shoes > Running", where the
     categories are a tree), "available" and each attribute of short texts, booleans or few numbers;
     numbers: field name → float [n], NaN unknown: "price", "stock", "launched" and numeric attributes;
@@ -186,7 +186,8 @@ def _groups(items: pa.Table) -> Rows:
     titles = fold_texts(items.column("title").combine_chunks())
     brands = fold_texts(pc.fill_null(items.column("brand").combine_chunks(), ""))
     named = pc.if_else(pc.greater(pc.fill_null(pc.utf8_length(titles), 0), 0), titles, None)
-    same_name = pc.binary_join_element_wise(pa.scalar("title"), brands, named, "\x1f")
+    prices = pc.fill_null(items.column("price").combine_chunks().cast(pa.string()), "")
+    same_name = pc.binary_join_element_wise(pa.scalar("title"), prices, brands, named, "\x1f")
     group_ids = items.column("group_id").combine_chunks()
     same_product = pc.binary_join_element_wise(pa.scalar("group"), group_ids, "\x1f")
     keys = pc.coalesce(same_product, same_name).dictionary_encode()
