@@ -14,6 +14,9 @@ Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 Micros = npt.NDArray[np.int64]
 
+SECOND = 10**6  # in microseconds, as all times of the simulation
+DAY = 86_400 * SECOND
+
 FACETS = ("colour", "brand", "trait", "pattern")  # the rows of Assortment.facets
 COLOUR, BRAND, TRAIT, PATTERN = range(4)
 NONE = -1  # the code of a value that an item does not have
@@ -42,10 +45,12 @@ class Groups:
     def sizes(self) -> npt.NDArray[np.int64]:
         return np.diff(self.starts)
 
-    def draw(self, keys: npt.NDArray[np.integer], rng: np.random.Generator, power: float = _CONCENTRATION) -> Ints:
-        """One row from each key's group, those in front more often (power 1: evenly); -1 from an empty group."""
+    def draw(self, keys: npt.NDArray[np.integer], rng: np.random.Generator) -> Ints:
+        """One row from each key's group, those in front more often; -1 from an empty group."""
+        if not len(self.rows):
+            return np.full(keys.shape, NONE, np.int32)
         sizes = self.sizes[keys]
-        ranks = (sizes * rng.random(keys.shape, np.float32) ** power).astype(np.int64)
+        ranks = (sizes * rng.random(keys.shape, np.float32) ** _CONCENTRATION).astype(np.int64)
         places = self.starts[keys] + np.minimum(ranks, sizes - 1)
         return np.where(sizes > 0, self.rows[np.minimum(places, len(self.rows) - 1)], NONE).astype(np.int32)
 

@@ -8,8 +8,7 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
-from shopkeeper.data.simulate.assortment import Assortment, Floats, Micros
-from shopkeeper.data.simulate.world import SECOND
+from shopkeeper.data.simulate.assortment import SECOND, Assortment, Floats, Micros
 
 _HOURS = (5, 3, 2, 1, 1, 2, 4, 8, 12, 15, 17, 18, 19, 18, 17, 17, 18, 20, 23, 27, 30, 28, 20, 11)  # visits by hour, UTC
 _WEEKDAYS = (1.0, 0.95, 0.95, 1.0, 1.05, 1.2, 1.3)  # from Monday
@@ -27,7 +26,8 @@ class Arrivals:
 
     def at(self, share: float | npt.NDArray[np.float64]) -> Micros:
         """The times (int64) by which these shares of all visits have begun."""
-        return np.interp(np.asarray(share), self.cumulated, self.marks.astype(np.float64)).astype(np.int64)
+        times: Micros = np.interp(np.asarray(share), self.cumulated, self.marks.astype(np.float64)).astype(np.int64)
+        return times
 
 
 def arrivals(start: datetime, days: int) -> Arrivals:

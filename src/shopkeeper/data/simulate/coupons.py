@@ -12,21 +12,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv
 
-from shopkeeper.data.simulate.assortment import NONE, Assortment, Floats, Ints, Micros
+from shopkeeper.data.simulate.assortment import DAY, NONE, SECOND, Assortment, Floats, Ints, Micros
 from shopkeeper.data.simulate.shoppers import Shoppers
 
 OUTSIDE, HELD_BACK, SENT = range(3)
 GROUPS = ("", "held back", "sent")
 
-_DAY = 86_400 * 10**6
-_VALID_DAYS = 7
-_AUDIENCE = 0.4  # of the users; the others are no part of the experiment
+_VALID_DAYS = 10
+_AUDIENCE = 0.6  # of the users; the others are no part of the experiment
+_MOST = 32  # coupons
 _CHUNK = 200_000
 
 
 @dataclass(frozen=True)
 class Coupons:
-    """k coupons, each for one department and one week.
+    """k coupons, each for one department and a few days.
 
     discount float32 [k], share of the price; strength float32 [k]; starts int64 [k], microseconds;
     groups int8 [u, k]: OUTSIDE, HELD_BACK or SENT; valid int32 [departments, days]: the coupon of the day, -1 for none.
@@ -57,24 +57,26 @@ class Coupons:
 
 
 def issue(shop: Assortment, shoppers: Shoppers, *, start: datetime, days: int, rng: np.random.Generator) -> Coupons:
-    """A coupon begins every few days, each time for another department that sells something."""
-    alive = np.unique(shop.department[shop.leaf])
-    first_days = np.arange(1, max(days - 1, 2), max(days // 12, 1))[:100]
-    department = np.resize(rng.permutation(alive), len(first_days)).astype(np.int32)
-    valid = np.full((len(shop.department_names), days + 1), NONE, np.int32)
-    for coupon, (place, day) in enumerate(zip(department.tolist(), first_days.tolist(), strict=True)):
-        valid[place, day : day + _VALID_DAYS] = coupon
-    size = (len(shoppers), len(first_days))
-    groups = np.where(
-        rng.random(size, np.float32) < _AUDIENCE, rng.integers(HELD_BACK, SENT + 1, size, np.int8), OUTSIDE
-    )
+    """A coupon begins every few days, each for the next department that sells something and has none running."""
+    alive = rng.permutation(np.unique(shop.department[shop.leaf])).tolist()
+    valid = np.full((len(shop.department_names), days), NONE, np.int32)
+    homes: list[int] = []
+    firsts: list[int] = []
+    for turn, day in enumerate(range(0, days, max(days // 24, 1))):
+        home = alive[turn % len(alive)]
+        if valid[home, day] == NONE and len(homes) < _MOST:
+            valid[home, day : day + _VALID_DAYS] = len(homes)
+            homes.append(home)
+            firsts.append(day)
+    n, size = len(homes), (len(shoppers), len(homes))
+    drawn = rng.integers(HELD_BACK, SENT + 1, size, np.int8)
     return Coupons(
-        codes=tuple(f"SAVE{number + 1:02d}" for number in range(len(first_days))),
-        department=department,
-        discount=rng.choice(np.array([0.1, 0.15, 0.2], np.float32), len(first_days)),
-        strength=rng.uniform(0.8, 1.0, len(first_days)).astype(np.float32),
-        starts=int(start.timestamp()) * 10**6 + first_days * _DAY,
-        groups=groups.astype(np.int8),
+        codes=tuple(f"SAVE{number + 1:02d}" for number in range(n)),
+        department=np.array(homes, np.int32),
+        discount=rng.choice(np.array([0.1, 0.15, 0.2], np.float32), n),
+        strength=rng.uniform(0.8, 1.0, n).astype(np.float32),
+        starts=int(start.timestamp()) * SECOND + np.array(firsts, np.int64) * DAY,
+        groups=np.where(rng.random(size, np.float32) < _AUDIENCE, drawn, OUTSIDE).astype(np.int8),
         valid=valid,
     )
 
@@ -88,7 +90,7 @@ def write_coupons(shop: Assortment, shoppers: Shoppers, coupons: Coupons, folder
             "category": names.take(pa.array(coupons.department)),
             "discount_percent": np.round(coupons.discount * 100).astype(np.int32),
             "valid_from": pa.array(coupons.starts, pa.timestamp("us")).cast(pa.timestamp("s")),
-            "valid_until": pa.array(coupons.starts + _VALID_DAYS * _DAY, pa.timestamp("us")).cast(pa.timestamp("s")),
+            "valid_until": pa.array(coupons.starts + _VALID_DAYS * DAY, pa.timestamp("us")).cast(pa.timestamp("s")),
         }
     )
     csv.write_csv(table, folder / "coupons.csv")

@@ -14,7 +14,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from shopkeeper.data.simulate.assortment import NONE, Assortment, Floats, Ints, dearness, numbered, style_order
+from shopkeeper.data.simulate.assortment import (
+    DAY,
+    NONE,
+    SECOND,
+    Assortment,
+    Floats,
+    Ints,
+    dearness,
+    numbered,
+    style_order,
+)
 from shopkeeper.data.simulate.leaves import LEAVES, Leaf
 from shopkeeper.data.simulate.pictures import draw
 from shopkeeper.data.simulate.words import (
@@ -39,7 +49,6 @@ TRAIT_KINDS = tuple(sorted({leaf.trait for leaf in LEAVES}))
 
 _ITEMS_PER_LEAF = 8  # below this a small shop opens fewer leaves
 _CHUNK = 50_000
-_DAY = 86_400 * 10**6
 
 
 @dataclass(frozen=True)
@@ -116,8 +125,8 @@ def launch_times(
     order = np.lexsort((-fame, leaf))
     best = order[np.flatnonzero(np.diff(leaf[order], prepend=-1))]
     from_start[best] = np.minimum(from_start[best], -1)
-    midnight = int(start.timestamp()) * 10**6
-    return midnight + from_start * _DAY
+    midnight = int(start.timestamp()) * SECOND
+    return midnight + from_start * DAY
 
 
 def write_products(invention: Invention, path: Path, rng: np.random.Generator, done: Callable[[int], None]) -> None:

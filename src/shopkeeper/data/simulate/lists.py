@@ -9,10 +9,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from shopkeeper.data.simulate.assortment import FACETS, NONE, Bools, Floats, Ints, Micros
-from shopkeeper.data.simulate.world import SEARCH, SECOND, SHELF, Block, Events, sigmoid
+from shopkeeper.data.simulate.assortment import FACETS, NONE, SECOND, Bools, Floats, Ints, Micros
+from shopkeeper.data.simulate.world import SEARCH, SHELF, Block, Events, sigmoid
 from shopkeeper.vocabulary import EventType
 
+LISTS_PER_VISIT = 2  # at most
 LONGEST, SHORTEST = 8, 4  # items in a list on a computer and on a phone
 EXAMINATION: Floats = (1.0 / np.arange(1, LONGEST + 1) ** 0.7).astype(np.float32)
 SWAP_SHARE = 0.2  # of the lists, in which places 1 and k are exchanged, k drawn evenly
@@ -29,7 +30,7 @@ def show(block: Block) -> tuple[Events, Events]:
     pages = np.where(visits.kind == SEARCH, 1 + (rng.random(len(visits)) < 0.35), visits.kind == SHELF)
     visit = np.repeat(np.arange(len(visits)), pages * block.human)
     page = np.arange(len(visit)) - np.searchsorted(visit, visit)
-    slate = visit * 4 + page
+    slate = visit * LISTS_PER_VISIT + page
     time = visits.time[visit] + (20 + 180 * page) * SECOND
     query, wish = _ask(block, visit)
     items, sponsored = _rank(block, visit, time, wish)

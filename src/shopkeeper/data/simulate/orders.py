@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from shopkeeper.data.simulate.assortment import NONE, Floats, Ints
-from shopkeeper.data.simulate.world import DAY, SECOND, Block, Events, on_sale, sigmoid
+from shopkeeper.data.simulate.assortment import DAY, NONE, SECOND, Floats, Ints
+from shopkeeper.data.simulate.world import Block, Events, on_sale, sigmoid
 from shopkeeper.vocabulary import EventType
 
 _COMPLEMENT_SHARE = 0.3  # of carts, to which what goes with it is added

@@ -37,15 +37,18 @@ class Queries:
     def choose(
         self, leaf: Ints, department: Ints, language: Ints, facet: Ints, value: Ints, rng: np.random.Generator
     ) -> Ints:
-        """For each wish one of its queries, int32 [n]. A `leaf` of -1 wishes for the department, a `facet` of -1 for
-        the leaf as such; a wish that nobody has words for falls back to the leaf."""
+        """For each wish one of its queries, int32 [n], the usual words more often than the others.
+
+        A `leaf` of -1 wishes for the department, a `facet` of -1 for the leaf as such; a wish that nobody has words for
+        falls back to the leaf.
+        """
         found = np.full(len(leaf), NONE, np.int32)
         misspelt = rng.random(len(leaf)) < _TYPO_SHARE
         attempts = ((facet, value, misspelt), (facet, value, False), (NONE, NONE, False))
         for wanted_facet, wanted_value, wrong in attempts:
             keys = self._keys(leaf, department, language, wanted_facet, wanted_value, wrong)
             place = np.minimum(np.searchsorted(self._distinct, keys), len(self._distinct) - 1)
-            drawn = self._groups.draw(place, rng, power=1.0)
+            drawn = self._groups.draw(place, rng)
             found = np.where((found == NONE) & (self._distinct[place] == keys), drawn, found)
         return found.astype(np.int32)
 

@@ -12,16 +12,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shopkeeper.data.simulate import adopted, invented
-from shopkeeper.data.simulate.assortment import Assortment
+from shopkeeper.data.simulate.assortment import SECOND, Assortment
 from shopkeeper.data.simulate.calendar import Arrivals, arrivals, season
 from shopkeeper.data.simulate.coupons import issue, write_coupons
 from shopkeeper.data.simulate.exports import event_table
-from shopkeeper.data.simulate.lists import EXAMINATION, SWAP_SHARE
+from shopkeeper.data.simulate.lists import EXAMINATION, LISTS_PER_VISIT, SWAP_SHARE
 from shopkeeper.data.simulate.queries import Queries, adopted_queries, invented_queries
 from shopkeeper.data.simulate.shoppers import invite, write_customers
 from shopkeeper.data.simulate.truth import Truth, write_truth
 from shopkeeper.data.simulate.visits import unfold
-from shopkeeper.data.simulate.world import EVENT, SECOND, Events, World
+from shopkeeper.data.simulate.world import EVENT, Events, World
 from shopkeeper.errors import DataError
 
 START = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday
@@ -159,9 +159,7 @@ def _stream(world: World, clock: Arrivals, events: int, seed: int) -> Iterator[E
     for number in range(blocks):
         wanted = events * (number + 1) // blocks - events * number // blocks
         rng = np.random.default_rng((seed, _BLOCKS, number))
-        fresh, count = _gather(world, clock, number / blocks, (number + 1) / blocks, wanted, rng)
-        fresh["visit"] += visits
-        visits += count
+        fresh, visits = _gather(world, clock, number / blocks, (number + 1) / blocks, wanted, visits, rng)
         everything = np.concatenate([waiting, fresh])
         everything = everything[np.lexsort((everything["visit"], everything["time"]))]
         now = np.searchsorted(everything["time"], clock.at((number + 1) / blocks)) if number + 1 < blocks else None
@@ -170,28 +168,34 @@ def _stream(world: World, clock: Arrivals, events: int, seed: int) -> Iterator[E
 
 
 def _gather(
-    world: World, clock: Arrivals, since: float, until: float, wanted: int, rng: np.random.Generator
+    world: World, clock: Arrivals, since: float, until: float, wanted: int, visits: int, rng: np.random.Generator
 ) -> tuple[Events, int]:
-    """Exactly `wanted` events of visits that begin between two shares of the period, and how many visits there were.
+    """Exactly `wanted` events of visits that begin between two shares of the period, `visits` having been before; and
+    how many have been then.
 
     Visits come in no order, so leaving out the last of them leaves no gap in time.
     """
     end = int(clock.marks[-1])
     pieces: list[Events] = []
-    visits = found = 0
+    made = found = 0
     while found < wanted:
-        rate = found / visits if found else _EVENTS_PER_VISIT
+        rate = found / made if found else _EVENTS_PER_VISIT
         count = int((wanted - found) / rate * 1.05) + 5
-        times = clock.at(since + (until - since) * rng.random(count))
-        piece = unfold(world, times, rng)
+        piece = unfold(world, clock.at(since + (until - since) * rng.random(count)), rng)
         piece = piece[piece["time"] < end]
-        for name, per_visit in (("visit", 1), ("slate", 4), ("order", 1)):
-            piece[name] += visits * per_visit * (piece[name] >= 0)
+        _renumber(piece, visits + made)
         pieces.append(piece)
-        visits += count
+        made += count
         found += len(piece)
     events = np.concatenate(pieces)
-    return events[np.lexsort((events["time"], events["visit"]))][:wanted], visits
+    return events[np.lexsort((events["time"], events["visit"]))][:wanted], visits + made
+
+
+def _renumber(events: Events, before: int) -> None:
+    """Number visits, and the lists and orders in them, on from the visits that have been before."""
+    events["visit"] += before
+    events["order"] += before * (events["order"] >= 0)
+    events["slate"] += before * LISTS_PER_VISIT * (events["slate"] >= 0)
 
 
 def _publish(draft: Path, folder: Path) -> Truth:

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from shopkeeper.data.simulate.assortment import FACETS, Assortment
+from shopkeeper.data.simulate.assortment import DAY, FACETS, Assortment
 from shopkeeper.data.simulate.coupons import Coupons
 from shopkeeper.data.simulate.shoppers import write_tastes
-from shopkeeper.data.simulate.world import DAY, World
+from shopkeeper.data.simulate.world import World
 from shopkeeper.errors import DataError
 
 README = """The truth of a simulated shop: tastes, quality, position bias, uplift, bots, seasons, relevance.

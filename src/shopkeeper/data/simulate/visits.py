@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from shopkeeper.data.simulate.assortment import NONE, Ints, Micros
+from shopkeeper.data.simulate.assortment import NONE, SECOND, Ints, Micros
 from shopkeeper.data.simulate.lists import show
 from shopkeeper.data.simulate.orders import act
 from shopkeeper.data.simulate.shoppers import BOOSTER
-from shopkeeper.data.simulate.world import DIRECT, SECOND, Block, Events, World, on_sale, plan
+from shopkeeper.data.simulate.world import DIRECT, Block, Events, World, on_sale, plan
 from shopkeeper.vocabulary import EventType
 
 _STEPS = 4  # at most, from a product page to others

@@ -9,14 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from shopkeeper.data.simulate.assortment import NONE, Assortment, Bools, Floats, Ints, Micros
+from shopkeeper.data.simulate.assortment import DAY, NONE, Assortment, Bools, Floats, Ints, Micros
 from shopkeeper.data.simulate.coupons import Coupons
 from shopkeeper.data.simulate.queries import Queries
 from shopkeeper.data.simulate.shoppers import FAVOURITES, HUMAN, Shoppers, best_of
 from shopkeeper.vocabulary import EventType
-
-SECOND = 10**6  # in microseconds, as all times here
-DAY = 86_400 * SECOND
 
 DIRECT, SEARCH, SHELF = range(3)  # how a visit begins: on a product page, with a query, on the home page
 
