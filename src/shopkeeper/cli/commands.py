@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import sys
 from pathlib import Path
@@ -238,7 +237,7 @@ def doctor(shop: ShopDir = Path(), json: Json = False) -> None:
 def simulate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Gets exports/ and truth/.")],
     products: Annotated[int, typer.Option(min=1, help="How many products.")] = 5_000,
-    events: Annotated[int, typer.Option(min=0, help="How many events.")] = 300_000,
+    events: Annotated[int, typer.Option(min=1, help="How many events.")] = 300_000,
     seed: Annotated[int, typer.Option(help="Same seed, same world.")] = 0,
 ) -> None:
     """Write the exports of a simulated shop, and the truth about it beside them."""
@@ -257,19 +256,16 @@ def _simulate(folder: Path, products: int, events: int, seed: int) -> None:
 def demo(
     directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="The shop's directory.")] = Path("demo-shop"),
     products: Annotated[int, typer.Option(min=1, help="How many products.")] = 5_000,
-    events: Annotated[int, typer.Option(min=0, help="How many events.")] = 300_000,
+    events: Annotated[int, typer.Option(min=1, help="How many events.")] = 300_000,
     no_serve: Annotated[bool, typer.Option("--no-serve", help="Make it, but do not open it.")] = False,
 ) -> None:
     """A simulated shop, from its exports to a page that answers. What is there already is used again."""
-    world = directory / "world"
-    if not world.exists():
+    exports = directory / "world" / "exports"
+    if not exports.exists():
         show.say(f"Simulating a shop of {products:,} products and {events:,} events", "bold")
-        unfinished = directory / ".world"
-        shutil.rmtree(unfinished, ignore_errors=True)
-        _simulate(unfinished, products, events, seed=0)
-        unfinished.rename(world)
+        _simulate(directory / "world", products, events, seed=0)
     if not (directory / "shop.toml").exists():
-        Shop.new(directory, [world / "exports"], name="Demo shop")
+        Shop.new(directory, [exports], name="Demo shop")
     shop = Shop(directory)
     if not Tables(directory).has("items"):
         show.say("Making tables of its exports", "bold")

@@ -184,10 +184,11 @@ function bound(end, label, value) {
 
 // --- shelves and products ---
 
-async function shelf(surface, heading, items, signal, size = 12) {
-  const request = { surface, ...person(), ...(items.length && { items }), size };
+async function shelf(surface, heading, items, signal) {
+  const request = { surface, ...person(), ...(items.length && { items }), size: 12 };
   const slate = await ask(`/v1/shelves/${surface}`, request, signal);
-  if (!slate.placements.length) return "";
+  const standIn = surface === "recent" && !slate.placements.some(({ reasons }) => reasons.some(({ source }) => source === surface));
+  if (standIn || !slate.placements.length) return "";
   const row = make("div", { className: "row" }, ...slate.placements.map((placement) => card(placement, slate, request)));
   return make("section", { className: "shelf" }, make("h2", { textContent: heading }), row);
 }

@@ -1,0 +1,164 @@
+"""The commands: what they print, in a pipe as on a terminal, and how they end."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+import small_shop
+from typer.testing import CliRunner, Result
+
+from shopkeeper.cli import show
+from shopkeeper.cli.commands import app
+from shopkeeper.cli.progress import shown
+from shopkeeper.shop import Shop
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("shops") / "small"
+    small_shop.open_shop(directory)
+    return directory
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_search_shows_titles_prices_and_reasons(shop: Path) -> None:
+    said = run("search", "红色马克杯", "--shop", shop, "--facet", "brand")
+    assert said.exit_code == 0
+    for part in ("mug-red", "Red mug 红色马克杯", "5.00 EUR", "matches"):
+        assert part in said.stdout
+
+
+def test_what_looks_like_markup_stays_text(shop: Path) -> None:
+    assert "Bolt & <b>Co</b> (1)" in run("search", "mug", "--shop", shop, "--facet", "brand").stdout
+    said = run("search", "[bold]mug[/bold]", "--shop", shop)
+    assert said.exit_code == 0
+
+
+def test_json_is_only_json(shop: Path) -> None:
+    for arguments in (["search", "mug"], ["recommend", "--user", "u1"], ["recommend", "--item", "mug-red"]):
+        slate = json.loads(run(*arguments, "--shop", shop, "--json").stdout)
+        assert slate["placements"][0]["item"]["id"]
+    told = json.loads(run("explain", "mug-red", "--query", "mug", "--shop", shop, "--json").stdout)
+    assert told["verdict"] == "shown"
+    assert isinstance(json.loads(run("doctor", "--shop", shop, "--json").stdout), list)
+    assert json.loads(run("evaluate", "--shop", shop, "--json").stdout) == {}
+
+
+def test_recommend_chooses_the_surface_by_what_it_is_given(shop: Path) -> None:
+    assert json.loads(run("recommend", "--shop", shop, "--json").stdout)["surface"] == "home"
+    assert json.loads(run("recommend", "--item", "mug-red", "--shop", shop, "--json").stdout)["surface"] == "similar"
+    assert run("recommend", "--surface", "popular", "--shop", shop).exit_code == 0
+
+
+def test_explain_says_a_sentence(shop: Path) -> None:
+    assert "price" in run("explain", "mug-red", "--query", "mug", "--filter", "price > 6", "--shop", shop).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["search", ""], "needs a query"),
+        (["search", "mug", "--filter", "prise < 3"], "price"),
+        (["recommend", "--surface", "hom"], "Did you mean 'home'?"),
+        (["rollback"], "no earlier release"),
+        (["rollback", "--to", "then"], "there is no release 'then'"),
+    ],
+)
+def test_a_mistake_ends_with_a_sentence(shop: Path, arguments: list[str], part: str) -> None:
+    said = run(*arguments, "--shop", shop)
+    assert said.exit_code == 2
+    assert part in said.stderr
+    assert "Traceback" not in said.output
+
+
+def test_no_shop_and_no_release_end_with_a_sentence(tmp_path: Path) -> None:
+    missing = run("search", "mug", "--shop", tmp_path)
+    assert (missing.exit_code, "there is no shop.toml" in missing.stderr) == (2, True)
+    (tmp_path / "shop.toml").touch()
+    untrained = run("search", "mug", "--shop", tmp_path)
+    assert (untrained.exit_code, "shopkeeper train" in untrained.stderr) == (2, True)
+
+
+def test_an_interruption_ends_with_a_sentence(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Shop, "train", interrupted)
+    said = run("train", "--shop", shop)
+    assert said.exit_code == 130
+    assert "run it again to go on" in said.stderr
+
+
+def test_a_taken_port_ends_with_a_sentence(shop: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        said = run("serve", "--shop", shop, "--port", taken.getsockname()[1])
+    assert (said.exit_code, "--port" in said.stderr) == (2, True)
+
+
+def test_rollback_returns_to_the_release_before(tmp_path: Path) -> None:
+    shop = small_shop.open_shop(tmp_path)
+    first = shop.releases.current().id
+    small_shop.publish(tmp_path, shop.settings)
+    said = run("rollback", "--shop", tmp_path)
+    assert (said.exit_code, first in said.stdout) == (0, True)
+    assert shop.releases.current().id == first
+
+
+def test_evaluate_prints_where_the_report_lies(shop: Path) -> None:
+    assert run("evaluate", "--shop", shop, "--html").stdout.strip().endswith("evaluation/report.html")
+    assert "too few events" in run("evaluate", "--shop", shop).stdout
+
+
+def test_metrics_are_a_table_next_to_popularity(capsys: pytest.CaptureFixture[str]) -> None:
+    figure = {"ndcg@10": {"value": 0.25, "low": 0.2, "high": 0.3}}
+    show.metrics({"figures": {"home": {"requests": 1200, "systems": {"served": figure, "popularity": figure}}}})
+    said = capsys.readouterr().out
+    for part in ("home: 1,200 requests", "served", "popularity", "0.2500 (0.200–0.300)"):
+        assert part in said
+
+
+def test_new_refuses_what_is_in_use(shop: Path, tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text("id,title\n1,Mug\n")
+    said = run("new", shop, "--from", tmp_path)
+    assert (said.exit_code, "there is a shop here already" in said.stderr) == (2, True)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").touch()
+    said = run("new", tmp_path / "other", "--from", tmp_path / "items.csv")
+    assert (said.exit_code, "there is something here already" in said.stderr) == (2, True)
+    said = run("new", tmp_path / "fresh", "--from", tmp_path / "nowhere")
+    assert said.exit_code == 2
+    assert not (tmp_path / "fresh").exists()
+
+
+def test_progress_in_a_pipe_is_a_line_for_each_stage(capsys: pytest.CaptureFixture[str]) -> None:
+    with shown(show.console(stderr=True)) as progress:
+        for done in range(3):
+            progress("read [items]", done, 3)
+        progress("write", 0, 0)
+    assert capsys.readouterr().err.splitlines() == ["read [items]…", "write…"]
+
+
+def test_progress_on_a_terminal_draws_bars_that_end() -> None:
+    console = show.Console(force_terminal=True, record=True, width=100)
+    with shown(console) as progress:
+        progress("read [items]", 1, 4)
+        progress("write", 0, 0)
+        progress("write", 7, 7)
+    said = console.export_text()
+    assert "read [items]" in said
+    assert "4/4" in said
+    assert "7/7" in said
+
+
+def test_every_command_has_help() -> None:
+    names = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
+    assert len(names) >= 12
+    for name in names:
+        said = run(name, "--help")
+        assert (said.exit_code, "Usage" in said.stdout) == (0, True)

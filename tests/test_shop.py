@@ -1,0 +1,107 @@
+"""Shop: one directory, one object; the doctor who looks at it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+import small_shop
+
+from shopkeeper.doctor import Check, examine
+from shopkeeper.errors import ReleaseError, RequestError, SettingsError
+from shopkeeper.settings import Settings
+from shopkeeper.shop import Shop
+from shopkeeper.vocabulary import Event, EventType, Request
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    return small_shop.open_shop(tmp_path / "shop")
+
+
+def finding(directory: Path, name: str) -> Check:
+    return next(check for check in examine(directory) if check.name == name)
+
+
+def test_searching_recommending_explaining(shop: Shop) -> None:
+    assert shop.search("red mug", size=1).placements[0].item.id == "mug-red"
+    assert shop.recommend("similar", items=("mug-red",)).placements
+    assert shop.explain("mug-red", Request(query="mug")).verdict == "shown"
+    with pytest.raises(RequestError):
+        shop.item("nothing")
+
+
+def test_what_was_recorded_survives_the_end_of_the_program(shop: Shop) -> None:
+    view = Event(id="v", type=EventType.VIEW, user="someone", item="lamp/blue")
+    assert shop.record([view, view]) == 1
+    again = Shop(shop.directory)
+    assert again.recommend("recent", user="someone").placements[0].item.id == "lamp/blue"
+    assert again.record([view]) == 0
+
+
+def test_recording_needs_no_release(tmp_path: Path) -> None:
+    (tmp_path / "shop.toml").touch()
+    assert Shop(tmp_path).record([Event(id="v", type=EventType.VIEW, item="x")]) == 1
+
+
+def test_the_engine_is_opened_once_by_many_threads(shop: Shop) -> None:
+    engines = []
+    threads = [threading.Thread(target=lambda: engines.append(shop.engine())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(engines) == 8
+    assert len({id(engine) for engine in engines}) == 1
+
+
+def test_rules_of_today_hold_in_a_release_of_yesterday(shop: Shop) -> None:
+    text = '[[rules]]\nquery = "mug"\nhide = "colour = red"\n[surfaces.gifts]\nsources = ["popular"]'
+    (shop.directory / "shop.toml").write_text(text)
+    today = Shop(shop.directory)
+    assert "mug-red" not in [placement.item.id for placement in today.search("mug").placements]
+    assert today.recommend("gifts").placements
+
+
+def test_a_release_that_is_gone_is_a_sentence(shop: Shop) -> None:
+    (shop.releases.root / "current").unlink()
+    with pytest.raises(ReleaseError, match="shopkeeper train"):
+        Shop(shop.directory).search("mug")
+    with pytest.raises(SettingsError, match="shopkeeper new"):
+        Shop(shop.directory / "elsewhere")
+
+
+def test_the_doctor_names_what_is_wrong_and_what_to_do(shop: Shop) -> None:
+    directory = shop.directory
+    assert finding(directory, "release").passed
+    assert finding(directory, "engine").found == "opens: 12 items, 120 events"
+    assert finding(directory, "surfaces").passed
+    tables = finding(directory, "tables")
+    assert (tables.passed, "shopkeeper ingest" in tables.remedy) == (False, True)
+    assert not finding(directory, "mapping").passed
+
+    victim = next((directory / "releases").glob("*/catalogue/prices.npy"))
+    victim.write_bytes(victim.read_bytes()[:-1] + b"x")
+    release = finding(directory, "release")
+    assert (release.passed, victim.name in release.found, "rollback" in release.remedy) == (False, True, True)
+
+
+def test_the_doctor_survives_rubbish(tmp_path: Path) -> None:
+    assert not finding(tmp_path, "settings").passed
+    (tmp_path / "shop.toml").write_text("[data]\nsources = ['nowhere']\n[surfaces.x]\nsources = ['populr']")
+    (tmp_path / "mapping.toml").write_bytes(b"\xff")
+    (tmp_path / "events.sqlite").write_bytes(b"rubbish" * 1000)
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "items.parquet").write_bytes(b"rubbish")
+    passed = {check.name: check.passed for check in examine(tmp_path)}
+    assert passed.pop("training") in (True, False)
+    assert passed.pop("port") in (True, False)
+    assert passed.pop("settings")
+    assert not any(passed.values()), passed
+    assert "populr" in finding(tmp_path, "surfaces").found
+
+
+def test_settings_are_those_of_the_file(shop: Shop) -> None:
+    assert shop.settings.surfaces == Settings().surfaces
+    assert shop.settings.shop.name == "Small shop"
