@@ -1,0 +1,329 @@
+"""Staged files → canonical tables: cleaning, and one readable statement (in `data/sql/`) for each derived table."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from importlib.resources import files as resources
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from shopkeeper.data import clean
+from shopkeeper.data.duck import identifier, literal
+from shopkeeper.data.readers.base import slug
+from shopkeeper.data.report import RuleReport
+from shopkeeper.data.schema import EVENTS, TABLES
+from shopkeeper.data.staging import Staged, select
+from shopkeeper.data.translate import EVENT_ROLES, ITEM_FIELDS, STAGED
+from shopkeeper.errors import MappingError
+from shopkeeper.settings import DataSettings
+from shopkeeper.vocabulary import Progress
+
+EVENT_COLUMNS = (
+    "event_id", "type", "time", "ordinal", "user_id", "session_id", "item_id", "query", "quantity", "price", "value",
+    "rating", "order_id", "slate_id", "position", "attributes", "row", "source",
+)  # fmt: skip
+PARQUET = "FORMAT parquet, COMPRESSION zstd"
+# What is told of a rule's first offender.
+SHOWN = (
+    "source",
+    "type",
+    "time",
+    "user_id",
+    "session_id",
+    "order_id",
+    "item_id",
+    "query",
+    "quantity",
+    "price",
+    "title",
+)
+SQL_TYPES: dict[pa.DataType, str] = {
+    pa.string(): "TEXT",
+    pa.float64(): "DOUBLE",
+    pa.int64(): "BIGINT",
+    pa.int32(): "INTEGER",
+    pa.bool_(): "BOOLEAN",
+    pa.binary(): "BLOB",
+    pa.timestamp("us"): "TIMESTAMP",
+    pa.list_(pa.string()): "TEXT[]",
+}
+
+
+def statement(name: str, **words: object) -> str:
+    """A derived table's SQL from `data/sql/`, with its {words} filled in."""
+    sql = (resources("shopkeeper.data") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+    for word, value in words.items():
+        sql = sql.replace("{" + word + "}", str(value))
+    return sql
+
+
+class Derivation:
+    """Staged files → canonical tables in `target`, on one connection."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        staged: Sequence[Staged],
+        target: Path,
+        settings: DataSettings,
+        progress: Progress,
+    ) -> None:
+        self.connection, self.staged, self.settings, self.progress = connection, staged, settings, progress
+        self.tables, self.quarantine = target / "tables", target / "quarantine"
+        self.rules = {
+            rule.name: RuleReport(rule.name, rule.sentence, rule.action)
+            for rule in (clean.UNREADABLE, clean.NAMELESS, clean.UNITS, clean.MENDED_TEXTS, *clean.EVENT_RULES)
+        }
+
+    def run(self) -> list[RuleReport]:
+        self._count_unreadable()
+        sessions = self._sessions()
+        events = [*(file for file in self.staged if file.role in EVENT_ROLES), *sessions]
+        self._describe_items(events)
+        self._events(events)
+        self._items()
+        self._others()
+        return list(self.rules.values())
+
+    def _sessions(self) -> list[Staged]:
+        """The events in files of sessions, staged by month beside the files of events."""
+        files = [file for file in self.staged if file.role == "sessions"]
+        if not files:
+            return []
+        names = ("type", "time", "user_id", "session_id", "items", "target", "attributes", "row", "source")
+        self._view("staged_sessions", select(files, names, STAGED))
+        self._table("ranked_sources", statement("ranked_sources"))
+        folder = self.tables.parent / "sessions"
+        self.connection.execute(
+            f"COPY ({statement('sessions')}) TO {literal(folder)} (FORMAT parquet, PARTITION_BY (month))"
+        )
+        columns = ["event_id", "type", "time", "ordinal", "user_id", "session_id", "item_id", "attributes", "source"]
+        return [Staged("sessions", "events", str(folder), "", columns=columns)]
+
+    def _describe_items(self, events: Sequence[Staged]) -> None:
+        """What each file says of each item, and how often it says it."""
+        names = [*ITEM_FIELDS, "attributes", "source"]
+        names.remove("picture")
+        selects = []
+        for file in [*self.staged, *events]:
+            if "item_id" not in file.columns or file.role in ("coupons", "sessions", "other"):
+                continue
+            own = file.role == "items"
+            # Elsewhere a price is one of many, attributes are those of the event, and a title may be the review's.
+            kept = [name for name in names if name in file.columns and (own or name not in ("price", "attributes"))]
+            if file.role == "reviews":
+                kept = ["item_id", "source"]
+            counted = ", ".join(identifier(name) for name in kept)
+            rows = select([file], kept, STAGED)
+            selects.append(f"SELECT {counted}, '{file.role}' AS role, COUNT(*) AS seen FROM ({rows}) GROUP BY ALL")
+        types = {**{name: STAGED[name] for name in names}, "role": "TEXT", "seen": "BIGINT"}
+        columns = ", ".join(f"{identifier(name)} {kind}" for name, kind in types.items())
+        self.connection.execute(f"CREATE TABLE described ({columns})")
+        for sql in dict.fromkeys(selects):
+            self.connection.execute(f"INSERT INTO described BY NAME {sql}")
+        words = "|".join(clean.NO_PRODUCT_WORDS).replace("'", "''")
+        self._table("no_products", statement("no_products", words=words))
+
+    def _events(self, files: Sequence[Staged]) -> None:
+        self._view("staged_events", select(files, EVENT_COLUMNS, STAGED))
+        self._table("sources", statement("sources"))
+        self._check_times()
+        self._mend_queries()
+        months = sorted({month for file in files for month in file.months()})
+        for at, month in enumerate(months):
+            self.progress("sorting events by month", at, len(months))
+            self._month(files, month)
+        self.progress("sorting events by month", len(months), len(months))
+        kept = "*" if any((self.tables / "events").glob("*/*.parquet")) else None
+        events = f"read_parquet({literal(self.tables / 'events' / '*' / '*.parquet')}, hive_partitioning = false)"
+        empty = ", ".join(f"NULL::{'DOUBLE' if name == 'price' else 'TEXT'} AS {name}" for name in EVENTS.names)
+        self._view("events", f"SELECT * FROM {events}" if kept else f"SELECT {empty} WHERE FALSE")
+        self._quarantined()
+
+    def _month(self, files: Sequence[Staged], month: int) -> None:
+        """Clean, sort and write the events of one month (year × 12 + month − 1; 0 for those without a time)."""
+        year, number = divmod(month, 12)
+        start = f"TIMESTAMP '{year:04}-{number + 1:02}-01'" if month else "TIMESTAMP '0001-01-01'"
+        staged = select(files, EVENT_COLUMNS, STAGED, month)
+        self._view("staged_events", staged)
+        unvisited = month and self._one(
+            "SELECT COUNT(*) FROM staged_events INNER JOIN sources ON staged_events.source = sources.source"
+            " WHERE session_id IS NULL AND NOT is_orders"
+        )
+        if unvisited:
+            before = select(files, EVENT_COLUMNS, STAGED, month - 1)
+            late = f"SELECT * FROM ({before}) WHERE time >= {start} - INTERVAL 1 DAY"
+            self._view("staged_events", f"SELECT * FROM ({staged}) UNION ALL {late}")
+        self._table("repeats", "SELECT event_id FROM staged_events GROUP BY event_id HAVING COUNT(*) > 1")
+        self._view("judged", statement("judged", start=start, verdict=clean.verdict()))
+        self._view("kept", "SELECT * FROM judged WHERE rule IS NULL")
+        gap = self.settings.session_gap_minutes
+        self._view("visited", statement("visits", gap=gap) if unvisited else "SELECT * FROM kept")
+        self._judge(month)
+        folder = self.tables / "events" / (f"month={year:04}-{number + 1:02}" if month else "month=none")
+        self._copy(statement("events"), folder / "events.parquet", EVENTS)
+
+    def _judge(self, month: int) -> None:
+        """Count what each rule finds, and set aside what is taken out."""
+        out = self.quarantine / "months" / f"{month}.parquet"
+        out.parent.mkdir(exist_ok=True)
+        self.connection.execute(
+            f"COPY (SELECT * FROM judged WHERE rule IS NOT NULL AND NOT COALESCE(early, FALSE)) TO {literal(out)}"
+            f" ({PARQUET})"
+        )
+        kept = [rule for rule in clean.EVENT_RULES if rule.action != "removed"]
+        counts = ", ".join(f"COUNT(CASE WHEN {rule.predicate} THEN 1 END)" for rule in kept)
+        joined = "kept AS events INNER JOIN sources ON events.source = sources.source"
+        found = self.connection.execute(f"SELECT {counts} FROM {joined} WHERE NOT COALESCE(early, FALSE)").fetchone()
+        for rule, count in zip(kept, found or (), strict=False):
+            if count:
+                first = f"SELECT events.* FROM {joined} WHERE {rule.predicate} LIMIT 1"
+                self._tell(rule.name, int(count), first)
+
+    def _quarantined(self) -> None:
+        """The rows taken out of all months, by rule."""
+        months = self.quarantine / "months"
+        if months.is_dir():
+            every = f"read_parquet({literal(months / '*.parquet')})"
+            rules = self.connection.execute(f"SELECT rule, COUNT(*) FROM {every} GROUP BY rule").fetchall()
+            for rule, count in rules:
+                rows = f"SELECT * EXCLUDE (rule) FROM {every} WHERE rule = {literal(rule)}"
+                self.connection.execute(
+                    f"COPY ({rows} ORDER BY source, time, event_id) TO {literal(self.quarantine / f'{rule}.parquet')}"
+                    f" ({PARQUET})"
+                )
+                self._tell(rule, count, f"FROM read_parquet({literal(self.quarantine / f'{rule}.parquet')}) LIMIT 1")
+            shutil.rmtree(months)
+
+    def _check_times(self) -> None:
+        """A clock that cannot be read is an error of the mapping, no fault of the rows."""
+        unread = self.connection.execute(
+            "SELECT source, timed_share FROM sources WHERE timed_share < 0.5 AND source IN"
+            f" ({', '.join(literal(file.path) for file in self.staged if 'time' in file.columns) or 'NULL'})"
+        ).fetchone()
+        if unread:
+            raise MappingError(
+                f"only {unread[1]:.0%} of the times can be read",
+                where=unread[0],
+                expected="a time in nearly every row",
+                remedy='In mapping.toml, correct the format of the column, or map it as "attribute".',
+            )
+
+    def _mend_queries(self) -> None:
+        garbled = f"SELECT DISTINCT query FROM staged_events WHERE REGEXP_MATCHES(query, {literal(clean.GARBLED)})"
+        queries = [query for (query,) in self.connection.execute(garbled).fetchall()]
+        self._mends("mended_queries", "query", queries)
+
+    def _mends(self, table: str, column: str, texts: list[str]) -> None:
+        """A table of garbled texts with what they should have been."""
+        mends = pa.table(
+            {column: pa.array(texts, pa.string()), "mended": pa.array(map(clean.mend_text, texts), pa.string())}
+        )
+        self.connection.register("mends", mends)
+        self._table(table, "SELECT * FROM mends")
+        self.connection.unregister("mends")
+        if texts:
+            self._count(clean.MENDED_TEXTS.name, len(texts), repr(texts[0]))
+
+    def _items(self) -> None:
+        self._table("sold", statement("sold"))
+        files = [file for file in self.staged if "picture" in file.columns]
+        self._view("staged_pictures", select(files, ("item_id", "picture"), STAGED))
+        if files:
+            self._copy(statement("pictures"), self.tables / "images.parquet", TABLES["images"], ", ROW_GROUP_SIZE 2048")
+        self._table("pictures", "SELECT DISTINCT item_id FROM staged_pictures WHERE picture IS NOT NULL")
+        self._table("items", statement("items"))
+        for column in ("title", "description", "brand"):
+            garbled = f"SELECT DISTINCT {column} FROM items WHERE REGEXP_MATCHES({column}, {literal(clean.GARBLED)})"
+            texts = [text for (text,) in self.connection.execute(garbled).fetchall()]
+            if texts:
+                self._mends("mended_texts", column, texts)
+                self.connection.execute(
+                    f"UPDATE items SET {column} = mended FROM mended_texts WHERE items.{column} = mended_texts.{column}"
+                )
+        self._copy("SELECT * FROM items ORDER BY item_id", self.tables / "items.parquet", TABLES["items"])
+
+    def _others(self) -> None:
+        """The tables that need nothing from the others."""
+        self._nameless()
+        for name, role, columns in (
+            ("users", "users", ("user_id", "attributes", "source")),
+            ("judgements", "judgements", ("query", "item_id", "grade")),
+            (
+                "coupons",
+                "coupons",
+                ("coupon_id", "item_id", "campaign_id", "discount", "starts", "ends", "attributes"),
+            ),
+            (
+                "reviews",
+                "reviews",
+                ("event_id", "item_id", "user_id", "time", "rating", "title", "text", "attributes", "source"),
+            ),
+        ):
+            files = [file for file in self.staged if file.role == role]
+            if files:
+                self._view(f"staged_{name}", select(files, columns, STAGED))
+                self._copy(statement(name), self.tables / f"{name}.parquet", TABLES[name])
+        for file in self.staged:
+            if file.role == "other":
+                (self.tables / "other").mkdir(exist_ok=True)
+                shutil.copyfile(file.files()[0], self.tables / "other" / f"{slug(file.path)}.parquet")
+
+    def _nameless(self) -> None:
+        """Rows of items and users that do not say whom they describe."""
+        for role, key in (("items", "item_id"), ("users", "user_id"), ("images", "item_id")):
+            files = [file for file in self.staged if file.role == role]
+            if not files:
+                continue
+            names = list(dict.fromkeys(name for file in files for name in file.columns if name != "picture"))
+            if key not in names:
+                raise MappingError(f"no column is the {key}", where=files[0].path, remedy="Name one in mapping.toml.")
+            rows = f"SELECT * FROM ({select(files, names, STAGED)}) WHERE {key} IS NULL"
+            if count := self._one(f"SELECT COUNT(*) FROM ({rows})"):
+                out = self.quarantine / f"{clean.NAMELESS.name}_{role}.parquet"
+                self.connection.execute(f"COPY ({rows}) TO {literal(out)} ({PARQUET})")
+                self._tell(clean.NAMELESS.name, count, f"{rows} LIMIT 1")
+
+    def _count_unreadable(self) -> None:
+        for file in self.staged:
+            if file.rejected:
+                self._count(clean.UNREADABLE.name, file.rejected, f"{file.path}, {file.first_rejected}")
+                out = self.quarantine / f"{clean.UNREADABLE.name}-{slug(file.path)}.parquet"
+                shutil.copyfile(Path(file.folder) / "rejected.pq", out)
+
+    def _count(self, rule: str, rows: int, first: str) -> None:
+        report = self.rules[rule]
+        report.rows += rows
+        report.first = report.first or first
+
+    def _tell(self, rule: str, rows: int, first: str) -> None:
+        """Count, with the row that `first` selects in words."""
+        said = ""
+        if not self.rules[rule].first:
+            cursor = self.connection.execute(first)
+            names = [column[0] for column in cursor.description or ()]
+            row = cursor.fetchone() or ()
+            told = {name: value for name, value in zip(names, row, strict=True) if value is not None and name in SHOWN}
+            said = ", ".join(f"{name} {value}" for name, value in told.items())
+        self._count(rule, rows, said)
+
+    def _copy(self, sql: str, path: Path, schema: pa.Schema, options: str = "") -> None:
+        """Write a table with the columns and types of its schema."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        columns = ", ".join(
+            f"CAST({identifier(field.name)} AS {SQL_TYPES[field.type]}) AS {identifier(field.name)}" for field in schema
+        )
+        self.connection.execute(f"COPY (SELECT {columns} FROM ({sql})) TO {literal(path)} ({PARQUET}{options})")
+
+    def _table(self, name: str, sql: str) -> None:
+        self.connection.execute(f"CREATE OR REPLACE TABLE {name} AS {sql}")
+
+    def _view(self, name: str, sql: str) -> None:
+        self.connection.execute(f"CREATE OR REPLACE VIEW {name} AS {sql}")
+
+    def _one(self, sql: str) -> int:
+        row = self.connection.execute(sql).fetchone()
+        return int(row[0]) if row else 0

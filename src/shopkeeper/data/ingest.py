@@ -1,0 +1,59 @@
+"""Files → tables: translate each mapped file, clean, derive the tables by SQL, and put them in place at once."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from shopkeeper.data.derive import Derivation
+from shopkeeper.data.duck import connect
+from shopkeeper.data.mapping import Mapping
+from shopkeeper.data.readers import discover_all
+from shopkeeper.data.report import IngestReport, describe, write_report
+from shopkeeper.data.staging import check_mapping, stage
+from shopkeeper.settings import DataSettings
+from shopkeeper.vocabulary import Progress, silent
+
+
+def ingest(
+    mapping: Mapping, sources: Sequence[str | Path], shop: Path, settings: DataSettings, progress: Progress = silent
+) -> IngestReport:
+    """Read the sources as the mapping says into `<shop>/tables`, with what cleaning took out in `<shop>/quarantine` and
+    what was found in `<shop>/reports`.
+
+    The new tables take the place of the old ones at the end, so an interrupted run leaves the shop as it was, and the
+    next one goes on with the files it had not read. Raises DataError for a source that cannot be read, MappingError for
+    a mapping that does not fit it.
+    """
+    started = time.time()
+    exports = {export.name: export for export in discover_all(sources)}
+    check_mapping(exports, mapping.files)
+    staging, unfinished = shop / "staging", shop / "unfinished"
+    staging.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(unfinished, ignore_errors=True)
+    for name in ("tables", "quarantine"):
+        (unfinished / name).mkdir(parents=True)
+    staged = stage(exports, mapping.files, staging, settings, progress)
+    with connect(staging / "spill", settings.memory_limit_mb) as connection:
+        # Every statement that needs an order says so.
+        connection.execute("SET preserve_insertion_order = false")
+        rules = Derivation(connection, staged, unfinished, settings, progress).run()
+    for name in ("tables", "quarantine"):
+        _swap(unfinished / name, shop / name)
+    shutil.rmtree(unfinished)
+    shutil.rmtree(staging / "spill", ignore_errors=True)
+    report = describe(shop, mapping, staged, rules, seconds=time.time() - started)
+    write_report(report, shop / "reports")
+    return report
+
+
+def _swap(new: Path, place: Path) -> None:
+    """Put a directory in the place of another: two renames, and a run that dies between them is mended by the next."""
+    old = place.with_name(f"{place.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if place.exists():
+        place.rename(old)
+    new.rename(place)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,31 @@
+-- What is usual in each source: its span of time, its quantities and prices.
+-- Reads staged_events. The bounds of time are robust: twice the span that holds 98 % of the events, to either side.
+WITH usual AS (
+    SELECT
+        source,
+        COUNT(*) AS events,
+        COUNT(session_id) AS in_sessions,
+        COUNT(order_id) AS in_orders,
+        COUNT(time) AS timed,
+        COUNT(CASE WHEN time <> DATE_TRUNC('day', time) THEN 1 END) AS with_hours,
+        APPROX_QUANTILE(EPOCH(time), 0.01) AS low,
+        APPROX_QUANTILE(EPOCH(time), 0.99) AS high,
+        APPROX_QUANTILE(ABS(quantity), 0.99) AS quantity,
+        APPROX_QUANTILE(ABS(price), 0.99) AS price
+    FROM staged_events
+    GROUP BY source
+)
+
+SELECT
+    source,
+    timed / events AS timed_share,
+    in_sessions = 0 AND in_orders = events AS is_orders,
+    timed > 0 AS has_clock,
+    with_hours > 0 AS has_hours,
+    low - 2 * GREATEST(high - low, 86400) AS earliest,
+    high + 2 * GREATEST(high - low, 86400) AS latest,
+    20 * GREATEST(quantity, 1) AS unusual_quantity,
+    10000 * GREATEST(quantity, 10) AS absurd_quantity,
+    20 * GREATEST(price, 1) AS unusual_price,
+    10000 * GREATEST(price, 10) AS absurd_price
+FROM usual
