@@ -80,7 +80,7 @@ class Surface(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         "learned"
     )
     diversity: Annotated[Share, _help("0: by score alone; 1: by variety alone (maximal marginal relevance)")] = 0.0
-    weights: Annotated[dict[str, float], _help("of sources in the fusion, 1.0 where not named: { popular = 0.1 }")] = {}
+    weights: Annotated[dict[str, float], _help("of sources in the fusion, where not the usual: { popular = 0.5 }")] = {}
 
 
 DEFAULT_SURFACES: dict[str, Surface] = {

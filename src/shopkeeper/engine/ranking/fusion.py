@@ -13,6 +13,8 @@ from shopkeeper.vocabulary import Rows, Scores
 RANK_OFFSET = (
     10.0  # of reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009): the less, the more a top place weighs
 )
+# How much each source's word counts, where a surface does not say: 1 for a source that is not named.
+USUAL_WEIGHTS = {"semantic": 0.3, "similar": 0.3, "popular": 0.1, "trending": 0.1}
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,9 @@ class Pool:
 
 
 def fuse(pool: Pool, weights: Mapping[str, float]) -> Scores:
-    """float32 [n]: weighted reciprocal ranks, 1 for a row that every source puts first; a source's weight is 1 where
-    `weights` does not name it."""
-    weight = np.array([weights.get(source, 1.0) for source in pool.sources], dtype=np.float32)
+    """float32 [n]: weighted reciprocal ranks, 1 for a row that every source puts first; `weights` by source, USUAL_WEIGHTS
+    for those it does not name."""
+    named = {**USUAL_WEIGHTS, **weights}
+    weight = np.array([named.get(source, 1.0) for source in pool.sources], dtype=np.float32)
     shares = np.nan_to_num((RANK_OFFSET + 1.0) / (RANK_OFFSET + pool.ranks), nan=0.0) * weight
     return np.asarray(shares.sum(axis=1) / max(float(weight.sum()), 1e-9), dtype=np.float32)
