@@ -189,7 +189,7 @@ def test_a_missing_part_is_a_release_error(shoes: Catalogue, tmp_path: Path) -> 
 TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=12)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.tuples(TEXTS, st.dictionaries(TEXTS, TEXTS | st.booleans(), max_size=4)), max_size=8))
 def test_every_label_is_found_by_its_own_text(said: list[tuple[str, dict[str, Any]]]) -> None:
     items = [
