@@ -134,7 +134,8 @@ def _by_order(profile: Profile, field: str) -> list[tuple[float, str]]:
     """Nameless keys: rows of a log mostly lie by user, and items repeat all over it."""
     if (
         not profile.tags & {"code"}
-        or profile.tags & {"float", "scale", "epoch", "counter", "boolean"}
+        or profile.tags & {"float", "epoch", "counter", "boolean"}
+        or (field == "item_id" and "scale" in profile.tags)
         or profile.n_distinct < 3
     ):
         return []

@@ -20,7 +20,9 @@ FILE_ROLES: dict[str, list[str]] = LEXICON["file_roles"]
 UNKNOWN, DIGITS = "?", "#"
 # What each concept that a pattern leaves over takes from its sureness.
 LEFT_OVER = {UNKNOWN: 0.75, DIGITS: 0.95}
+NOISE_LEFT_OVER = 0.3
 OTHER_LEFT_OVER = 0.5
+LEAST = 0.25  # a name that hints at less says nothing
 GENERIC = {"id", "name", "type"}  # concepts that say what they are of only by what stands beside them
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
@@ -142,9 +144,9 @@ def name_affinity(name: str, field: str, role: str) -> float:
             extras = read - wanted
             if wanted <= read and not (wanted <= GENERIC and extras - LEFT_OVER.keys()):
                 for extra in extras:
-                    sureness *= LEFT_OVER.get(extra, OTHER_LEFT_OVER)
+                    sureness *= NOISE_LEFT_OVER if extra == "noise" else LEFT_OVER.get(extra, OTHER_LEFT_OVER)
                 best = max(best, sureness)
-    return best
+    return best if best >= LEAST else 0.0
 
 
 def event_type_of(value: str) -> str | None:

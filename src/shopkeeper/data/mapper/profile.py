@@ -310,7 +310,8 @@ def _tag_order(profile: Profile) -> None:
     numbers = [int(float(text)) if INTEGER.fullmatch(text) else -1 for text in texts]
     steps = list(pairwise(numbers))
     if (
-        min(numbers) in (0, 1)
+        profile.unique < MOST
+        and min(numbers) in (0, 1)
         and sum(b == a + 1 or b in (0, 1) for a, b in steps) >= MOST * len(steps)
         and len(counts) > 2
     ):

@@ -184,6 +184,7 @@ def _settle(file: File) -> dict[str, tuple[str, Fit]]:
     _one_clock(file, fields)
     _readable_categories(file, fields)
     _variants(file, fields)
+    _shown_position(fields)
     return fields
 
 
@@ -221,6 +222,14 @@ def _variants(file: File, fields: dict[str, tuple[str, Fit]]) -> None:
         ):
             fields[name] = ("group_id", Fit(ACCEPTED + 0.1, "a second identifier of products, whose values recur"))
             return
+
+
+def _shown_position(fields: dict[str, tuple[str, Fit]]) -> None:
+    """Where lists were shown, a position is the place in the list, though it counts up as an order would."""
+    found = {field for field, _ in fields.values()}
+    for name, (field, fit) in fields.items():
+        if field == "ordinal" and "slate_id" in found and "position" in concepts(name):
+            fields[name] = ("position", fit)
 
 
 def _column_mapping(file: File, name: str, fields: dict[str, tuple[str, Fit]]) -> ColumnMapping:
