@@ -15,7 +15,6 @@ import numpy as np
 from shopkeeper.data.eventlog import LOG_MAPPING, EventLog
 from shopkeeper.data.mapping import Mapping, read_mapping, write_mapping
 from shopkeeper.data.tables import Tables
-from shopkeeper.doctor import Check, examine
 from shopkeeper.engine.opening import open_release
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.errors import DataError, MissingExtraError, RequestError, ShopkeeperError
@@ -24,7 +23,8 @@ from shopkeeper.settings import DataSettings, Settings, ShopSettings, read_setti
 from shopkeeper.vocabulary import Event, Explanation, Item, Progress, Request, Slate, silent
 
 if TYPE_CHECKING:
-    from shopkeeper.data.ingest import IngestReport
+    from shopkeeper.data.report import IngestReport
+    from shopkeeper.doctor import Check
 
 _log = logging.getLogger(__name__)
 
@@ -115,6 +115,8 @@ class Shop:
 
     def doctor(self) -> list[Check]:
         """Named checks of everything the shop stands on."""
+        from shopkeeper.doctor import examine
+
         return examine(self.directory)
 
     # --- request → slate → events ---

@@ -14,7 +14,6 @@ from shopkeeper import __version__
 from shopkeeper.cli import show
 from shopkeeper.cli.progress import shown
 from shopkeeper.data.tables import Tables
-from shopkeeper.doctor import examine
 from shopkeeper.errors import SettingsError, ShopkeeperError
 from shopkeeper.shop import Shop
 from shopkeeper.vocabulary import Request
@@ -226,6 +225,8 @@ def rollback(
 @app.command()
 def doctor(shop: ShopDir = Path(), json: Json = False) -> None:
     """Check everything the shop stands on: settings, mapping, tables, release, libraries, port."""
+    from shopkeeper.doctor import examine
+
     found = examine(shop)
     show.as_json(found) if json else show.checks(found)
     failed = sum(not check.passed for check in found)

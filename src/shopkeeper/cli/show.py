@@ -13,11 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from shopkeeper.data.mapping import Mapping as FileMappings
-from shopkeeper.doctor import Check
 from shopkeeper.vocabulary import Explanation, Item, Slate
 
 if TYPE_CHECKING:
-    from shopkeeper.data.ingest import IngestReport
+    from shopkeeper.data.report import IngestReport
+    from shopkeeper.doctor import Check
 
 MEASURES = ("ndcg@10", "hr@10", "mrr@10", "coverage@10")
 PIPE_WIDTH = 200  # where there is no terminal, lines are not broken to fit one
@@ -92,6 +92,13 @@ def checks(found: Sequence[Check]) -> None:
 
 def ingested(report: IngestReport) -> None:
     """Rows by table, and what each cleaning rule touched."""
+    tables = [(one.name, f"{one.rows:,}", one.earliest or "", one.latest or "") for one in report.tables if one.rows]
+    table(("table", "rows", "from", "to"), tables, right=("rows",))
+    touched = [(rule.name, rule.action, f"{rule.rows:,}", rule.first) for rule in report.rules if rule.rows]
+    if touched:
+        table(("cleaning rule", "did", "rows", "first"), touched, right=("rows",))
+    for hint in report.personal:
+        say(f"{hint.path}, column {hint.column}: looks like personal data ({hint.kind})", "yellow")
 
 
 def metrics(measured: Mapping[str, Any]) -> None:
