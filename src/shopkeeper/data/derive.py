@@ -171,13 +171,13 @@ class Derivation:
         out = self.quarantine / "months" / f"{month}.parquet"
         out.parent.mkdir(exist_ok=True)
         self.connection.execute(
-            f"COPY (SELECT * FROM judged WHERE rule IS NOT NULL AND NOT COALESCE(early, FALSE)) TO {literal(out)}"
+            f"COPY (SELECT * FROM judged WHERE rule IS NOT NULL AND NOT early) TO {literal(out)}"
             f" ({PARQUET})"
         )
         kept = [rule for rule in clean.EVENT_RULES if rule.action != "removed"]
         counts = ", ".join(f"COUNT(CASE WHEN {rule.predicate} THEN 1 END)" for rule in kept)
         joined = "kept AS events INNER JOIN sources ON events.source = sources.source"
-        found = self.connection.execute(f"SELECT {counts} FROM {joined} WHERE NOT COALESCE(early, FALSE)").fetchone()
+        found = self.connection.execute(f"SELECT {counts} FROM {joined} WHERE NOT early").fetchone()
         for rule, count in zip(kept, found or (), strict=False):
             if count:
                 first = f"SELECT events.* FROM {joined} WHERE {rule.predicate} LIMIT 1"

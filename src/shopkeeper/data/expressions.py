@@ -132,7 +132,7 @@ def labels(value: Value) -> str:
     kind, _, mark = value.format.partition(":")
     if value.is_list:
         child = text(value.as_type("label", value.element))
-        return f"LIST_FILTER(LIST_TRANSFORM({value.sql}, label -> {child}), label -> label IS NOT NULL)"
+        return f"LIST_FILTER(LIST_TRANSFORM({value.sql}, lambda label: {child}), lambda label: label IS NOT NULL)"
     if kind == "separator":
         parts = f"STRING_SPLIT({text(value)}, {literal(mark)})"
     elif kind in ("json", "list") or value.is_json:
@@ -140,7 +140,7 @@ def labels(value: Value) -> str:
         parts = f"STRING_SPLIT({bare}, ',')"
     else:
         return f"CASE WHEN {text(value)} IS NOT NULL THEN [{text(value)}] END"
-    return f"LIST_FILTER(LIST_TRANSFORM({parts}, label -> TRIM(label)), label -> label <> '')"
+    return f"LIST_FILTER(LIST_TRANSFORM({parts}, lambda label: TRIM(label)), lambda label: label <> '')"
 
 
 def keys(value: Value) -> str:
@@ -148,7 +148,7 @@ def keys(value: Value) -> str:
     if not value.is_list:
         return labels(value)
     child = key(value.as_type("label", value.element))
-    return f"LIST_FILTER(LIST_TRANSFORM({value.sql}, label -> {child}), label -> label IS NOT NULL)"
+    return f"LIST_FILTER(LIST_TRANSFORM({value.sql}, lambda label: {child}), lambda label: label IS NOT NULL)"
 
 
 EPOCHS = {"epoch_s": "1e6", "epoch_ms": "1e3", "epoch_us": "1"}
@@ -227,7 +227,7 @@ def _pairs(value: Value) -> str:
         said = f"COALESCE({', '.join(json(option) for option in options)}, 'null')"
     else:
         said = f"COALESCE({json(Value('value', 'pair.value', inner))}, 'null')"
-    pairs = f"LIST_TRANSFORM({value.sql}, pair -> CONCAT(CAST(TO_JSON(pair.key) AS TEXT), ':', {said}))"
+    pairs = f"LIST_TRANSFORM({value.sql}, lambda pair: CONCAT(CAST(TO_JSON(pair.key) AS TEXT), ':', {said}))"
     return f"CONCAT('{{', ARRAY_TO_STRING({pairs}, ','), '}}')"
 
 

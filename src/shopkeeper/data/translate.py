@@ -243,7 +243,7 @@ def _time(values: dict[str, list[Value]]) -> str | None:
         return None
     time = _first(options)
     if "elapsed_ms" in values:
-        return f"{time} + COALESCE({ex.whole(values['elapsed_ms'][0])}, 0) * INTERVAL 1 MILLISECOND"
+        return f"MAKE_TIMESTAMP(EPOCH_US({time}) + 1000 * COALESCE({ex.whole(values['elapsed_ms'][0])}, 0))"
     return time
 
 

@@ -16,7 +16,7 @@ events AS (
         COALESCE(mended_queries.mended, numbered.query) AS query,
         CASE WHEN type = 'purchase' AND quantity < 0 THEN 'return' ELSE type END AS kind,
         COALESCE(user_id, 'session:' || session_id, 'order:' || order_id) AS actor,
-        time < {start} AS early
+        COALESCE(time < {start}, FALSE) AS early
     FROM numbered
     LEFT JOIN mended_queries ON numbered.query = mended_queries.query
 )
