@@ -14,7 +14,7 @@ RANK_OFFSET = (
     10.0  # of reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009): the less, the more a top place weighs
 )
 # How much each source's word counts, where a surface does not say: 1 for a source that is not named.
-USUAL_WEIGHTS = {"semantic": 0.3, "similar": 0.3, "popular": 0.1, "trending": 0.1}
+USUAL_WEIGHTS = {"semantic": 0.5, "similar": 0.3, "popular": 0.1, "trending": 0.1}
 
 
 @dataclass(frozen=True)

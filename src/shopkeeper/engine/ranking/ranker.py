@@ -57,7 +57,7 @@ class Ranker:
         try:
             names = msgspec.json.decode((directory / FEATURES).read_bytes(), type=dict[str, list[str]])["features"]
             return cls((directory / MODEL).read_bytes(), names)
-        except (OSError, KeyError, msgspec.MsgspecError, RuntimeError, ValueError) as error:
+        except Exception as error:  # the errors of ONNX Runtime share no other base
             raise ReleaseError(
                 f"the ranker cannot be read ({error})", where=str(directory), remedy="Train again, or roll back."
             ) from None
