@@ -95,7 +95,7 @@ class Encoder:
 
     def _run(self, encodings: Sequence[Encoding]) -> Scores:
         lengths = [len(encoding.ids) for encoding in encodings]
-        ids = np.zeros((len(encodings), max(lengths)), np.int64)
+        ids = np.zeros((len(encodings), max(1, *lengths)), np.int64)
         mask = np.zeros_like(ids)
         for i, encoding in enumerate(encodings):
             ids[i, : lengths[i]] = encoding.ids

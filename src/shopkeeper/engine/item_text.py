@@ -18,7 +18,8 @@ _HOMES = {"name": "title", "categories": "category"}
 
 
 class ItemText(NamedTuple):
-    """The fields are texts, "" where nothing is said; `labels` are the attributes as (name, text) pairs."""
+    """The fields are texts, each thing said on a line of its own, "" where nothing is said; `labels` are the
+    attributes as (name, text) pairs."""
 
     item_id: str
     title: str
@@ -53,8 +54,8 @@ def _item_text(row: dict[str, Any]) -> ItemText:
             fields[_HOMES.get(home, home)].extend(texts)
         else:
             labels.extend((name, text) for text in texts)
-    said = {name: " \n".join(texts).strip() for name, texts in fields.items()}
-    return ItemText(row["item_id"], attributes=" \n".join(text for _, text in labels), labels=tuple(labels), **said)
+    said = {name: "\n".join(filter(None, texts)) for name, texts in fields.items()}
+    return ItemText(row["item_id"], attributes="\n".join(text for _, text in labels), labels=tuple(labels), **said)
 
 
 def _text(name: str, value: Any) -> str:

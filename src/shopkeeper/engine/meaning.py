@@ -22,13 +22,26 @@ class Meanings(NamedTuple):
 
 
 def read_items(items: pa.Table, encoder: Encoder, max_unknown_share: float) -> Meanings:
-    """From a table of schema ITEMS. Items without text, or with more unknown tokens than that share, are left out."""
-    texts = [_sentence(item) for item in item_texts(items)]
-    rows = np.flatnonzero(encoder.unknown_shares(texts) <= max_unknown_share).astype(np.int32)
-    return Meanings(rows, encoder.encode([texts[row] for row in rows]))
+    """From a table of schema ITEMS. Lines with more unknown tokens than that share are passed over, so that a title
+    may stand in several languages; an item of whose title no line can be read is left out."""
+    heads, tails = [], []
+    for item in item_texts(items):
+        title, rest = item.title.splitlines(), _rest(item)
+        heads.append(title or rest)
+        tails.append(rest if title else [])
+
+    def readable(lines_of_items: list[list[str]]) -> list[list[str]]:
+        shares = iter(encoder.unknown_shares([line for lines in lines_of_items for line in lines]).tolist())
+        return [[line for line in lines if next(shares) <= max_unknown_share] for lines in lines_of_items]
+
+    heads, tails = readable(heads), readable(tails)
+    rows = np.flatnonzero([bool(head) for head in heads]).astype(np.int32)
+    return Meanings(rows, encoder.encode([". ".join(heads[row] + tails[row]) for row in rows]))
 
 
-def _sentence(item: ItemText) -> str:
+def _rest(item: ItemText) -> list[str]:
+    """What a title does not say by itself: brand, categories, the beginning of the description."""
     brand = "" if item.brand.casefold() in item.title.casefold() else item.brand
-    description = "" if item.description in item.title else item.description[:_DESCRIPTION_CHARACTERS]
-    return ". ".join(filter(None, (item.title, brand, item.category.replace(" \n", ", "), description)))
+    description = "" if item.description in item.title else item.description
+    lines = [brand, ", ".join(item.category.splitlines()), description[:_DESCRIPTION_CHARACTERS]]
+    return [line for text in lines for line in text.splitlines() if line.strip()]

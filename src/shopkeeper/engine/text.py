@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import rjieba
@@ -67,13 +68,7 @@ def words(text: str) -> list[str]:
     """The words under which a text is indexed, in order."""
     found: list[str] = []
     for run in _RUN.finditer(fold(text)):
-        if run["unspaced"]:
-            found.extend(rjieba.cut_for_search(run[0]))
-            continue
-        parts = _pieces(run[0])
-        found.extend(parts)
-        if len(parts) > 1:
-            found.append("".join(parts))
+        found.extend(rjieba.cut_for_search(run[0]) if run["unspaced"] else _compound(run[0]))
     return found
 
 
@@ -121,6 +116,13 @@ def _join_singles(segments: list[str]) -> Iterator[str]:
         yield segment
     if single:
         yield single
+
+
+@lru_cache(maxsize=100_000)
+def _compound(run: str) -> tuple[str, ...]:
+    """The pieces in order, and if they are many, all as one word."""
+    parts = _pieces(run)
+    return parts if len(parts) == 1 else (*parts, "".join(parts))
 
 
 def _pieces(compound: str) -> tuple[str, ...]:

@@ -31,9 +31,9 @@ class TextIndex:
     Words are matched by `near` with the optimal string alignment distance (a transposition is one error).
     """
 
-    def __init__(self, directory: Path, scratch: TemporaryDirectory[str] | None = None) -> None:
-        self._directory, self._scratch = directory, scratch  # scratch lives as long as this index
-        index = tantivy.Index.open(str(directory))
+    def __init__(self, scratch: TemporaryDirectory[str]) -> None:
+        self._scratch = scratch  # lives as long as this index
+        index = tantivy.Index.open(scratch.name)
         index.config_reader("manual")  # a release never changes: nothing to watch for
         self.schema = index.schema
         self._searcher = index.searcher()
@@ -57,10 +57,18 @@ class TextIndex:
             writer.add_document(document)
         writer.commit()
         writer.wait_merging_threads()
-        return cls(Path(scratch.name), scratch)
+        return cls(scratch)
 
     def save(self, directory: Path) -> None:
-        shutil.copytree(self._directory, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.lock"))
+        shutil.copytree(self._scratch.name, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.lock"))
+
+    @classmethod
+    def load(cls, directory: Path) -> TextIndex:
+        """Memory-mapped. tantivy wants to write a lock beside what it reads, so it is given links to a release."""
+        scratch = TemporaryDirectory(prefix="shopkeeper-text-")
+        for file in directory.iterdir():
+            (Path(scratch.name) / file.name).symlink_to(file.resolve())
+        return cls(scratch)
 
     def __len__(self) -> int:
         return int(self._searcher.num_docs)

@@ -156,7 +156,7 @@ class Lexical:
         return LexicalSource(index, builder.build())
 
     def load(self, directory: Path, release: ReleaseParts) -> LexicalSource:  # noqa: ARG002
-        return LexicalSource(TextIndex(directory / "index"), TermFields.load(directory / "terms"))
+        return LexicalSource(TextIndex.load(directory / "index"), TermFields.load(directory / "terms"))
 
 
 def _documents(items: pa.Table, builder: TermFieldsBuilder) -> Iterator[dict[str, str]]:

@@ -117,7 +117,7 @@ def _terms(items: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint3
 def _weighted_terms(item: ItemText) -> Iterator[tuple[str, float]]:
     for word in words(item.title):
         yield word, _WEIGHTS["title"]
-    for label in item.category.split(" \n"):
+    for label in item.category.splitlines():
         if label:
             yield f"category={fold(label)}", _WEIGHTS["category"]
     if item.brand:

@@ -1,0 +1,64 @@
+"""The encoder: batches, what it can read, and what it was made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_encoder import make_encoder
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+from shopkeeper.engine.encoder import Encoder
+from shopkeeper.errors import ReleaseError
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
+    return make_encoder(tmp_path_factory.mktemp("encoder"))
+
+
+def test_vectors_have_length_one(encoder: Encoder) -> None:
+    vectors = encoder.encode(["red mug", "lamp", "a red lamp for every day"])
+    assert vectors.shape == (3, encoder.dimension)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
+
+
+def test_a_batch_equals_one_by_one(encoder: Encoder) -> None:
+    texts = ["red mug", "", "lamp " * 90, *(f"{'blue ' * (i % 7)}chair" for i in range(200))]
+    single = np.concatenate([encoder.encode([text]) for text in texts])
+    np.testing.assert_allclose(encoder.encode(texts), single, atol=1e-6)
+
+
+def test_nothing_to_encode(encoder: Encoder) -> None:
+    assert encoder.encode([]).shape == (0, encoder.dimension)
+    assert encoder.unknown_shares([]).shape == (0,)
+
+
+def test_unknown_shares(encoder: Encoder) -> None:
+    shares = encoder.unknown_shares(["red mug", "red xyzzy", "xyzzy", "", "Ｒｅｄ mug"])
+    assert shares.tolist() == [0, 0.5, 1, 1, 0]
+
+
+def test_saved_equals_loaded(encoder: Encoder, tmp_path: Path) -> None:
+    encoder.save(tmp_path / "copy")
+    np.testing.assert_array_equal(Encoder.load(tmp_path / "copy").encode(["red mug"]), encoder.encode(["red mug"]))
+
+
+def test_single_letters_of_a_script_are_not_reading_it(encoder: Encoder, tmp_path: Path) -> None:
+    """English vocabularies hold every Cyrillic letter and some hundred Chinese characters, and mean nothing by them."""
+    encoder.save(tmp_path)
+    pieces = ["[UNK]", *(f"word{chr(97 + i % 26)}{i}" for i in range(400)), "н", "а", "红", "色"]
+    tokenizer = Tokenizer(models.WordLevel({piece: at for at, piece in enumerate(pieces)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Whitespace(), pre_tokenizers.Split("", "isolated")]
+    )
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    assert Encoder.load(tmp_path).unknown_shares(["н а", "红 色"]).tolist() == [1, 1]
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ReleaseError, match=r"lacks model\.onnx and tokenizer\.json"):
+        Encoder.load(tmp_path)

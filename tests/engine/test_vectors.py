@@ -1,0 +1,84 @@
+"""Nearest neighbours: exact against brute force, approximate against exact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shopkeeper.engine.vectors import Vectors
+from shopkeeper.vocabulary import Rows, Scores
+
+N_ITEMS = 3000
+
+
+@pytest.fixture(scope="module")
+def points() -> tuple[Scores, Rows]:
+    """Two thousand points in forty clouds, for two of three items."""
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(40, 24))
+    points = centres[rng.integers(0, 40, 2000)] + 0.4 * rng.normal(size=(2000, 24))
+    rows = np.flatnonzero(np.arange(N_ITEMS) % 3)[:2000]
+    return points.astype(np.float32), rows.astype(np.int32)
+
+
+def brute_force(points: Scores, rows: Rows, query: Scores, limit: int, allowed: np.ndarray | None = None) -> list[int]:
+    cosines = points @ query / np.linalg.norm(points, axis=1)
+    if allowed is not None:
+        cosines[~allowed[rows]] = -np.inf
+    return rows[np.argsort(-cosines, kind="stable")[:limit]].tolist()
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5, 0.05, 0.0])
+def test_exact_search_is_brute_force(points: tuple[Scores, Rows], share: float) -> None:
+    vectors = Vectors.build(*points, N_ITEMS)
+    allowed = np.random.default_rng(1).random(N_ITEMS) < share
+    for query in points[0][:20]:
+        unit = query / np.linalg.norm(query)
+        rows, scores = vectors.search(unit, 10, allowed)
+        assert rows.tolist() == brute_force(*points, unit, 10, allowed)[: allowed[points[1]].sum()]
+        assert scores.dtype == np.float32
+        assert (np.diff(scores) <= 0).all()
+
+
+def test_approximate_search_finds_nearly_all(points: tuple[Scores, Rows], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shopkeeper.engine.vectors._FEW_ALLOWED", 0)
+    vectors = Vectors.build(*points, N_ITEMS, exact_below=100)
+    allowed = np.random.default_rng(1).random(N_ITEMS) < 0.3
+    for mask in (None, allowed):
+        found = [set(vectors.search(query, 10, mask)[0].tolist()) for query in points[0][:100]]
+        wanted = [set(brute_force(*points, query, 10, mask)) for query in points[0][:100]]
+        assert np.mean([len(f & w) / len(w) for f, w in zip(found, wanted, strict=True)]) > 0.95
+        assert mask is None or all(mask[list(f)].all() for f in found)
+
+
+@pytest.mark.parametrize("exact_below", [100, 10_000])
+def test_saved_equals_loaded(points: tuple[Scores, Rows], exact_below: int, tmp_path: Path) -> None:
+    vectors = Vectors.build(*points, N_ITEMS, exact_below=exact_below)
+    vectors.save(tmp_path)
+    loaded = Vectors.load(tmp_path)
+    for query in points[0][:5]:
+        np.testing.assert_array_equal(vectors.search(query, 7)[0], loaded.search(query, 7)[0])
+    np.testing.assert_array_equal(loaded.of(points[1][:4]), vectors.of(points[1][:4]))
+
+
+def test_of_gives_unit_vectors_and_zeros(points: tuple[Scores, Rows]) -> None:
+    vectors = Vectors.build(*points, N_ITEMS)
+    found = vectors.of(np.array([0, 1, 2], np.int32))
+    assert not found[0].any()
+    np.testing.assert_allclose(np.linalg.norm(found[1:], axis=1), 1, rtol=1e-5)
+
+
+def test_zero_vectors_are_left_out() -> None:
+    vectors = Vectors.build(np.array([[0, 0], [0, 2]], np.float32), np.array([4, 7], np.int32), 9)
+    assert vectors.rows.tolist() == [7]
+    assert vectors.search(np.array([0, 1], np.float32), 5)[0].tolist() == [7]
+
+
+def test_no_vectors_at_all(tmp_path: Path) -> None:
+    vectors = Vectors.build(np.empty((0, 3), np.float32), np.empty(0, np.int32), 5)
+    vectors.save(tmp_path)
+    for empty in (vectors, Vectors.load(tmp_path)):
+        assert len(empty.search(np.ones(3, np.float32), 5)[0]) == 0
+        assert empty.of(np.array([0, 4], np.int32)).shape == (2, 3)
