@@ -57,7 +57,7 @@ def test_blocks_give_one_stream_in_order_of_time(folder: Path, monkeypatch: pyte
     assert pc.count_distinct(events["event_id"]).as_py() == 10_000
     assert np.all(np.diff(events["event_time"].to_numpy().astype(np.int64)) >= 0)
     # Numbers of visits, lists and orders are not used again by a later block.
-    for name in ("list_id", "order_id"):
+    for name in ("request_id", "order_id"):
         pairs = events.filter(pc.is_valid(events[name])).group_by([name]).aggregate([("session_id", "count_distinct")])
         assert pc.max(pairs["session_id_count_distinct"]).as_py() == 1
     assert pc.count_distinct(events.filter(pc.equal(events["event_type"], "return"))["session_id"]).as_py() > 0
@@ -137,7 +137,7 @@ def test_rows_hang_together(shop: Truth) -> None:
     assert events.filter(pc.equal(kind, "purchase"))["order_id"].null_count == 0
     ratings = events.filter(pc.equal(kind, "rating"))["rating"]
     assert set(ratings.unique().to_pylist()) == {1, 2, 3, 4, 5}
-    lists = events.filter(pc.equal(kind, "impression")).group_by("list_id")
+    lists = events.filter(pc.equal(kind, "impression")).group_by("request_id")
     seen = lists.aggregate([("product_id", "count"), ("product_id", "count_distinct"), ("position", "max")])
     assert seen["product_id_count"].equals(seen["product_id_count_distinct"])
     assert seen["product_id_count"].to_pylist() == seen["position_max"].to_pylist()

@@ -33,11 +33,11 @@ def test_position_bias_is_recovered_from_swaps(shop: Truth) -> None:
         shop,
         """
         with tried as (
-            select list_id, product_id, position from events
+            select request_id, product_id, position from events
             where event_type = 'impression' and list_test = 'swap-' || position
-        ), clicked as (select distinct list_id, product_id from events where event_type = 'view')
-        select position, avg((clicked.list_id is not null)::int)
-        from tried left join clicked using (list_id, product_id) group by position order by position
+        ), clicked as (select distinct request_id, product_id from events where event_type = 'view')
+        select position, avg((clicked.request_id is not null)::int)
+        from tried left join clicked using (request_id, product_id) group by position order by position
         """,
     )
     rates = np.array([rate for _, rate in rows])
@@ -50,10 +50,10 @@ def test_clicks_fall_faster_than_examination_where_nothing_was_swapped(shop: Tru
     rows = sql(
         shop,
         """
-        with shown as (select list_id, product_id, position from events where event_type = 'impression'),
-        clicked as (select distinct list_id, product_id from events where event_type = 'view')
-        select position, avg((clicked.list_id is not null)::int)
-        from shown left join clicked using (list_id, product_id) group by position order by position
+        with shown as (select request_id, product_id, position from events where event_type = 'impression'),
+        clicked as (select distinct request_id, product_id from events where event_type = 'view')
+        select position, avg((clicked.request_id is not null)::int)
+        from shown left join clicked using (request_id, product_id) group by position order by position
         """,
     )
     rates = np.array([rate for _, rate in rows])

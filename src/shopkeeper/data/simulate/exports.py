@@ -31,7 +31,7 @@ def event_table(world: World, events: Events, *, first: int) -> pa.Table:
             "session_id": numbered("S", events["visit"], 9),
             "product_id": _named(world.shop.ids, events["item"]),
             "search_query": _named(world.queries.text, events["query"]),
-            "list_id": _id_or_null("L", events["slate"], 10),
+            "request_id": _id_or_null("R", events["slate"], 10),
             "position": _or_null(events["position"], pa.int32()),
             "quantity": _or_null(events["quantity"], pa.int32()),
             "price": pa.array(np.round(events["price"].astype(np.float64), 2), from_pandas=True),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,7 +89,7 @@ SHAPES: dict[str, str] = {
 }
 
 
-@lru_cache(maxsize=4096)
+@cache  # there are only so many shapes, colours and patterns
 def draw(shape: str, colour: int, pattern: int) -> bytes:
     """The JPEG of a shape (key of SHAPES) in a colour (code of COLOURS) and a pattern (code of PATTERNS), 64 × 64.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,10 +23,9 @@ from shopkeeper.data.simulate.truth import Truth, write_truth
 from shopkeeper.data.simulate.visits import unfold
 from shopkeeper.data.simulate.world import EVENT, Events, World
 from shopkeeper.errors import DataError
+from shopkeeper.vocabulary import Progress, silent
 
 START = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday
-
-Progress = Callable[[str, int, int], None]  # what is being written, how many rows are, and how many will be
 
 _EVENTS_PER_USER = 50
 _EVENTS_PER_BLOCK = 500_000
@@ -44,7 +43,7 @@ def simulate(
     catalogue: Path | pa.Table | None = None,
     days: int = 90,
     predictability: float = 0.8,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Truth:
     """Write a simulated shop: its exports under `folder/exports`, its truth under `folder/truth`.
 
@@ -59,7 +58,6 @@ def simulate(
     folder with an `exports` or `truth` that is no simulated shop's; MissingExtraError where Pillow is not installed.
     """
     _check(folder, products=products, events=events, days=days, predictability=predictability)
-    report = progress or (lambda _what, _done, _total: None)
     draft = folder / ".simulating"
     shutil.rmtree(draft, ignore_errors=True)
     (draft / "exports" / "events").mkdir(parents=True)
@@ -71,20 +69,20 @@ def simulate(
     if catalogue is None:
         invention = invented.invent(products, rng=rng, start=START, days=days, launches=launches)
         shop = invention.assortment
-        invented.write_products(invention, products_path, rng, lambda done: report("products", done, len(shop)))
+        invented.write_products(invention, products_path, rng, lambda done: progress("products", done, len(shop)))
         queries = invented_queries(invention.leaves, rng=rng)
     else:
         table = adopted.read_catalogue(catalogue)
         shop, brands = adopted.adopt(table, rng=rng, start=START, days=days, launches=launches)
-        adopted.write_adopted(table, shop, products_path, lambda done: report("products", done, len(shop)))
+        adopted.write_adopted(table, shop, products_path, lambda done: progress("products", done, len(shop)))
         queries = adopted_queries(shop, brands, rng=rng)
     world = _populate(
         shop, queries, users=max(events // _EVENTS_PER_USER, 10), languages=1 + (catalogue is None), days=days,
         predictability=predictability, seed=seed,
     )  # fmt: skip
-    _write_people(world, draft / "exports", seed, report)
+    _write_people(world, draft / "exports", seed, progress)
     write_truth(world, draft / "truth")
-    _write_events(world, arrivals(START, days), events, seed, draft / "exports" / "events", report)
+    _write_events(world, arrivals(START, days), events, seed, draft / "exports" / "events", progress)
     truth = Truth(
         folder=draft,
         seed=seed,
@@ -132,23 +130,23 @@ def _populate(
     )
 
 
-def _write_people(world: World, exports: Path, seed: int, report: Progress) -> None:
+def _write_people(world: World, exports: Path, seed: int, progress: Progress) -> None:
     total = len(world.shoppers)
     rng = np.random.default_rng((seed, _SHOPPERS, 1))
     write_customers(
         world.shoppers, exports / "customers.csv", start=START, rng=rng,
-        done=lambda done: report("customers", done, total),
+        done=lambda done: progress("customers", done, total),
     )  # fmt: skip
     write_coupons(world.shop, world.shoppers, world.coupons, exports)
 
 
-def _write_events(world: World, clock: Arrivals, events: int, seed: int, folder: Path, report: Progress) -> None:
+def _write_events(world: World, clock: Arrivals, events: int, seed: int, folder: Path, progress: Progress) -> None:
     done = 0
     for part, block in enumerate(_stream(world, clock, events, seed)):
         table = event_table(world, block, first=done)
         pq.write_table(table, folder / f"part-{part:05d}.parquet", compression="zstd")
         done += len(block)
-        report("events", done, events)
+        progress("events", done, events)
 
 
 def _stream(world: World, clock: Arrivals, events: int, seed: int) -> Iterator[Events]:
