@@ -117,9 +117,9 @@ def test_evaluate_prints_where_the_report_lies(shop: Path) -> None:
 
 def test_metrics_are_a_table_next_to_popularity(capsys: pytest.CaptureFixture[str]) -> None:
     figure = {"ndcg@10": {"value": 0.25, "low": 0.2, "high": 0.3}}
-    show.metrics({"figures": {"home": {"requests": 1200, "systems": {"served": figure, "popularity": figure}}}})
+    show.metrics({"surfaces": {"home": {"requests": 1200, "systems": {"served": figure, "popularity": figure}}}})
     said = capsys.readouterr().out
-    for part in ("home: 1,200 requests", "served", "popularity", "0.2500 (0.200–0.300)"):
+    for part in ("home: 1,200 requests held back", "served", "popularity", "0.2500 (0.200–0.300)"):
         assert part in said
 
 

@@ -91,6 +91,7 @@ class Shop:
             write_mapping(self.propose_mapping(), self.directory / "mapping.toml")
         sources, mapping = self.settings.data.located(self.directory), self.mapping
         if self._log_path.exists():
+            self.log.settle()
             sources = [*sources, f"sqlite:///{self._log_path.resolve()}"]
             mapping = msgspec.structs.replace(mapping, files=[*mapping.files, LOG_MAPPING])
         return ingest(mapping, sources, self.directory, self.settings.data, progress)

@@ -103,14 +103,16 @@ def ingested(report: IngestReport) -> None:
 
 def metrics(measured: Mapping[str, Any]) -> None:
     """How good a release was: for each surface what was served, next to popularity and to each source alone."""
-    for surface, figures in measured.get("figures", {}).items():
-        say(f"{surface}: {figures['requests']:,} requests of the days held back", "bold")
+    for surface, figures in measured.get("surfaces", {}).items():
+        say(f"{surface}: {figures['requests']:,} requests held back", "bold")
         rows = [
             (system, *(_estimate(values.get(measure)) for measure in MEASURES))
             for system, values in figures["systems"].items()
         ]
         table(("system", *MEASURES), rows, right=MEASURES)
-    if not measured.get("figures"):
+    for surface, choice in measured.get("choices", {}).items():
+        say(f"{surface} is served by {choice['winner']}: {choice['why']}", "dim")
+    if not measured.get("surfaces"):
         say("Nothing was measured: the shop has too few events.")
 
 

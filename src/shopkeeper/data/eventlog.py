@@ -104,6 +104,11 @@ class EventLog:
         with self._lock:
             return int(self._connection.execute(f"SELECT count(*) FROM {TABLE}").fetchone()[0])
 
+    def settle(self) -> None:
+        """Bring what is written into the one file, so that whoever looks at that file alone sees that it has grown."""
+        with self._lock:
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
     def close(self) -> None:
         self._connection.close()
 
