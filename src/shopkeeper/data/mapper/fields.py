@@ -16,6 +16,7 @@ ACCEPTED = 0.42  # a lower sum leaves the column an attribute
 KEYS = frozenset({"item_id", "user_id", "session_id", "order_id", "coupon_id", "group_id", "campaign_id"})
 AMOUNTS = frozenset({"quantity", "price", "value", "discount"})
 MANY_VALUED = frozenset({"category"})
+OPENS = 0.3  # what another column must say at least, to be heard against the name
 PLACEHOLDERS = {"c", "col", "column", "f", "field", "v", "var", "x", "unnamed", "spalte", "colonne", "columna", "列"}
 
 WEIGHTS: dict[str, Any] = tomllib.loads(files(__package__).joinpath("weights.toml").read_text(encoding="utf-8"))
@@ -51,7 +52,7 @@ def fit(profile: Profile, field: str, role: str, bonuses: Bonuses) -> Fit | None
     total, said = NAME_WEIGHT * name, []
     if name > 0:
         said.append(f"the name reads as {' + '.join(concepts(profile.label))}")
-    elif not is_nameless(profile.label) and field not in bonuses and not _speaks(profile, field):
+    elif not is_nameless(profile.label) and bonuses.get(field, (0.0, ""))[0] < OPENS and not _speaks(profile, field):
         return None
     shape = sum(weight for tag, weight in SHAPES[field].items() if tag in tags)
     if name == 0 and is_nameless(profile.label):
@@ -113,6 +114,8 @@ def _counts(profile: Profile, field: str, role: str) -> list[tuple[float, str]]:
         found.append((0.2, "every value is there once"))
     elif field == key and role != "coupons":
         found.append((-0.25 * (1 - profile.unique), ""))
+    if field == "event_id" and profile.unique < 0.9:
+        found.append((-0.5, "its values recur"))
     if role in ("events", "order_lines", "ratings") and field in ("item_id", "user_id") and is_nameless(profile.label):
         found += _by_order(profile, field)
     return found
@@ -133,7 +136,9 @@ def _should_be_full(field: str, role: str) -> bool:
 def _by_order(profile: Profile, field: str) -> list[tuple[float, str]]:
     """Nameless keys: rows of a log mostly lie by user, and items repeat all over it."""
     if (
-        not profile.tags & {"code"}
+        "code" not in profile.tags
+        or "numbering" in profile.tags
+        or (field == "user_id" and profile.unique >= 0.9)
         or profile.tags & {"float", "epoch", "counter", "boolean"}
         or (field == "item_id" and "scale" in profile.tags)
         or profile.n_distinct < 3

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -23,17 +24,19 @@ LEFT_OVER = {UNKNOWN: 0.75, DIGITS: 0.95}
 NOISE_LEFT_OVER = 0.3
 OTHER_LEFT_OVER = 0.5
 LEAST = 0.25  # a name that hints at less says nothing
+SUBJECTS = {"item", "user", "order", "session", "event", "review"}
 GENERIC = {"id", "name", "type"}  # concepts that say what they are of only by what stands beside them
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 LINKS = ("s", "n", "en", "es", "e")  # what German puts between the parts of a word
 
 
-def words(name: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def words(name: str) -> tuple[str, ...]:
     """The words of a name: camel case, digits and runs of Chinese split, accents and punctuation gone, lower case.
 
     >>> words("prixUnitaire_2")
-    ['prix', 'unitaire', '2']
+    ('prix', 'unitaire', '2')
     """
     text = unicodedata.normalize("NFKC", name)
     text = CAMEL.sub(" ", text)
@@ -41,7 +44,7 @@ def words(name: str) -> list[str]:
     text = unicodedata.normalize("NFC", text).casefold()
     text = CJK.sub(lambda run: f" {run[0]} ", text)
     text = re.sub(r"(?<=\d)(?=[^\W\d])|(?<=[^\W\d])(?=\d)", " ", text)
-    return re.findall(r"[^\W_]+", text)
+    return tuple(re.findall(r"[^\W_]+", text))
 
 
 def _dictionary(concepts: dict[str, str]) -> dict[str, str]:
@@ -74,7 +77,7 @@ def file_concepts(name: str) -> tuple[list[str], list[str]]:
     return _read(stem, COLUMN_WORDS), _read(stem, FILE_WORDS)
 
 
-def _read(tokens: list[str], dictionary: dict[str, str]) -> list[str]:
+def _read(tokens: Sequence[str], dictionary: dict[str, str]) -> list[str]:
     found: list[str] = []
     at = 0
     while at < len(tokens):
@@ -134,6 +137,7 @@ def _split_cjk(token: str, dictionary: dict[str, str]) -> list[str]:
     ]
 
 
+@lru_cache(maxsize=65536)
 def name_affinity(name: str, field: str, role: str) -> float:
     """How surely a column's name means a field in a file of a role, 0 to 1."""
     read = set(concepts(name))
@@ -143,10 +147,18 @@ def name_affinity(name: str, field: str, role: str) -> float:
             wanted = set(pattern.split())
             extras = read - wanted
             if wanted <= read and not (wanted <= GENERIC and extras - LEFT_OVER.keys()):
+                bare = wanted <= SUBJECTS and field.endswith("_id")
                 for extra in extras:
-                    sureness *= NOISE_LEFT_OVER if extra == "noise" else LEFT_OVER.get(extra, OTHER_LEFT_OVER)
+                    sureness *= _left_over(extra, bare=bare)
                 best = max(best, sureness)
     return best if best >= LEAST else 0.0
+
+
+def _left_over(concept: str, *, bare: bool) -> float:
+    """What a concept that the pattern lacks leaves of its sureness: "product related" is no product."""
+    if concept == "noise" or (bare and concept == UNKNOWN):
+        return NOISE_LEFT_OVER
+    return LEFT_OVER.get(concept, OTHER_LEFT_OVER)
 
 
 def event_type_of(value: str) -> str | None:

@@ -26,6 +26,10 @@ INTEGER = re.compile(r"[+-]?\d{1,19}(\.0+)?")
 NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?([eE][+-]?\d+)?")
 COMMA_NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d{1,4}")
 CURRENCY_SIGN = r"([$€£¥₹₩]|R\$|kr|zł|[A-Z]{3}|元)"
+SIGN = re.compile(CURRENCY_SIGN)
+NO_DIGIT = re.compile(r"[^\d.,eE+-]")
+GROUPED_NUMBER = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
+DOTTED = re.compile(r"[\w-]+(\.[\w-]+)*")
 MONEY = re.compile(rf"{CURRENCY_SIGN}\s?[\d.,]+|[\d.,]+\s?{CURRENCY_SIGN}")
 VALUE_WORDS = {name: frozenset(words.split(", ")) for name, words in LEXICON["value_words"].items()}
 CODED = r"['\"]?[\w-]*\d[\w-]*['\"]?"  # a word with a digit in it
@@ -249,8 +253,8 @@ def _tag_numbers(profile: Profile, values: Sequence[str]) -> None:
 
 def as_number(text: str) -> float | None:
     """The number in a text such as "1,299.00", "12,99 €" or "129.99 USD"."""
-    digits = re.sub(r"[^\d.,+-eE]", "", re.sub(CURRENCY_SIGN, "", text)).strip()
-    if COMMA_NUMBER.fullmatch(digits) and not re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+", digits):
+    digits = NO_DIGIT.sub("", SIGN.sub("", text))
+    if COMMA_NUMBER.fullmatch(digits) and not GROUPED_NUMBER.fullmatch(digits):
         digits = digits.replace(".", "").replace(",", ".")
     try:
         return float(digits.replace(",", ""))
@@ -277,7 +281,7 @@ def _separator(values: Sequence[str]) -> str:
     """What parts the labels of one text; a comma, dot or slash must stand in most of the values."""
     for mark in SEPARATORS:
         share = _share(values, lambda value, mark=mark: mark in value.strip(mark))  # type: ignore[misc]
-        dotted = mark != "." or _share(values, re.compile(r"[\w-]+(\.[\w-]+)*").fullmatch) >= MOST
+        dotted = mark != "." or _share(values, DOTTED.fullmatch) >= MOST
         if dotted and share >= (0.3 if mark in ">|" else 0.6):
             return mark
     return ""
@@ -295,7 +299,7 @@ def _tag_counts(profile: Profile) -> None:
 
 def _tag_order(profile: Profile) -> None:
     """counter: 1, 2, 3, 1, 2… (what never begins anew numbers the rows); grouped: equal neighbours, as where rows lie
-    by user; rising: never falls."""
+    by user; rising: never falls; numbering: 1, 2, 3… to the end."""
     texts = [text for text in profile.texts if text is not None]
     pairs = list(pairwise(texts))
     if len(pairs) < 3:
@@ -318,6 +322,8 @@ def _tag_order(profile: Profile) -> None:
         profile.tags.add("counter")
     if all(b >= a for a, b in steps):
         profile.tags.add("rising")
+    if profile.unique >= MOST and sum(b == a + 1 for a, b in steps) >= MOST * len(steps):
+        profile.tags.add("numbering")
 
 
 def _typed_tags(profile: Profile, column: pa.ChunkedArray) -> None:

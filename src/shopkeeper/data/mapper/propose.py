@@ -147,9 +147,11 @@ def _relation(mine: Profile, theirs: Profile, *, is_key: bool) -> tuple[float, s
         "money",
     }:
         return 0.0, ""
+    if is_nameless(mine.label) and "numbering" in mine.tags:
+        return 0.0, ""
     shared = len(mine.distinct & theirs.distinct)
     inside, around = shared / len(mine.distinct), shared / len(theirs.distinct)
-    numeric = "integer" in mine.tags and max(map(len, mine.distinct)) < 6
+    numeric = bool(mine.tags & {"integer", "list_of_integer"}) and max(map(len, mine.distinct)) < 6
     if is_key and inside >= 0.9:
         weight, words = (0.15 if numeric else 0.4), "its values are among those of"
     elif mine.unique >= 0.98 and not is_key and around >= 0.9:
@@ -158,7 +160,7 @@ def _relation(mine: Profile, theirs: Profile, *, is_key: bool) -> tuple[float, s
         weight, words = 0.15, "it shares values with"
     else:
         return 0.0, ""
-    if is_nameless(mine.name) and inside >= 0.9:
+    if is_nameless(mine.label) and inside >= 0.9:
         weight += 0.25
     return weight, words
 
