@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from shopkeeper.engine.context import Context
 from shopkeeper.engine.pipeline import Engine
@@ -17,7 +18,7 @@ from shopkeeper.vocabulary import UNKNOWN_ROW, Progress, Rows, Scores, silent
 Scorer = Callable[[Context, Pool], Scores]
 
 POPULARITY = "popularity"
-HARDEST, OTHERS = 30, 30  # candidates nobody wanted that a request teaches: the best of the fusion, and any
+ROWS, FEWEST_OF_A_REQUEST = 400_000, 60  # candidates that all requests together teach, and each at least
 
 
 def replay(
@@ -61,9 +62,11 @@ def replay(
 def examples_of(
     engine: Engine, asked: Sequence[Asked], *, seed: int, progress: Progress = silent, stage: str = "examples"
 ) -> Examples:
-    """What the ranker learns from: of each request the candidates that were wanted, the best that were not, and some
-    others. Requests without a wanted candidate teach nothing and are left out."""
+    """What the ranker learns from: of each request the candidates that were wanted, and an even sample of the others.
+    (To prefer the hard ones would teach that what the fusion puts last is good.) Requests without a wanted candidate
+    teach nothing and are left out."""
     generator = np.random.default_rng(seed)
+    most = max(ROWS // max(len(asked), 1), FEWEST_OF_A_REQUEST)
     features, labels, weights = [], [], []
     for at, one in enumerate(asked):
         if at % 100 == 0:
@@ -73,7 +76,7 @@ def examples_of(
         gains = gains_of(pool.rows, one)
         if not gains.any():
             continue
-        taught = _taught(gains, engine.score(context, pool), generator)
+        taught = _taught(gains, most, generator)
         some = Pool(pool.sources, pool.rows[taught], pool.ranks[taught], pool.scores[taught])
         features.append(engine.features(context, some))
         labels.append(gains[taught])
@@ -98,10 +101,8 @@ def gains_of(rows: Rows, one: Asked) -> Scores:
     return gains
 
 
-def _taught(gains: Scores, scores: Scores, generator: np.random.Generator) -> Rows:
-    """The places of the candidates to learn from, ascending."""
-    unwanted = np.flatnonzero(gains == 0)
-    hardest = unwanted[np.argsort(-scores[unwanted], kind="stable")]
-    others = hardest[HARDEST:]
-    drawn = generator.choice(others, min(OTHERS, len(others)), replace=False)
-    return np.sort(np.concatenate((np.flatnonzero(gains), hardest[:HARDEST], drawn))).astype(np.int32)
+def _taught(gains: Scores, most: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
+    """The places of the candidates to learn from, ascending: int64 [at most `most`, or as many as are wanted]."""
+    wanted, others = np.flatnonzero(gains), np.flatnonzero(gains == 0)
+    drawn = generator.choice(others, min(max(most - len(wanted), 1), len(others)), replace=False)
+    return np.sort(np.concatenate((wanted, drawn)))

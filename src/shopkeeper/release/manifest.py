@@ -49,7 +49,7 @@ def read_manifest(directory: Path) -> Manifest:
 
 def write_manifest(manifest: Manifest, directory: Path) -> None:
     path = directory / MANIFEST
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=2))
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2))
     sync(path)
 
 
