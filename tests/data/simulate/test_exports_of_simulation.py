@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +96,7 @@ def test_texts_are_readable_in_both_languages(shop: Truth) -> None:
         for name in ("title", "description", "category"):
             assert not chinese.search(row[name]), row[name]
             assert re.match(r"[A-Z0-9]", row[name]), row[name]
-        for name in ("title_zh", "description_zh", "category_zh"):
+        for name in ("title_zh", "description_zh", "keywords_zh"):
             assert len(chinese.findall(row[name])) >= 3, row[name]
         for name in ("title", "title_zh", "description", "description_zh"):
             assert not re.search(r"  | [,.。，]|[{}]|^[ ,]|[ ,]$", row[name]), row[name]
@@ -195,6 +196,39 @@ def test_a_catalogue_in_a_file_is_the_same(tmp_path: Path) -> None:
     from_table = simulate(tmp_path / "one", catalogue=items, events=200)
     from_file = simulate(tmp_path / "two", catalogue=tmp_path / "items.parquet", events=200)
     assert events_of(from_table).equals(events_of(from_file))
+
+
+def test_a_catalogue_without_categories_is_told_apart_by_its_titles(folder: Path) -> None:
+    kinds = ("toner cartridge", "patch cable")
+    items = pa.table(
+        {
+            "item_id": [f"x{number}" for number in range(40)],
+            "title": [f"Acme {kinds[number % 2]} black {number}" for number in range(39)] + [None],
+            "brand": ["Acme"] * 40,
+            "categories": pa.array([None] * 40, pa.list_(pa.string())),
+            "price": [float(number) for number in range(40)],
+        }
+    )
+    truth = simulate(folder, catalogue=items, events=1000)
+    assert set(truth.table("items")["category"].to_pylist()) == {*kinds, "products"}
+    assert {"toner cartridge", "cable"} <= set(truth.table("queries")["query"].to_pylist())
+
+
+def test_a_real_catalogue_of_thousands(folder: Path, real_data: Callable[[str], Path]) -> None:
+    source = pq.read_table(real_data("icecat-electronics-search") / "products.parquet")
+    items = pa.table(
+        {
+            "item_id": source["id"].cast(pa.string()),
+            "title": source["title"],
+            "brand": source["supplier"],
+            "categories": pa.nulls(source.num_rows, pa.list_(pa.string())),
+            "price": source["price"].cast(pa.float64()),
+        }
+    )
+    truth = simulate(folder, catalogue=items, events=20_000)
+    kinds = truth.table("items")["category"].value_counts().to_pylist()
+    assert len(kinds) > 100
+    assert max(kind["counts"] for kind in kinds) < 0.25 * truth.products
 
 
 @pytest.mark.parametrize(

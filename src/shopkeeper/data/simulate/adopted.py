@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from shopkeeper.data.simulate.assortment import BRAND, FACETS, NONE, Assortment, Floats, dearness, style_order
+from shopkeeper.data.simulate.assortment import BRAND, FACETS, NONE, Assortment, Floats, Ints, dearness, style_order
 from shopkeeper.data.simulate.invented import launch_times
+from shopkeeper.data.simulate.words import COLOURS
 from shopkeeper.errors import DataError
 
 _NEEDED = ("item_id", "title", "brand", "categories", "price")
-_UNNAMED = "products"  # the leaf of items without a category
+_UNNAMED = "products"  # the leaf of items that neither a category nor a title tells apart
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_COMMON = 5  # a pair of words that fewer titles hold is no kind of product
 _CHUNK = 50_000
 
 
@@ -44,8 +51,9 @@ def adopt(
     """The assortment of a real catalogue, and its brands by code (the BRAND row of Assortment.facets)."""
     n = table.num_rows
     categories = table["categories"].combine_chunks()
-    narrowest = pc.fill_null(_level(categories, last=True), _UNNAMED)
-    widest = pc.fill_null(_level(categories, last=False), _UNNAMED)
+    kinds = _kinds(table, pc.fill_null(pc.list_value_length(categories), 0).to_numpy() == 0)
+    narrowest = pc.coalesce(_level(categories, last=True), pa.array(kinds))
+    widest = pc.coalesce(_level(categories, last=False), pa.array([kind.split()[-1] for kind in kinds]))
     leaf_column, home_column = pc.dictionary_encode(narrowest), pc.dictionary_encode(widest)
     leaf, home = leaf_column.indices.to_numpy().astype(np.int32), home_column.indices.to_numpy().astype(np.int32)
     leaves, homes = leaf_column.dictionary.to_pylist(), home_column.dictionary.to_pylist()
@@ -97,9 +105,23 @@ def _level(categories: pa.ListArray, *, last: bool) -> pa.Array:
     return categories.values.take(pa.array(place, mask=lengths == 0))
 
 
-def _neighbours(
-    department: np.ndarray[tuple[int, ...], np.dtype[np.int32]],
-) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
+def _kinds(table: pa.Table, wanted: npt.NDArray[np.bool_]) -> list[str]:
+    """What kind of thing each item is, by its title, where `wanted`: of the pairs of neighbouring words in it the one
+    that most titles hold ("toner cartridge"), colours and the brand's own words left out."""
+    titles, brands = (table[name].to_pylist() for name in ("title", "brand"))
+    colours = {colour.en for colour in COLOURS}
+    pairs: list[list[str]] = []
+    for title, brand, needed in zip(titles, brands, wanted.tolist(), strict=True):
+        telling = _WORD.findall((title or "").lower()) if needed else []
+        idle = colours.union(_WORD.findall((brand or "").lower()))
+        words = [word for word in telling if word not in idle]
+        pairs.append([" ".join(pair) for pair in pairwise(words)])
+    counts = Counter(pair for group in pairs for pair in set(group))
+    best = (max(group, key=lambda pair: counts[pair], default=_UNNAMED) for group in pairs)
+    return [pair if counts[pair] >= _COMMON else _UNNAMED for pair in best]
+
+
+def _neighbours(department: Ints) -> Ints:
     """Each leaf goes with the next of its department; -1 where it is alone."""
     order = np.argsort(department, kind="stable")
     goes_with = np.full(len(department), NONE, np.int32)

@@ -167,8 +167,8 @@ def _products(invention: Invention, rows: npt.NDArray[np.int64], rng: np.random.
             "description": english.descriptions(),
             "description_zh": chinese.descriptions(),
             "brand": _look_up([word.en for word in BRANDS], brand),
-            "category": _look_up([category_path(one, 0) for one in invention.leaves], leaf),
-            "category_zh": _look_up([category_path(one, 1) for one in invention.leaves], leaf),
+            "category": _look_up([" > ".join(_path(one, 0)) for one in invention.leaves], leaf),
+            "keywords_zh": _look_up([" ".join(_path(one, 1)) for one in invention.leaves], leaf),
             "price": np.round(shop.price[rows].astype(np.float64), 2),
             "currency": pa.array(["USD"] * len(rows)),
             "stock": invention.stock[rows],
@@ -182,9 +182,9 @@ def _products(invention: Invention, rows: npt.NDArray[np.int64], rng: np.random.
     )
 
 
-def category_path(leaf: Leaf, language: int) -> str:
-    """The category path from the department down."""
-    return " > ".join((DEPARTMENTS[leaf.department].name[language], leaf.group[language], leaf.name[language]))
+def _path(leaf: Leaf, language: int) -> tuple[str, str, str]:
+    """The category's names from the department down."""
+    return DEPARTMENTS[leaf.department].name[language], leaf.group[language], leaf.name[language]
 
 
 class _Texts:
