@@ -14,6 +14,7 @@ from source_contract import SourceContract, context_of, interactions_of, items_t
 
 from shopkeeper.engine.context import Material
 from shopkeeper.engine.sources.lexical import MATCH_FEATURES, Lexical, LexicalSource
+from shopkeeper.errors import ReleaseError
 
 ROWS: list[dict[str, Any]] = [
     {"item_id": "A1", "title": "Red ceramic mug", "brand": "Acme", "categories": ["Kitchen", "Mugs"]},
@@ -231,3 +232,10 @@ def test_reading_a_release_leaves_it_as_it_was(source: LexicalSource, material: 
     loaded = Lexical().load(tmp_path, parts_of(material))
     assert found(loaded, material, "red mug") == ["A1", "A3"]
     assert sorted(os.listdir(tmp_path / "index")) == before
+
+
+def test_a_damaged_index_is_a_release_error(source: LexicalSource, material: Material, tmp_path: Path) -> None:
+    source.save(tmp_path)
+    (tmp_path / "index" / "meta.json").write_text("{")
+    with pytest.raises(ReleaseError, match="the text index cannot be read"):
+        Lexical().load(tmp_path, parts_of(material))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import shutil
+import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from rapidfuzz.process import cdist
 
 from shopkeeper.engine.context import Candidates
 from shopkeeper.engine.item_text import FIELDS
+from shopkeeper.errors import ReleaseError
 from shopkeeper.vocabulary import Mask, Rows
 
 # "words" holds each document's distinct words unstemmed: what prefixes and misspellings are looked up in.
@@ -31,9 +33,11 @@ class TextIndex:
     Words are matched by `near` with the optimal string alignment distance (a transposition is one error).
     """
 
-    def __init__(self, scratch: TemporaryDirectory[str]) -> None:
-        self._scratch = scratch  # lives as long as this index
-        index = tantivy.Index.open(scratch.name)
+    def __init__(self, scratch: Path) -> None:
+        """`scratch` is a directory of this index alone, removed with it."""
+        self._scratch = scratch
+        weakref.finalize(self, shutil.rmtree, scratch, ignore_errors=True)
+        index = tantivy.Index.open(str(scratch))
         index.config_reader("manual")  # a release never changes: nothing to watch for
         self.schema = index.schema
         self._searcher = index.searcher()
@@ -42,13 +46,13 @@ class TextIndex:
     @classmethod
     def build(cls, documents: Iterable[dict[str, str]]) -> TextIndex:
         """One document for each row, in row order: texts by field of FIELDS, WORDS and CODE."""
-        scratch = TemporaryDirectory(prefix="shopkeeper-text-")
+        scratch = Path(mkdtemp(prefix="shopkeeper-text-"))
         builder = tantivy.SchemaBuilder().add_unsigned_field(ROW, fast=True)
         for field in FIELDS:
             builder.add_text_field(field, tokenizer_name="whitespace", index_option="position")
         builder.add_text_field(WORDS, tokenizer_name="whitespace", index_option="basic")
         builder.add_text_field(CODE, tokenizer_name="raw", index_option="basic")
-        writer = tantivy.Index(builder.build(), path=scratch.name).writer(_HEAP_BYTES, num_threads=1)
+        writer = tantivy.Index(builder.build(), path=str(scratch)).writer(_HEAP_BYTES, num_threads=1)
         for row, texts in enumerate(documents):
             document = tantivy.Document()
             document.add_unsigned(ROW, row)
@@ -60,15 +64,25 @@ class TextIndex:
         return cls(scratch)
 
     def save(self, directory: Path) -> None:
-        shutil.copytree(self._scratch.name, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.lock"))
+        shutil.copytree(self._scratch, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.lock"))
 
     @classmethod
     def load(cls, directory: Path) -> TextIndex:
-        """Memory-mapped. tantivy wants to write a lock beside what it reads, so it is given links to a release."""
-        scratch = TemporaryDirectory(prefix="shopkeeper-text-")
-        for file in directory.iterdir():
-            (Path(scratch.name) / file.name).symlink_to(file.resolve())
-        return cls(scratch)
+        """Memory-mapped. tantivy wants to write a lock beside what it reads, so it is given links to a release.
+
+        Raises ReleaseError when the files are missing or damaged.
+        """
+        scratch = Path(mkdtemp(prefix="shopkeeper-text-"))
+        try:
+            for file in directory.iterdir():
+                (scratch / file.name).symlink_to(file.resolve())
+            return cls(scratch)
+        except (OSError, ValueError) as error:
+            raise ReleaseError(
+                f"the text index cannot be read: {error}",
+                where=str(directory),
+                remedy="Roll back to an earlier release, or train again.",
+            ) from error
 
     def __len__(self) -> int:
         return int(self._searcher.num_docs)

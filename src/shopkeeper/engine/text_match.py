@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -63,9 +64,8 @@ class TermFieldsBuilder:
     """Collects items in row order."""
 
     def __init__(self) -> None:
-        self._hashes: list[Hashes] = []
-        self._bits: list[Bits] = []
-        self._title_sizes: list[int] = []
+        self._hashes, self._bits = array("I"), array("B")
+        self._ends, self._title_sizes = array("q", [0]), array("H")
         self._known: dict[str, int] = {}
 
     def add(self, terms_by_field: Mapping[str, Iterable[str]], title_size: int) -> None:
@@ -77,15 +77,15 @@ class TermFieldsBuilder:
                 if code is None:
                     code = self._known[term] = term_hash(term)
                 found[code] = found.get(code, 0) | bit
-        self._hashes.append(np.fromiter(found.keys(), np.uint32, len(found)))
-        self._bits.append(np.fromiter(found.values(), np.uint8, len(found)))
+        self._hashes.extend(found.keys())
+        self._bits.extend(found.values())
+        self._ends.append(len(self._hashes))
         self._title_sizes.append(min(title_size, 65_535))
 
     def build(self) -> TermFields:
-        sizes = [len(hashes) for hashes in self._hashes]
         return TermFields(
-            np.concatenate([np.empty(0, np.uint32), *self._hashes]),
-            np.concatenate([np.empty(0, np.uint8), *self._bits]),
-            np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).astype(np.int64),
+            np.array(self._hashes, np.uint32),
+            np.array(self._bits, np.uint8),
+            np.array(self._ends, np.int64),
             np.array(self._title_sizes, np.uint16),
         )

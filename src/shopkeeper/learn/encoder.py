@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 import tempfile
@@ -146,12 +147,14 @@ def _library(module: str, needs: str | None = None) -> Any:
 @contextmanager
 def _quiet(transformers: Any) -> Iterator[None]:
     """The exporters' own progress bars and warnings say nothing that a shop could act on."""
-    shown = transformers.utils.logging.is_progress_bar_enabled()
+    shown, level = transformers.utils.logging.is_progress_bar_enabled(), logging.root.manager.disable
     transformers.utils.logging.disable_progress_bar()
+    logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
+        logging.disable(level)
         if shown:
             transformers.utils.logging.enable_progress_bar()

@@ -7,6 +7,7 @@ of its TF-IDF words, category, brand and attributes, which serves every language
 from __future__ import annotations
 
 import zlib
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,17 +102,13 @@ def project_terms(items: pa.Table, dimension: int, seed: int = 0) -> Scores:
 
 def _terms(items: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32], Scores]:
     """How many terms each item has; the hash and the weight of each term, item after item."""
-    counts, codes, weights = [], [], []
+    counts, codes, weights = array("q"), array("I"), array("f")
     for item in item_texts(items):
         terms = dict(_weighted_terms(item))
         counts.append(len(terms))
-        codes.append(np.fromiter((zlib.crc32(term.encode()) for term in terms), np.uint32, len(terms)))
-        weights.append(np.fromiter(terms.values(), np.float32, len(terms)))
-    return (
-        np.array(counts, np.int64),
-        np.concatenate([np.empty(0, np.uint32), *codes]),
-        np.concatenate([np.empty(0, np.float32), *weights]),
-    )
+        codes.extend(zlib.crc32(term.encode()) for term in terms)
+        weights.extend(terms.values())
+    return np.array(counts, np.int64), np.array(codes, np.uint32), np.array(weights, np.float32)
 
 
 def _weighted_terms(item: ItemText) -> Iterator[tuple[str, float]]:
