@@ -94,6 +94,11 @@ def verdict() -> str:
     return "\n        ".join(f"WHEN {rule.predicate} THEN '{rule.name}'" for rule in removing)
 
 
+def notes() -> str:
+    """Columns that say which rules found a row without taking it out."""
+    return ",\n    ".join(f"{rule.predicate} AS {rule.name}" for rule in EVENT_RULES if rule.action != "removed")
+
+
 # What a text in need of mending holds: control characters, U+FFFD, or UTF-8 that was read as Western European.
 GARBLED = (
     r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F\x{FFFD}]"

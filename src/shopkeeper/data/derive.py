@@ -25,7 +25,7 @@ EVENT_COLUMNS = (
     "event_id", "type", "time", "ordinal", "user_id", "session_id", "item_id", "query", "quantity", "price", "value",
     "rating", "order_id", "slate_id", "position", "attributes", "row", "source",
 )  # fmt: skip
-PARQUET = "FORMAT parquet, COMPRESSION zstd"
+PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"  # smaller and faster here than the default level
 # What is told of a rule's first offender.
 SHOWN = (
     "source",
@@ -157,31 +157,35 @@ class Derivation:
             before = select(files, EVENT_COLUMNS, STAGED, month - 1)
             late = f"SELECT * FROM ({before}) WHERE time >= {start} - INTERVAL 1 DAY"
             self._view("staged_events", f"SELECT * FROM ({staged}) UNION ALL {late}")
-        self._table("repeats", "SELECT event_id FROM staged_events GROUP BY event_id HAVING COUNT(*) > 1")
-        self._view("judged", statement("judged", start=start, verdict=clean.verdict()))
+        self._table("identified", statement("identified", relation="staged_events"))
+        self._table("repeats", "SELECT event_id FROM identified GROUP BY event_id HAVING COUNT(*) > 1")
+        repeated = self._one("SELECT COUNT(*) FROM repeats")
+        self._view("numbered", statement("numbered") if repeated else "SELECT *, 1 AS occurrence FROM identified")
+        self._view("judged", statement("judged", start=start, verdict=clean.verdict(), notes=clean.notes()))
+        self._judge(month)
         self._view("kept", "SELECT * FROM judged WHERE rule IS NULL")
         gap = self.settings.session_gap_minutes
         self._view("visited", statement("visits", gap=gap) if unvisited else "SELECT * FROM kept")
-        self._judge(month)
         folder = self.tables / "events" / (f"month={year:04}-{number + 1:02}" if month else "month=none")
         self._copy(statement("events"), folder / "events.parquet", EVENTS)
 
     def _judge(self, month: int) -> None:
         """Count what each rule finds, and set aside what is taken out."""
-        out = self.quarantine / "months" / f"{month}.parquet"
-        out.parent.mkdir(exist_ok=True)
-        self.connection.execute(
-            f"COPY (SELECT * FROM judged WHERE rule IS NOT NULL AND NOT early) TO {literal(out)}"
-            f" ({PARQUET})"
-        )
-        kept = [rule for rule in clean.EVENT_RULES if rule.action != "removed"]
-        counts = ", ".join(f"COUNT(CASE WHEN {rule.predicate} THEN 1 END)" for rule in kept)
-        joined = "kept AS events INNER JOIN sources ON events.source = sources.source"
-        found = self.connection.execute(f"SELECT {counts} FROM {joined} WHERE NOT early").fetchone()
-        for rule, count in zip(kept, found or (), strict=False):
+        noting = [rule.name for rule in clean.EVENT_RULES if rule.action != "removed"]
+        counts = ", ".join(f"COUNT(CASE WHEN rule IS NULL AND {name} THEN 1 END)" for name in noting)
+        removed, *noted = self.connection.execute(
+            f"SELECT COUNT(rule), {counts} FROM judged WHERE NOT early"
+        ).fetchone() or (0,)
+        for name, count in zip(noting, noted, strict=True):
             if count:
-                first = f"SELECT events.* FROM {joined} WHERE {rule.predicate} LIMIT 1"
-                self._tell(rule.name, int(count), first)
+                self._tell(
+                    name, int(count), f"SELECT * FROM judged WHERE rule IS NULL AND {name} AND NOT early LIMIT 1"
+                )
+        if removed:
+            out = self.quarantine / "months" / f"{month}.parquet"
+            out.parent.mkdir(exist_ok=True)
+            rows = f"SELECT * EXCLUDE ({', '.join(noting)}) FROM judged WHERE rule IS NOT NULL AND NOT early"
+            self.connection.execute(f"COPY ({rows}) TO {literal(out)} ({PARQUET})")
 
     def _quarantined(self) -> None:
         """The rows taken out of all months, by rule."""
@@ -257,15 +261,13 @@ class Derivation:
                 "coupons",
                 ("coupon_id", "item_id", "campaign_id", "discount", "starts", "ends", "attributes"),
             ),
-            (
-                "reviews",
-                "reviews",
-                ("event_id", "item_id", "user_id", "time", "rating", "title", "text", "attributes", "source"),
-            ),
+            ("reviews", "reviews", (*EVENT_COLUMNS, "title", "text")),
         ):
             files = [file for file in self.staged if file.role == role]
             if files:
                 self._view(f"staged_{name}", select(files, columns, STAGED))
+                if name == "reviews":
+                    self._view("identified_reviews", statement("identified", relation="staged_reviews"))
                 self._copy(statement(name), self.tables / f"{name}.parquet", TABLES[name])
         for file in self.staged:
             if file.role == "other":

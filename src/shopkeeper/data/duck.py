@@ -12,6 +12,7 @@ def connect(spill: Path | None = None, memory_limit_mb: int | None = None) -> du
     """An in-memory database in UTC. It spills to the directory `spill` beyond `memory_limit_mb`."""
     connection = duckdb.connect(":memory:")
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")
     if spill is not None:
         connection.execute(f"SET temp_directory = {literal(str(spill))}")
     if memory_limit_mb is not None:

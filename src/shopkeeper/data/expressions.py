@@ -84,10 +84,10 @@ def text(value: Value) -> str:
 
 def key(value: Value) -> str:
     """An identifier. "17850.0" is 17850: a table with gaps had made a number of it."""
-    plain = text(value)
     if not value.is_text:
-        return plain
-    return f"CASE WHEN {value.sql} LIKE '%.0' THEN REGEXP_REPLACE({plain}, '^([0-9]+)[.]0$', '\\1') ELSE {plain} END"
+        return text(value)
+    number = f"WHEN {value.sql} LIKE '%.0' THEN REGEXP_REPLACE(TRIM({value.sql}), '^([0-9]+)[.]0$', '\\1')"
+    return text(value).replace("CASE", f"CASE {number}", 1)
 
 
 def number(value: Value) -> str:
@@ -246,5 +246,4 @@ def json_object(values: list[Value], objects: list[Value]) -> str:
     parts = [_named(value.name, json(value)) for value in values] + [members(value) for value in objects]
     if not parts:
         return "CAST(NULL AS TEXT)"
-    inside = f"CONCAT_WS(',', {', '.join(parts)})"
-    return f"CASE WHEN {inside} <> '' THEN CONCAT('{{', {inside}, '}}') END"
+    return f"'{{' || NULLIF(CONCAT_WS(',', {', '.join(parts)}), '') || '}}'"

@@ -91,8 +91,8 @@ DEFAULT_TYPES: dict[str, EventType] = {
 def translate(mapping: FileMapping, columns: dict[str, DuckDBPyType], scan: str) -> str:
     """SQL over `scan` (a FROM-expression whose columns have these types) that gives the file's rows as staged rows.
 
-    Event-like roles also get `event_id` (the source's, or a digest of the row) and `month` (year × 12 + month − 1, 0
-    without a time). Raises MappingError for a column that the file does not have.
+    Event-like roles also get `month` (year × 12 + month − 1, 0 without a time), and lose the rows that the mapping
+    ignores. Raises MappingError for a column that the file does not have.
     """
     values = _values(mapping, columns)
     said = _fields(mapping, values)
@@ -100,30 +100,16 @@ def translate(mapping: FileMapping, columns: dict[str, DuckDBPyType], scan: str)
     said["source"] = literal(mapping.path)
     if mapping.role == "sessions" or (mapping.role in EVENT_ROLES and not {"time", "ordinal"} & set(said)):
         said["row"] = "ROW_NUMBER() OVER ()"
+    if "lines" in values:
+        scan = f"(SELECT *, {_unnested(values['lines'][0])} AS __line FROM {scan})"
+        if "event_id" in said:  # the lines of one event are events of their own
+            said["event_id"] = f"CONCAT_WS(':', {said['event_id']}, {said.get('item_id', 'NULL')})"
     selected = ",\n  ".join(f"CAST({sql} AS {STAGED[name]}) AS {identifier(name)}" for name, sql in said.items())
-    lines = next((value for value in values.get("lines", [])), None)
-    if lines is not None:
-        scan = f"(SELECT *, {_unnested(lines)} AS __line FROM {scan})"
     statement = f"SELECT\n  {selected}\nFROM {scan}"
     if mapping.role not in EVENT_ROLES:
         return statement
-    return _identified(statement, list(said), given="event_id" in said, nested=lines is not None)
-
-
-def _identified(statement: str, names: list[str], *, given: bool, nested: bool) -> str:
-    """With what tells one event from another; rows that the mapping ignores are left out."""
-    content = [name for name in names if name not in ("event_id", "source", "row", "picture")]
-    texts = {"time": "EPOCH_US(time)", "categories": "ARRAY_TO_STRING(categories, ' ')"}
-    parts = ", ".join(f"COALESCE(CAST({texts.get(name, identifier(name))} AS TEXT), '')" for name in content)
-    digest = f"MD5(CONCAT_WS('|', {parts}))"
-    own = "CONCAT_WS(':', event_id, item_id)" if nested else "event_id"
-    event_id = f"CASE WHEN event_id IS NOT NULL THEN {own} ELSE {digest} END" if given else digest
-    others = ", ".join(identifier(name) for name in names if name != "event_id")
-    month = "COALESCE(YEAR(time) * 12 + MONTH(time) - 1, 0)" if "time" in names else "0"
-    return (
-        f"SELECT {event_id} AS event_id, {others}, {month} AS month\n"
-        f"FROM (\n{statement}\n)\nWHERE type IS DISTINCT FROM 'ignore'"
-    )
+    month = "COALESCE(YEAR(time) * 12 + MONTH(time) - 1, 0)" if "time" in said else "0"
+    return f"SELECT *, {month} AS month\nFROM (\n{statement}\n)\nWHERE type IS DISTINCT FROM 'ignore'"
 
 
 def _values(mapping: FileMapping, columns: dict[str, DuckDBPyType]) -> dict[str, list[Value]]:

@@ -1,16 +1,6 @@
--- Every staged event of a month with the first rule that takes it out, if any.
--- Reads staged_events, repeats (event ids that come more than once), sources, no_products, mended_queries.
-WITH numbered AS (
-    SELECT *, 1 AS occurrence
-    FROM staged_events
-    WHERE event_id NOT IN (SELECT event_id FROM repeats)
-    UNION ALL
-    SELECT *, ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY source, row) AS occurrence
-    FROM staged_events
-    WHERE event_id IN (SELECT event_id FROM repeats)
-),
-
-events AS (
+-- Every event of a month with the first rule that takes it out, if any, and the notes of the others.
+-- Reads numbered, sources (what is usual in each), no_products, mended_queries.
+WITH events AS (
     SELECT
         numbered.* EXCLUDE (query),
         COALESCE(mended_queries.mended, numbered.query) AS query,
@@ -26,7 +16,8 @@ SELECT
     COALESCE(session_id, CASE WHEN is_orders THEN order_id END) AS visit,
     CASE
         {verdict}
-    END AS rule
+    END AS rule,
+    {notes}
 FROM events
 INNER JOIN sources ON events.source = sources.source
 LEFT JOIN no_products ON events.item_id = no_products.item_id
