@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.fields import gather
 from shopkeeper.release.interactions import Interactions
-from shopkeeper.vocabulary import INTEREST, EventType, Rows, Scores
+from shopkeeper.vocabulary import INTEREST, EventType, Mask, Rows, Scores
 
 Integers = npt.NDArray[np.int64]
 
@@ -47,8 +47,8 @@ class Closeness:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Compressed sparse rows: the neighbours of item r are rows[starts[r]:starts[r + 1]], best first, int32, with
-    weights float32. starts int64 [n + 1]."""
+    """Compressed sparse rows: the neighbours of item r are rows[starts[r]:starts[r + 1]], int32, ascending,
+    with weights float32. starts int64 [n + 1]."""
 
     starts: Integers
     rows: Rows
@@ -98,10 +98,7 @@ def count_together(
     lengths, rows, weights = np.zeros(n_items, dtype=np.int64), [], []
     for items, neighbours, counts in _counted(trail, n_items, closeness):
         strength = counts * discount[neighbours] * frequency[items] ** (closeness.popularity - 1.0)
-        order = np.lexsort((neighbours, -strength, items))
-        items, neighbours, strength = items[order], neighbours[order], strength[order]
-        place = np.arange(len(items)) - np.searchsorted(items, items)
-        kept = place < closeness.neighbours
+        kept = _strongest(items, strength, closeness.neighbours)
         lengths += np.bincount(items[kept], minlength=n_items)
         rows.append(neighbours[kept].astype(np.int32))
         weights.append(strength[kept].astype(np.float32))
@@ -110,6 +107,16 @@ def count_together(
         np.concatenate(rows or [np.empty(0, np.int32)]),
         np.concatenate(weights or [np.empty(0, np.float32)]),
     )
+
+
+def _strongest(items: Integers, strength: npt.NDArray[np.floating[Any]], limit: int) -> Mask:
+    """Which links, ordered by item, are among the `limit` strongest of their item."""
+    kept = np.ones(len(items), dtype=np.bool_)
+    crowded = np.flatnonzero((np.bincount(items) > limit)[items])
+    order = crowded[np.lexsort((-strength[crowded], items[crowded]))]
+    place = np.arange(len(order)) - np.searchsorted(items[order], items[order])
+    kept[order[place >= limit]] = False
+    return kept
 
 
 def _trail(interactions: Interactions, now: float, half_life_days: float) -> _Trail:
@@ -168,7 +175,7 @@ def _sum_dense(pairs: Iterator[tuple[Integers, Scores]], cells: int) -> tuple[In
 def _sum_sparse(pairs: Iterator[tuple[Integers, Scores]]) -> tuple[Integers, Scores]:
     every = list(pairs)
     keys, weights = np.concatenate([k for k, _ in every]), np.concatenate([w for _, w in every])
-    order = np.argsort(keys, kind="stable")
+    order = np.argsort(keys)
     keys, weights = keys[order], weights[order]
     begins = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
     return keys[begins], np.add.reduceat(weights, begins).astype(np.float32) if len(begins) else weights
