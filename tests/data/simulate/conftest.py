@@ -12,12 +12,12 @@ from shopkeeper.data.simulate import Truth, simulate
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Truth:
     """A shop in which tastes and likeness decide, with enough events to measure what is true."""
-    return simulate(tmp_path_factory.mktemp("shop"), products=400, events=500_000, seed=3)
+    return simulate(tmp_path_factory.mktemp("shop"), products=400, events=350_000, seed=3)
 
 
 @pytest.fixture(scope="session")
 def random_shop(tmp_path_factory: pytest.TempPathFactory) -> Truth:
-    return simulate(tmp_path_factory.mktemp("random"), products=400, events=200_000, seed=3, predictability=0.0)
+    return simulate(tmp_path_factory.mktemp("random"), products=400, events=120_000, seed=3, predictability=0.0)
 
 
 @pytest.fixture

@@ -232,7 +232,8 @@ def test_a_real_catalogue_of_thousands(folder: Path, real_data: Callable[[str], 
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"products": 0}, {"events": 0}, {"days": 0}, {"predictability": 1.5}, {"predictability": -0.1}]
+    "wrong",
+    [{"seed": -1}, {"products": 0}, {"events": 0}, {"days": 0}, {"predictability": 1.5}, {"predictability": -0.1}],
 )
 def test_impossible_worlds_are_refused(folder: Path, wrong: dict[str, int]) -> None:
     with pytest.raises(DataError, match=next(iter(wrong))):

@@ -96,7 +96,7 @@ def test_uplift_in_the_orders_is_the_true_one(shop: Truth) -> None:
         (n_sent, sent, lift), (n_held, held, _) = conversions["sent", thrifty], conversions["held back", thrifty]
         error = sent / held * np.sqrt((1 - sent) / (sent * n_sent) + (1 - held) / (held * n_held))
         assert sent / held - 1 == pytest.approx(lift, abs=3.5 * error)
-        assert error < 0.08
+        assert error < 0.1
     assert conversions["sent", True][2] > conversions["sent", False][2] + 0.2
 
 

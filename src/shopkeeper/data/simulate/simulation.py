@@ -54,28 +54,17 @@ def simulate(
     predictability: how far tastes, likeness and habit decide, from 0 (a random world, in which no model can beat
     chance) to 1.
 
-    Raises DataError for sizes below 1, a predictability outside 0…1, a catalogue without the needed columns, or a
+    Raises DataError for sizes below 1, a seed below 0, a predictability outside 0…1, a catalogue without the needed columns, or a
     folder with an `exports` or `truth` that is no simulated shop's; MissingExtraError where Pillow is not installed.
     """
-    _check(folder, products=products, events=events, days=days, predictability=predictability)
+    _check(folder, seed=seed, products=products, events=events, days=days, predictability=predictability)
     draft = folder / ".simulating"
     shutil.rmtree(draft, ignore_errors=True)
     (draft / "exports" / "events").mkdir(parents=True)
-    launches = _LAUNCHES * predictability
-    rng = np.random.default_rng((seed, _CATALOGUE))
-    products_path = draft / "exports" / "products.parquet"
-    shop: Assortment
-    queries: Queries
-    if catalogue is None:
-        invention = invented.invent(products, rng=rng, start=START, days=days, launches=launches)
-        shop = invention.assortment
-        invented.write_products(invention, products_path, rng, lambda done: progress("products", done, len(shop)))
-        queries = invented_queries(invention.leaves, rng=rng)
-    else:
-        table = adopted.read_catalogue(catalogue)
-        shop, brands = adopted.adopt(table, rng=rng, start=START, days=days, launches=launches)
-        adopted.write_adopted(table, shop, products_path, lambda done: progress("products", done, len(shop)))
-        queries = adopted_queries(shop, brands, rng=rng)
+    shop, queries = _stock(
+        catalogue, draft / "exports" / "products.parquet", products=products, days=days,
+        launches=_LAUNCHES * predictability, seed=seed, progress=progress,
+    )  # fmt: skip
     world = _populate(
         shop, queries, users=max(events // _EVENTS_PER_USER, 10), languages=1 + (catalogue is None), days=days,
         predictability=predictability, seed=seed,
@@ -99,7 +88,9 @@ def simulate(
     return _publish(draft, folder)
 
 
-def _check(folder: Path, *, predictability: float, **sizes: int) -> None:
+def _check(folder: Path, *, seed: int, predictability: float, **sizes: int) -> None:
+    if seed < 0:
+        raise DataError(f"seed is {seed}", where="simulate", expected="0 or more")
     for name, size in sizes.items():
         if size < 1:
             raise DataError(f"{name} is {size}", where="simulate", expected="1 or more")
@@ -112,6 +103,22 @@ def _check(folder: Path, *, predictability: float, **sizes: int) -> None:
                 f"the folder holds {name!r} already, and not of a simulated shop", where=str(folder),
                 remedy="Name a new folder.",
             )  # fmt: skip
+
+
+def _stock(
+    catalogue: Path | pa.Table | None, path: Path, *, products: int, days: int, launches: float, seed: int,
+    progress: Progress,
+) -> tuple[Assortment, Queries]:  # fmt: skip
+    """Invent a catalogue, or adopt the given one, and write it to `path`."""
+    rng = np.random.default_rng((seed, _CATALOGUE))
+    if catalogue is None:
+        invention = invented.invent(products, rng=rng, start=START, days=days, launches=launches)
+        invented.write_products(invention, path, rng, lambda done: progress("products", done, products))
+        return invention.assortment, invented_queries(invention.leaves, rng=rng)
+    table = adopted.read_catalogue(catalogue)
+    shop, brands = adopted.adopt(table, rng=rng, start=START, days=days, launches=launches)
+    adopted.write_adopted(table, shop, path, lambda done: progress("products", done, len(shop)))
+    return shop, adopted_queries(shop, brands, rng=rng)
 
 
 def _populate(
