@@ -54,8 +54,9 @@ def simulate(
     predictability: how far tastes, likeness and habit decide, from 0 (a random world, in which no model can beat
     chance) to 1.
 
-    Raises DataError for sizes below 1, a seed below 0, a predictability outside 0…1, a catalogue without the needed columns, or a
-    folder with an `exports` or `truth` that is no simulated shop's; MissingExtraError where Pillow is not installed.
+    Raises DataError for sizes below 1, a seed below 0, a predictability outside 0…1, a catalogue without the needed
+    columns, or a folder with an `exports` or `truth` that is no simulated shop's; MissingExtraError where Pillow is
+    not installed.
     """
     _check(folder, seed=seed, products=products, events=events, days=days, predictability=predictability)
     draft = folder / ".simulating"
