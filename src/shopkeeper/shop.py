@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+NAMELESS = ("session:", "order:")  # how the actor of an event begins that names nobody
+
 
 class Shopper(msgspec.Struct, frozen=True, omit_defaults=True):
     """A person of the shop to try it as: what they like most, and how many events are known of them."""
@@ -177,8 +179,9 @@ class Shop:
         counts = np.diff(engine.interactions.starts)
         usual = np.flatnonzero((counts >= 5) & (counts <= 200))
         rows = usual if len(usual) else np.flatnonzero(counts)
-        spread = rows[np.linspace(0, len(rows) - 1, num=min(limit, len(rows)), dtype=np.int64)]
-        return [_shopper(engine, int(row), int(counts[row])) for row in spread]
+        spread = rows[np.linspace(0, len(rows) - 1, num=min(20 * limit, len(rows)), dtype=np.int64)]
+        people = [row for row in spread.tolist() if not engine.actors.id(row).startswith(NAMELESS)] or spread.tolist()
+        return [_shopper(engine, row, int(counts[row])) for row in people[:: max(1, len(people) // limit)][:limit]]
 
     @cached_property
     def log(self) -> EventLog:

@@ -66,8 +66,9 @@ def test_a_shelf_of_a_newcomer_is_never_empty(client: TestClient, surface: str) 
 
 
 def test_shelves_that_start_from_a_product(client: TestClient) -> None:
-    similar = ids(client.post("/v1/shelves/similar", json={"items": ["mug-red"], "size": 2}).json())
-    assert set(similar) <= {"mug-blue", "mug-green", "teapot-red", "lamp/red", "chair-red"}
+    similar = client.post("/v1/shelves/similar", json={"items": ["mug-red"], "size": 3}).json()
+    assert "mug-red" not in ids(similar)
+    assert any("Red mug" in reason["text"] for reason in similar["placements"][0]["reasons"])
     assert ids(client.post("/v1/shelves/cart", json={"items": ["mug-red"]}).json())
 
 
@@ -197,13 +198,13 @@ names = st.sampled_from(
 
 
 @given(path=st.sampled_from(["/v1/search", "/v1/shelves/home", "/v1/events"]), body=st.dictionaries(names, json_values))
-@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_body_breaks_the_shop(client: TestClient, path: str, body: dict) -> None:
     assert client.post(path, json=body).status_code in (200, 400)
 
 
 @given(query=st.text(max_size=60), filter=st.text(max_size=30))
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=60)
 def test_no_text_breaks_the_shop(client: TestClient, query: str, filter: str) -> None:  # noqa: A002
     assert client.post("/v1/search", json={"query": query, "filter": filter}).status_code in (200, 400)
     assert client.get("/v1/explain", params={"item": query, "query": query}).status_code in (200, 400)

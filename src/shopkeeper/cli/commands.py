@@ -153,7 +153,11 @@ def serve_at(shop: Shop, host: str, port: int) -> None:
     url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
     show.say(f"{shop.settings.shop.name} is open at {url} (Ctrl-C closes it)", "bold green")
     sys.stdout.flush()
-    uvicorn.Server(uvicorn.Config(application, log_level="warning", access_log=False)).run(sockets=[listener])
+    try:
+        uvicorn.Server(uvicorn.Config(application, log_level="warning", access_log=False)).run(sockets=[listener])
+    except KeyboardInterrupt:
+        show.say("Closed.")
+        raise typer.Exit(INTERRUPTED) from None
 
 
 @app.command()

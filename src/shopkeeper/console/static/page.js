@@ -5,7 +5,7 @@ import { language, switchLanguage, words } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const PAGE = 24;
-const state = { shopper: {}, session: name(), cart: [], query: "", chosen: new Map(), low: "", high: "", size: PAGE };
+const state = { shopper: {}, session: name(), cart: [], query: "", chosen: new Map(), low: "", high: "", size: PAGE, facets: [] };
 
 // --- talking to the shop ---
 
@@ -134,14 +134,17 @@ function address(item, { items = [], facets, size, offset, sort, ...request }) {
 // --- search ---
 
 const search = latest(async (signal) => {
-  const request = { surface: "search", query: state.query, ...person(), filter: filter(), sort: $("sort").value, size: state.size, facets: ["*"] };
+  const request = { surface: "search", query: state.query, ...person(), filter: filter(), sort: $("sort").value, size: state.size };
+  request.facets = request.filter ? state.facets.map((facet) => facet.name) : ["*"];
   const slate = await ask("/v1/search", request, signal);
   show("results");
   notice(slate.placements.length ? "" : words.none);
   $("count").textContent = words.results(slate.total);
   $("found").replaceChildren(...slate.placements.map((placement) => card(placement, slate, request)));
   $("more").hidden = slate.placements.length >= slate.total;
-  $("facets").replaceChildren(...(slate.facets || []).map(facet));
+  if (!request.filter) state.facets = slate.facets || [];
+  const counts = new Map((slate.facets || []).map(({ name, values = [] }) => [name, new Map(values.map(({ value, count }) => [value, count]))]));
+  $("facets").replaceChildren(...state.facets.map((facet) => choices(facet, counts.get(facet.name) || new Map())));
 });
 
 function filter() {
@@ -155,19 +158,20 @@ function quoted(text) {
   return `"${text.replace(/[\\"]/g, "\\$&")}"`;
 }
 
-function facet({ name: field, values = [], minimum, maximum }) {
+// What can be chosen stays what it was before the first choice; only the counts follow the choices made. Within a field
+// that has a choice, the other values are alternatives, whose counts the answer does not say.
+function choices({ name: field, values = [], minimum, maximum }, counts) {
   const group = make("fieldset", {}, make("legend", { textContent: field === "price" ? words.price : field }));
   if (field === "price" && minimum != null) group.append(bound("low", words.from, minimum), " ", bound("high", words.to, maximum));
   const chosen = state.chosen.get(field) || new Set();
-  const shown = new Map(values.map(({ value, count }) => [value, count]));
-  for (const value of chosen) if (!shown.has(value)) shown.set(value, 0);
-  for (const [value, count] of [...shown].slice(0, 12)) {
+  for (const { value } of values.slice(0, 12)) {
     const box = make("input", { type: "checkbox", checked: chosen.has(value) });
     box.onchange = () => {
       box.checked ? chosen.add(value) : chosen.delete(value);
       state.chosen.set(field, chosen);
       search();
     };
+    const count = counts.get(value) ?? (chosen.size ? "" : 0);
     group.append(make("label", {}, box, value, make("span", { className: "n", textContent: count })));
   }
   return group.childElementCount > 1 ? group : "";
@@ -223,7 +227,7 @@ function details(item) {
     drawCart();
     await tell("cart", item).catch((error) => notice(error.message));
   };
-  const facts = Object.entries(item.attributes || {}).filter(([, value]) => ["string", "number", "boolean"].includes(typeof value));
+  const facts = Object.entries(item.attributes || {}).filter(([key, value]) => typeof value !== "object" && !/^(title|description)_[a-z]{2}$/.test(key));
   const list = make("dl", {}, ...facts.slice(0, 40).flatMap(([key, value]) => [make("dt", { textContent: key }), make("dd", { textContent: value })]));
   const line = [item.brand, (item.categories || []).join(" › ")].filter(Boolean).join(" · ");
   return make("div", {}, back, make("h1", { textContent: title(item) }), make("p", { textContent: line }),
