@@ -190,7 +190,7 @@ def test_sqlite(tmp_path: Path) -> None:
 
 def test_databases_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "no.db").write_text("not a database, but long enough to be looked at")
-    with pytest.raises(DataError, match="no.db"):
+    with pytest.raises(DataError, match=r"no\.db"):
         discover(f"sqlite:///{tmp_path}/no.db")
     with pytest.raises(DataError, match="mysql"):
         discover("mysql://me:secret@host/shop")
@@ -276,9 +276,9 @@ def test_what_is_written_is_read(
 def test_rubbish_is_a_data_error_or_a_table(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
     path = tmp_path_factory.mktemp("rubbish") / "t.csv"
     path.write_bytes(raw)
+    error = None
     try:
-        table = discover(path)[0].sample()
-    except DataError as error:
-        assert str(path) in str(error)
-    else:
-        assert table.num_columns >= 1
+        columns = discover(path)[0].sample().num_columns
+    except DataError as caught:
+        columns, error = 0, caught
+    assert columns >= 1 or str(path) in str(error)

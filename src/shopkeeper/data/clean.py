@@ -53,7 +53,7 @@ EVENT_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "outlying_time",
-        "The time lies far from nearly all others (more than twice the span of 98 % of them).",
+        "The time lies far from nearly all others (more than five times the span of 90 % of them).",
         "removed",
         "EPOCH(time) < earliest OR EPOCH(time) > latest",
     ),
@@ -76,7 +76,7 @@ EVENT_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "unusual_values",
-        "A quantity or price twenty times what is high here; kept.",
+        "A quantity or price fifty times what is high here; kept.",
         "flagged",
         "ABS(quantity) > unusual_quantity OR price > unusual_price",
     ),

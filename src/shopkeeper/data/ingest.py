@@ -34,6 +34,7 @@ def ingest(
     staging.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(unfinished, ignore_errors=True)
     for name in ("tables", "quarantine"):
+        _restore(shop / name)
         (unfinished / name).mkdir(parents=True)
     staged = stage(exports, mapping.files, staging, settings, progress)
     with connect(staging / "spill", settings.memory_limit_mb) as connection:
@@ -50,10 +51,20 @@ def ingest(
 
 
 def _swap(new: Path, place: Path) -> None:
-    """Put a directory in the place of another: two renames, and a run that dies between them is mended by the next."""
+    """Put a directory in the place of another by two renames; between them the old one is kept, and put back."""
     old = place.with_name(f"{place.name}.old")
     shutil.rmtree(old, ignore_errors=True)
-    if place.exists():
-        place.rename(old)
-    new.rename(place)
+    try:
+        if place.exists():
+            place.rename(old)
+        new.rename(place)
+    finally:
+        _restore(place)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _restore(place: Path) -> None:
+    """Undo a swap that stopped half way."""
+    old = place.with_name(f"{place.name}.old")
+    if old.exists() and not place.exists():
+        old.rename(place)

@@ -21,7 +21,7 @@ SELECT codes.item_id, COALESCE(codes.title, codes.item_id) AS title
 FROM codes
 INNER JOIN shapes ON codes.shape = shapes.shape
 WHERE
-    codes.sold = 1 AND codes.offered = 0 AND shapes.share < 0.02
+    codes.sold = 1 AND codes.offered = 0 AND shapes.share < 0.1
     AND (
         REGEXP_MATCHES(LOWER(COALESCE(codes.title, '')), '{words}')
         OR REGEXP_MATCHES(LOWER(codes.item_id), '{words}')

@@ -16,7 +16,7 @@ followed AS (
     INNER JOIN owned AS later ON earlier.owner = later.owner
     WHERE
         earlier.source <> later.source AND LEN(later.items) > 0
-        AND later.items = earlier.whole[LEN(earlier.whole) - LEN(later.items) + 1:]
+        AND later.items = LIST_SLICE(earlier.whole, LEN(earlier.whole) - LEN(later.items) + 1, LEN(earlier.whole))
     GROUP BY later.source
 )
 

@@ -16,7 +16,7 @@ beside AS (
     SELECT
         *,
         LEN(whole) AS length,
-        whole[:LEN(whole) - 1] AS past,
+        LIST_SLICE(whole, 1, LEN(whole) - 1) AS past,
         LAG(whole) OVER (PARTITION BY owner ORDER BY number) AS before
     FROM rows_in_order
     WHERE LEN(whole) > 0
@@ -27,9 +27,9 @@ compared AS (
         *,
         CASE
             WHEN before IS NULL THEN 'first'
-            WHEN whole = before[:length] AND length < LEN(before) THEN 'beginning'
+            WHEN whole = LIST_SLICE(before, 1, length) AND length < LEN(before) THEN 'beginning'
             WHEN length > 1 AND past = before THEN 'continuation'
-            WHEN length > 1 AND owner IS NOT NULL AND past = before[LEN(before) - length + 2:] THEN 'continuation'
+            WHEN length > 1 AND owner IS NOT NULL AND past = LIST_SLICE(before, LEN(before) - length + 2, LEN(before)) THEN 'continuation'
             ELSE 'first'
         END AS relation
     FROM beside

@@ -1,5 +1,5 @@
 -- What is usual in each source: its span of time, its quantities and prices.
--- Reads staged_events. The bounds of time are robust: twice the span that holds 98 % of the events, to either side.
+-- Reads staged_events. The bounds of time are robust: five times the span that holds 90 % of the events, to either side.
 WITH usual AS (
     SELECT
         source,
@@ -8,10 +8,10 @@ WITH usual AS (
         COUNT(order_id) AS in_orders,
         COUNT(time) AS timed,
         COUNT(CASE WHEN time <> DATE_TRUNC('day', time) THEN 1 END) AS with_hours,
-        APPROX_QUANTILE(EPOCH(time), 0.01) AS low,
-        APPROX_QUANTILE(EPOCH(time), 0.99) AS high,
-        APPROX_QUANTILE(ABS(quantity), 0.99) AS quantity,
-        APPROX_QUANTILE(ABS(price), 0.99) AS price
+        APPROX_QUANTILE(EPOCH(time), 0.05) AS low,
+        APPROX_QUANTILE(EPOCH(time), 0.95) AS high,
+        APPROX_QUANTILE(ABS(quantity), 0.95) AS quantity,
+        APPROX_QUANTILE(ABS(price), 0.95) AS price
     FROM staged_events
     GROUP BY source
 )
@@ -22,10 +22,10 @@ SELECT
     in_sessions = 0 AND in_orders = events AS is_orders,
     timed > 0 AS has_clock,
     with_hours > 0 AS has_hours,
-    low - 2 * GREATEST(high - low, 86400) AS earliest,
-    high + 2 * GREATEST(high - low, 86400) AS latest,
-    20 * GREATEST(quantity, 1) AS unusual_quantity,
+    low - 5 * GREATEST(high - low, 86400) AS earliest,
+    high + 5 * GREATEST(high - low, 86400) AS latest,
+    50 * GREATEST(quantity, 1) AS unusual_quantity,
     10000 * GREATEST(quantity, 10) AS absurd_quantity,
-    20 * GREATEST(price, 1) AS unusual_price,
+    50 * GREATEST(price, 1) AS unusual_price,
     10000 * GREATEST(price, 10) AS absurd_price
 FROM usual
