@@ -150,7 +150,7 @@ def _check(file: FileMapping, where: str) -> None:
 
 
 def _known(name: str, valid: Iterable[str], what: str, where: str) -> None:
-    valid = list(valid)
+    valid = [str(one) for one in valid]
     if name in valid:
         return
     near = process.extractOne(name, valid, score_cutoff=50)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[+-]\d\d:?\
 TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
 MONTH = r"(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 DATE_LIKE = re.compile(rf"\d{{8}}|.*\d[-/. 年,].*\d.*|.*{MONTH}.*\d.*|.*\d.*{MONTH}.*")
+OFFSET = re.compile(r"[+-]\d\d:?\d\d$")
 DATES = (
     *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%Y年%m月%d日"),
     *("%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%Y", "%d.%m.%y", "%m-%d-%Y", "%d-%m-%Y"),
@@ -77,9 +79,16 @@ def _readings(values: Sequence[str], needed: float) -> list[tuple[str, list[date
     return found
 
 
+@lru_cache(maxsize=1024)
+def _marks(pattern: str) -> str:
+    return re.sub(r"[A-Za-z0-9]+", "", re.sub(r"%.", "", pattern))
+
+
 def _looks_like(value: str, pattern: str) -> bool:
-    """Whether they have the same marks: much quicker than to parse with every pattern."""
-    return all((mark in value) == (mark in pattern) for mark in "/,年") and (":" in value) == (":%M" in pattern)
+    """Whether they have the same marks between letters and digits: much quicker than to parse with every pattern."""
+    if "%z" in pattern:
+        value = OFFSET.sub("", value)
+    return re.sub(r"[A-Za-z0-9]+", "", value) == _marks(pattern)
 
 
 def _parse(value: str, pattern: str) -> datetime | None:

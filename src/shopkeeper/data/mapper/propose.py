@@ -66,7 +66,8 @@ def propose(exports: Sequence[Sampled]) -> Mapping:
 def _look(export: Sampled) -> File:
     table = export.sample(FIRST_ROWS)
     pictures = any(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) for kind in table.schema.types)
-    table = export.sample(PICTURE_ROWS if pictures else SAMPLE_ROWS)
+    if table.num_rows >= FIRST_ROWS // 2:
+        table = export.sample(PICTURE_ROWS if pictures else SAMPLE_ROWS)
     profiles = {profile.name: profile for profile in profile_table(table)}
     file = File(export.name, table.column_names, table, profiles, Reading("other", 0.0, {}))
     _read(file, {})

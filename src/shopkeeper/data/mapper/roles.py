@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shopkeeper.data.mapper.fields import ACCEPTED, KEYS, MANY_VALUED, WEIGHTS, Bonuses, Fit, fit
-from shopkeeper.data.mapper.lexicon import FILE_ROLES, file_concepts
+from shopkeeper.data.mapper.lexicon import FILE_ROLES, concepts, file_concepts
 from shopkeeper.data.mapper.profile import Profile
 
 ROLE_FIELDS: dict[str, list[str]] = WEIGHTS["role_fields"]
@@ -14,6 +14,8 @@ NEEDS: dict[str, list[list[str]]] = WEIGHTS["needs"]
 ROLE_WEIGHTS: dict[str, dict[str, float]] = WEIGHTS["roles"]
 LACKING = -2.0  # for each need that is not met
 UNNAMED_OTHER = 0.9  # what a file must reach to be more than "other"
+CONTENT = frozenset({"title", "description", "brand", "category", "price", "stock", "image", "url", "attributes"})
+UNFOUNDED = 1.0  # what a table of numbered rows loses that says nothing of products or people
 NAMED = 0.5  # when the file's name speaks for the role
 
 
@@ -31,22 +33,22 @@ class Reading:
         return next((name for name, (found, _) in self.fields.items() if found == field), None)
 
 
-def readings(name: str, profiles: Sequence[Profile], bonuses: Mapping[str, Bonuses]) -> list[Reading]:
+def readings(file: str, profiles: Sequence[Profile], bonuses: Mapping[str, Bonuses]) -> list[Reading]:
     """A file's readings, the likeliest first. `bonuses` are by column name."""
-    strengths = {field: 0.0 for fields in ROLE_FIELDS.values() for field in fields}
+    strengths: dict[str, dict[str, float]] = {field: {} for fields in ROLE_FIELDS.values() for field in fields}
     found = []
     for role, fields in ROLE_FIELDS.items():
         assigned = assign(profiles, fields, role, bonuses)
         found.append((role, assigned))
-        for field, fits in assigned.values():
-            if name_says(role, field):
-                strengths[field] = max(strengths[field], min(1.0, fits.score))
-    spoken = file_role_votes(name)
+        for name, (field, fits) in assigned.items():
+            if speaks_for_all(role, field):
+                strengths[field][name] = max(strengths[field].get(name, 0.0), min(1.0, fits.score))
+    spoken = file_role_votes(file)
     scored = [_score(role, assigned, strengths, spoken, profiles) for role, assigned in found]
     return sorted(scored, key=lambda reading: -reading.score)
 
 
-def name_says(role: str, field: str) -> bool:
+def speaks_for_all(role: str, field: str) -> bool:
     """Whether the role's own reading of a field counts for what the file holds: a review's title is no product's."""
     return not (role in ("reviews", "coupons", "images") and field in ("title", "starts", "item_id"))
 
@@ -87,7 +89,7 @@ def file_role_votes(name: str) -> set[str]:
     """The roles that a file's name speaks for; its last part counts, its folders only where that says nothing."""
     for part in reversed(name.replace("#", "/").split("/")):
         said = {concept for read in file_concepts(part) for concept in read}
-        votes = {role for role, concepts in FILE_ROLES.items() if not said.isdisjoint(concepts)}
+        votes = {role for role, speaking in FILE_ROLES.items() if not said.isdisjoint(speaking)}
         if votes:
             return votes
     return set()
@@ -96,7 +98,7 @@ def file_role_votes(name: str) -> set[str]:
 def _score(
     role: str,
     assigned: dict[str, tuple[str, Fit]],
-    strengths: Mapping[str, float],
+    strengths: Mapping[str, Mapping[str, float]],
     spoken: set[str],
     profiles: Sequence[Profile],
 ) -> Reading:
@@ -108,14 +110,32 @@ def _score(
     weights = ROLE_WEIGHTS[role]
     score = sum(weights.get(field, 0.0) * strength for field, strength in best.items() if weights.get(field, 0.0) > 0)
     score += sum(
-        weight * strengths.get(field, 0.0) for field, weight in weights.items() if weight < 0 and field not in best
+        weight * _elsewhere(strengths.get(field, {}), assigned)
+        for field, weight in weights.items()
+        if weight < 0 and field not in best
     )
     score += sum(weights.get(field, 0.0) * strength for field, strength in best.items() if weights.get(field, 0.0) < 0)
     score += sum(LACKING for group in NEEDS[role] if not any(field in best for field in group))
     score += NAMED if role in spoken else 0.0
+    score -= UNFOUNDED if role not in spoken and _is_unfounded(role, assigned) else 0.0
     score += _uniqueness(role, assigned, profiles)
     evidence = "has " + ", ".join(sorted(best, key=lambda field: -weights.get(field, 0.0))) if best else ""
     return Reading(role, score, assigned, evidence + ("; its name says so" if role in spoken else ""))
+
+
+def _elsewhere(strengths: Mapping[str, float], assigned: Mapping[str, tuple[str, Fit]]) -> float:
+    """How well a field fits a column for which this role has no better use."""
+    return max(
+        (score for name, score in strengths.items() if name not in assigned or assigned[name][1].score < score),
+        default=0.0,
+    )
+
+
+def _is_unfounded(role: str, assigned: Mapping[str, tuple[str, Fit]]) -> bool:
+    """A bare "id" may number anything: products say more of themselves, and people are named by the file."""
+    if role == "items":
+        return CONTENT.isdisjoint(field for field, _ in assigned.values())
+    return role == "users" and any(concepts(name) == ("id",) for name in assigned)
 
 
 def _uniqueness(role: str, assigned: dict[str, tuple[str, Fit]], profiles: Sequence[Profile]) -> float:

@@ -1,0 +1,189 @@
+"""What the mapper makes of real exports, of fixtures in public formats, and of whatever else it may be given."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hypothesis.strategies as st
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from mapper_score import FIXTURES, UNSEEN, Score, read_truth, score_folder
+
+from shopkeeper.data.mapper import propose
+from shopkeeper.data.mapping import FileMapping, Mapping, format_mapping, parse_mapping
+
+TRUTH = read_truth("mapper_truth.toml")
+UNSEEN_TRUTH = read_truth("mapper_truth_unseen.toml")
+
+
+class Shelf:
+    """An export that is already in memory."""
+
+    def __init__(self, path: str, **columns: Any) -> None:
+        self.name, self.table = path, pa.table(columns)
+
+    def sample(self, n: int = 2000) -> pa.Table:
+        return self.table.slice(0, n)
+
+
+def read(*shelves: Shelf) -> list[FileMapping]:
+    return propose(shelves).files
+
+
+def fields(file: FileMapping) -> dict[str, str]:
+    return {name: column.field for name, column in file.columns.items() if column.field != "attribute"}
+
+
+@pytest.mark.parametrize("name", TRUTH)
+def test_named_exports_need_no_hand(name: str, real_data: Callable[[str], Path]) -> None:
+    folder = FIXTURES / name if (FIXTURES / name).is_dir() else real_data(name)
+    score = score_folder(folder, TRUTH[name])
+    assert score.columns_right >= 0.98 * score.columns, score.errors
+    assert score.files_right == score.files, score.errors
+    assert score.facts_right, score.errors
+
+
+def test_schemas_it_was_not_made_for() -> None:
+    total = Score()
+    for name, truth in UNSEEN_TRUTH.items():
+        total.add(score_folder(UNSEEN / name, truth))
+    assert total.columns_right >= 0.95 * total.columns, total.errors
+    assert total.files_right >= 0.95 * total.files, total.errors
+
+
+def test_file_without_rows_goes_by_its_names() -> None:
+    empty = pa.array([], pa.string())
+    items, orders = read(
+        Shelf("products.csv", **{"Product ID": empty, "Name": empty, "Price": empty, "Brand": empty}),
+        Shelf("orders.csv", **{"order_id": empty, "customer_id": empty, "product_id": empty, "quantity": empty}),
+    )
+    assert items.role == "items"
+    assert fields(items) == {"Product ID": "item_id", "Name": "title", "Price": "price", "Brand": "brand"}
+    assert orders.role == "order_lines"
+
+
+def test_values_of_another_file_name_a_column() -> None:
+    catalogue = Shelf(
+        "products.csv", id=[f"SKU-{n}" for n in range(40)], title=[f"Blue mug number {n}" for n in range(40)]
+    )
+    log = Shelf(
+        "log.csv",
+        x=[f"SKU-{n % 30}" for n in range(90)],
+        user=[f"u{n % 7}" for n in range(90)],
+        time=[f"2024-01-{1 + n % 28:02d} 10:00:00" for n in range(90)],
+    )
+    assert fields(read(catalogue, log)[1])["x"] == "item_id"
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ([f"{d}/3/2024 09:15" for d in range(1, 29)], "%d/%m/%Y %H:%M"),
+        ([f"3/{d}/2024 09:15" for d in range(1, 29)], "%m/%d/%Y %H:%M"),
+        ([f"12/{d}/10 8:26" for d in range(1, 13)], "%m/%d/%y %H:%M"),  # no day above 12: the shorter span wins
+        ([f"{d:02d}.03.2024" for d in range(1, 29)], "%d.%m.%Y"),
+        ([f"2024年3月{d}日" for d in range(1, 29)], "%Y年%m月%d日"),
+        ([f"202403{d:02d}" for d in range(1, 29)], "%Y%m%d"),
+        ([str(1_700_000_000 + d) for d in range(28)], "epoch_s"),
+        ([str(1_700_000_000_000 + d) for d in range(28)], "epoch_ms"),
+        ([f"2024-03-{d:02d}T09:15:00Z" for d in range(1, 29)], "iso"),
+    ],
+)
+def test_dates_are_read_by_their_values(texts: list[str], expected: str) -> None:
+    keys = [f"k{n % 5}" for n in range(len(texts))]
+    [file] = read(Shelf("views.csv", user_id=keys, item_id=keys[::-1], when=texts))
+    assert file.columns["when"].field in ("time", "date")
+    assert file.columns["when"].format == expected
+
+
+def test_prefix_of_returned_orders() -> None:
+    orders = [f"RET{n}" if n % 6 == 0 else str(50_000 + n) for n in range(60)]
+    amounts = [-1 if n % 6 == 0 else 2 for n in range(60)]
+    [file] = read(Shelf("sales.csv", invoice=orders, sku=[f"s{n % 9}" for n in range(60)], quantity=amounts))
+    assert file.returns == "RET"
+
+
+def test_order_total_is_no_line_value() -> None:
+    lines = Shelf(
+        "orders.csv",
+        order_id=[f"o{n // 3}" for n in range(60)],
+        sku=[f"s{n % 9}" for n in range(60)],
+        price=[2.5 + n % 4 for n in range(60)],
+        quantity=[1 + n % 3 for n in range(60)],
+        total=[99.0 + n // 3 for n in range(60)],
+        amount=[(2.5 + n % 4) * (1 + n % 3) for n in range(60)],
+    )
+    assert fields(read(lines)[0])["amount"] == "value"
+    assert "total" not in fields(read(lines)[0])
+
+
+def test_pictures_are_known_by_their_first_bytes() -> None:
+    jpeg = [b"\xff\xd8\xff\xe0" + bytes([n]) for n in range(9)]
+    [file] = read(
+        Shelf("a.parquet", product=[f"p{n}" for n in range(9)], title=[f"Red mug {n}" for n in range(9)], blob=jpeg)
+    )
+    assert file.columns["blob"].field == "image"
+
+
+def test_money_in_cents() -> None:
+    [file] = read(
+        Shelf(
+            "products.csv", sku=[f"s{n}" for n in range(30)], name=["Blue mug"] * 30, price_cents=list(range(100, 130))
+        )
+    )
+    assert file.columns["price_cents"].format == "unit:0.01"
+
+
+def test_numbers_are_not_a_shop() -> None:
+    table = {f"f{n}": [float(n * row) for row in range(50)] for n in range(30)}
+    assert read(Shelf("features.csv", **table))[0].role == "other"
+
+
+values = st.one_of(
+    st.none(), st.text(max_size=12), st.integers(-(2**60), 2**60), st.floats(), st.booleans(), st.binary(max_size=6),
+    st.datetimes(), st.dates(), st.lists(st.integers(-9, 9), max_size=3), st.lists(st.text(max_size=3), max_size=3),
+    st.fixed_dictionaries({"key": st.text(max_size=3), "value": st.none() | st.integers(-9, 9)}),
+)  # fmt: skip
+NAMES = st.sampled_from(
+    ["id", "ID", "Id ", "商品编号", "商品编号2", "", "a.b", "time", "price", "prix", "🛒", "items", "items.id"]
+)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> pa.Table:
+    """Any columns: each of one kind of values, many of them null, under names of every sort."""
+    rows = draw(st.integers(0, 12))
+    names = draw(st.lists(st.one_of(NAMES, st.text(max_size=8)), min_size=1, max_size=5, unique=True))
+    columns = []
+    for _ in names:
+        first = draw(values)
+        column = [first if draw(st.booleans()) else None for _ in range(rows)]
+        columns.append(pa.array(column))
+    return pa.table(dict(zip(names, columns, strict=True)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(tables(), min_size=1, max_size=3), st.text(max_size=10))
+def test_any_table_gets_a_valid_mapping(drawn: list[pa.Table], name: str) -> None:
+    shelves = [Shelf(f"{name}{place}.csv") for place in range(len(drawn))]
+    for shelf, table in zip(shelves, drawn, strict=True):
+        shelf.table = table
+    mapping = propose(shelves)
+    assert [file.path for file in mapping.files] == [shelf.name for shelf in shelves]
+    for file, table in zip(mapping.files, drawn, strict=True):
+        assert set(table.column_names) <= set(file.columns)
+    assert parse_mapping(format_mapping(mapping)) == mapping
+
+
+def test_nothing_gives_nothing() -> None:
+    assert propose([]) == Mapping([])
+
+
+def test_dates_of_arrow_need_no_format() -> None:
+    days = [dt.date(2024, 1, 1 + n) for n in range(20)]
+    [file] = read(Shelf("views.csv", user_id=["a", "b"] * 10, item_id=[f"i{n % 4}" for n in range(20)], day=days))
+    assert (file.columns["day"].field, file.columns["day"].format) == ("date", "")
