@@ -241,7 +241,7 @@ def test_items_from_several_files(tmp_path: Path, exports: Path) -> None:
         "id,name,price,path\n2,Pot,€ 1.234,50,Home > Tea\n".replace("€ 1.234,50", '"€ 1.234,50"')
     )
     (exports / "seen.csv").write_text("id,name,price\n1,cup,9\n3,Lid,4\n3,Lid,6\n")
-    tables, _ = take_in(
+    tables, report = take_in(
         tmp_path,
         mapped("items.parquet", "items", {
             "id": "item_id", "name": "title", "cents": "price unit:0.01", "tags": "category list",
@@ -259,6 +259,7 @@ def test_items_from_several_files(tmp_path: Path, exports: Path) -> None:
     )  # fmt: skip
     assert (two["title"], two["price"], two["categories"], two["available"]) == ("Pot", 1234.5, ["Home", "Tea"], False)
     assert (three["title"], three["price"]) == ("Lid", 5.0)
+    assert found(report) == {"units": 2}
     assert tables.table("images").to_pylist() == [{"item_id": "1", "image": b"\xff\xd8"}]
     assert tables.items().schema.equals(TABLES["items"])
 
@@ -324,7 +325,7 @@ def test_prefixes_without_an_owner(tmp_path: Path, exports: Path) -> None:
 
 
 def test_other_tables(tmp_path: Path, exports: Path) -> None:
-    (exports / "judged.csv").write_text("words,id,grade\n红杯,1,3\n红杯,1,1\n,2,1\n")
+    (exports / "judged.csv").write_text("words,id,grade,judge\n红杯,1,3,x\n红杯,1,1,y\n,2,1,x\n")
     (exports / "people.csv").write_text("id,Email,age\n1,a@b.com,30\n,c@d.com,31\n")
     (exports / "coupons.csv").write_text("code,id,campaign\nX,1,c1\n")
     (exports / "campaigns.csv").write_text("campaign,begin,finish\nc1,2026-01-01,2026-02-01\n")
@@ -352,7 +353,7 @@ def test_other_tables(tmp_path: Path, exports: Path) -> None:
     assert (review["title"], review["text"], review["rating"]) == ("Good", "很好", 4.0)
     assert sorted(events_of(tables, "type", "rating")) == [("rating", 2.0), ("rating", 4.0)]
     assert found(report) == {"missing_identifiers": 1}
-    assert len(list((tmp_path / "shop/tables/other").iterdir())) == 1
+    assert len(list((tmp_path / "shop/tables/other").iterdir())) == 2
     assert {(hint.path, hint.kind) for hint in report.personal} >= {("people.csv", "e-mail")}
 
 

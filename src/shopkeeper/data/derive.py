@@ -79,7 +79,7 @@ class Derivation:
         }
 
     def run(self) -> list[RuleReport]:
-        self._count_unreadable()
+        self._count_staged()
         sessions = self._sessions()
         events = [*(file for file in self.staged if file.role in EVENT_ROLES), *sessions]
         self._describe_items(events)
@@ -270,7 +270,11 @@ class Derivation:
                     self._view("identified_reviews", statement("identified", relation="staged_reviews"))
                 self._copy(statement(name), self.tables / f"{name}.parquet", TABLES[name])
         for file in self.staged:
-            if file.role == "other":
+            # Judgements have no place for attributes: where there are any, the whole file is kept as well.
+            spare = file.role == "judgements" and self._one(
+                f"SELECT COUNT(attributes) FROM ({select([file], ('attributes',), STAGED)})"
+            )
+            if file.role == "other" or spare:
                 (self.tables / "other").mkdir(exist_ok=True)
                 shutil.copyfile(file.files()[0], self.tables / "other" / f"{slug(file.path)}.parquet")
 
@@ -289,8 +293,11 @@ class Derivation:
                 self.connection.execute(f"COPY ({rows}) TO {literal(out)} ({PARQUET})")
                 self._tell(clean.NAMELESS.name, count, f"{rows} LIMIT 1")
 
-    def _count_unreadable(self) -> None:
+    def _count_staged(self) -> None:
+        """What was found while the files were read."""
         for file in self.staged:
+            if file.units:
+                self._count(clean.UNITS.name, file.rows, f"{file.path}, {file.units}")
             if file.rejected:
                 self._count(clean.UNREADABLE.name, file.rejected, f"{file.path}, {file.first_rejected}")
                 out = self.quarantine / f"{clean.UNREADABLE.name}-{slug(file.path)}.parquet"

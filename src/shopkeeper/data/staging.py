@@ -26,7 +26,7 @@ VERSION = 1  # of the translation: another number reads every file again
 class Staged(msgspec.Struct):
     """A translated file. `rejected` lines did not fit; `first_rejected` says where the first was.
 
-    reused: it had been staged before and was not read again.
+    units: the columns that were multiplied ("price × 0.01"); reused: it had been staged before and was not read again.
     """
 
     path: str
@@ -37,6 +37,7 @@ class Staged(msgspec.Struct):
     columns: list[str] = []
     rejected: int = 0
     first_rejected: str = ""
+    units: str = ""
     reused: bool = False
 
     def files(self, month: int | None = None) -> list[Path]:
@@ -81,7 +82,10 @@ def _translated(export: Export, file: FileMapping, key: str, folder: Path, setti
         shutil.rmtree(path, ignore_errors=True)
     raw = folder / f"{slug(file.path)}.raw"
     unfinished.mkdir(parents=True)
-    staged = Staged(file.path, file.role, str(target), key)
+    units = (
+        (name, column.format.removeprefix("unit:")) for name, column in file.columns.items() if "unit:" in column.format
+    )
+    staged = Staged(file.path, file.role, str(target), key, units=", ".join(f"{name} × {unit}" for name, unit in units))
     with connect(folder / "spill", settings.memory_limit_mb) as connection, told(export.location):
         scan = export.scan(raw)
         columns = columns_of(connection, scan)
