@@ -46,10 +46,12 @@ class PopularSource:
         return Candidates.top(rows, scores, limit)
 
     def reason(self, context: Context, row: int) -> str:
-        labels = self._catalogue.labels["category"] if self._wanted(context) else None
-        for code in self._wanted(context):
-            if labels is not None and code in labels.codes[labels.starts[row] : labels.starts[row + 1]]:
-                return f"popular in {labels.values[code]}"
+        if wanted := self._wanted(context):
+            labels = self._catalogue.labels["category"]
+            own = labels.codes[labels.starts[row] : labels.starts[row + 1]].tolist()
+            for code in wanted:
+                if code in own:
+                    return f"popular in {labels.values[code]}"
         return "popular now"
 
     def save(self, directory: Path) -> None:
