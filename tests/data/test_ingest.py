@@ -183,6 +183,32 @@ def test_orders_returns_and_postage(tmp_path: Path, exports: Path) -> None:
     assert json.loads(attributes[0]) == {"Country": "France"}
 
 
+def test_order_headers_and_lines_in_two_files(tmp_path: Path, exports: Path) -> None:
+    (exports / "heads.csv").write_text("order,who,when,how\n1,u,2026-01-05 10:00:00,card\n2,v,2026-02-05 10:00:00,\n")
+    (exports / "lines.csv").write_text("order,sku,n\n1,a,2\n1,b,1\n2,a,1\n3,c,1\n")
+    tables, report = take_in(
+        tmp_path,
+        mapped("heads.csv", "order_lines", {"order": "order_id", "who": "user_id", "when": "time iso"}),
+        mapped("lines.csv", "order_lines", {"order": "order_id", "sku": "item_id", "n": "quantity"}),
+    )
+    assert sorted(events_of(tables, "item_id", "actor", "time", "session_id"), key=str) == [
+        ("a", "u", at("2026-01-05T10:00:00"), "1"),
+        ("a", "v", at("2026-02-05T10:00:00"), "2"),
+        ("b", "u", at("2026-01-05T10:00:00"), "1"),
+    ]
+    assert found(report) == {"missing_time": 1}  # the order without a header
+    assert tables.table("events")["attributes"].to_pylist()[0] == '{"how":"card"}'
+
+
+def test_grades_in_words(tmp_path: Path, exports: Path) -> None:
+    (exports / "judged.csv").write_text("words,id,label\nmug,1,E\nmug,2,Irrelevant\nmug,3,2.5\nmug,4,?\n")
+    tables, report = take_in(
+        tmp_path, mapped("judged.csv", "judgements", {"words": "query", "id": "item_id", "label": "grade"})
+    )
+    assert tables.table("judgements")["grade"].to_pylist() == [3.0, 0.0, 2.5]
+    assert found(report) == {"missing_identifiers": 1}
+
+
 def test_words_alone_make_no_postage(tmp_path: Path, exports: Path) -> None:
     orders(exports, "2,10077,SHIPPING CRATE TOY WITH POSTAGE STAMPS,1,12/2/10 8:26,2.50,17850,France")
     tables, report = take_in(tmp_path, ORDERS)
@@ -352,7 +378,7 @@ def test_other_tables(tmp_path: Path, exports: Path) -> None:
     (review,) = tables.table("reviews").to_pylist()
     assert (review["title"], review["text"], review["rating"]) == ("Good", "很好", 4.0)
     assert sorted(events_of(tables, "type", "rating")) == [("rating", 2.0), ("rating", 4.0)]
-    assert found(report) == {"missing_identifiers": 1}
+    assert found(report) == {"missing_identifiers": 2}
     assert len(list((tmp_path / "shop/tables/other").iterdir())) == 2
     assert {(hint.path, hint.kind) for hint in report.personal} >= {("people.csv", "e-mail")}
 

@@ -83,7 +83,7 @@ EVENT_RULES: tuple[Rule, ...] = (
 )
 # Told by other means than a predicate over events.
 UNREADABLE = Rule("unreadable_lines", "A line of a file that does not fit its columns.", "removed", "")
-NAMELESS = Rule("missing_identifiers", "A row without the identifier of what it describes.", "removed", "")
+NAMELESS = Rule("missing_identifiers", "A row that does not say what it is about.", "removed", "")
 MENDED_TEXTS = Rule("encodings", "Control characters, or letters garbled by a wrong encoding.", "mended", "")
 UNITS = Rule("units", "Values multiplied by the unit of the mapping.", "mended", "")
 

@@ -80,8 +80,7 @@ class Derivation:
 
     def run(self) -> list[RuleReport]:
         self._count_staged()
-        sessions = self._sessions()
-        events = [*(file for file in self.staged if file.role in EVENT_ROLES), *sessions]
+        events = [*self._joined_orders(), *self._sessions()]
         self._describe_items(events)
         self._events(events)
         self._items()
@@ -96,19 +95,34 @@ class Derivation:
         names = ("type", "time", "user_id", "session_id", "items", "target", "attributes", "row", "source")
         self._view("staged_sessions", select(files, names, STAGED))
         self._table("ranked_sources", statement("ranked_sources"))
-        folder = self.tables.parent / "sessions"
-        self.connection.execute(
-            f"COPY ({statement('sessions')}) TO {literal(folder)} (FORMAT parquet, PARTITION_BY (month))"
-        )
         columns = ["event_id", "type", "time", "ordinal", "user_id", "session_id", "item_id", "attributes", "source"]
-        return [Staged("sessions", "events", str(folder), "", columns=columns)]
+        return [self._restaged("sessions", columns)]
+
+    def _joined_orders(self) -> list[Staged]:
+        """The files of events; where orders are split into headers and lines, the two are put together."""
+        files = [file for file in self.staged if file.role in EVENT_ROLES]
+        of_orders = [file for file in files if "order_id" in file.columns and file.role != "reviews"]
+        headers = [file for file in of_orders if not {"item_id", "query", "coupon_id"} & set(file.columns)]
+        lines = [file for file in of_orders if "item_id" in file.columns]
+        if not headers or not lines:
+            return files
+        self._view("staged_headers", select(headers, EVENT_COLUMNS, STAGED))
+        self._view("staged_lines", select(lines, EVENT_COLUMNS, STAGED))
+        others = [file for file in files if file not in headers and file not in lines]
+        return [*others, self._restaged("orders", list(EVENT_COLUMNS))]
+
+    def _restaged(self, name: str, columns: list[str]) -> Staged:
+        """What the statement of that name gives, staged by month beside the files of events."""
+        folder = self.tables.parent / name
+        self.connection.execute(f"COPY ({statement(name)}) TO {literal(folder)} (FORMAT parquet, PARTITION_BY (month))")
+        return Staged(name, "events", str(folder), "", columns=columns)
 
     def _describe_items(self, events: Sequence[Staged]) -> None:
         """What each file says of each item, and how often it says it."""
         names = [*ITEM_FIELDS, "attributes", "source"]
         names.remove("picture")
         selects = []
-        for file in [*self.staged, *events]:
+        for file in [*self.staged, *(file for file in events if file.path == "sessions")]:
             if "item_id" not in file.columns or file.role in ("coupons", "sessions", "other"):
                 continue
             own = file.role == "items"
@@ -279,15 +293,20 @@ class Derivation:
                 shutil.copyfile(file.files()[0], self.tables / "other" / f"{slug(file.path)}.parquet")
 
     def _nameless(self) -> None:
-        """Rows of items and users that do not say whom they describe."""
-        for role, key in (("items", "item_id"), ("users", "user_id"), ("images", "item_id")):
+        """Rows that lack what they are about."""
+        needed = (("items", ["item_id"]), ("users", ["user_id"]), ("images", ["item_id"]),
+                  ("judgements", ["query", "item_id", "grade"]))  # fmt: skip
+        for role, keys in needed:
             files = [file for file in self.staged if file.role == role]
             if not files:
                 continue
             names = list(dict.fromkeys(name for file in files for name in file.columns if name != "picture"))
-            if key not in names:
-                raise MappingError(f"no column is the {key}", where=files[0].path, remedy="Name one in mapping.toml.")
-            rows = f"SELECT * FROM ({select(files, names, STAGED)}) WHERE {key} IS NULL"
+            if absent := [key for key in keys if key not in names]:
+                raise MappingError(
+                    f"no column is the {absent[0]}", where=files[0].path, remedy="Name one in mapping.toml."
+                )
+            missing = " OR ".join(f"{key} IS NULL" for key in keys)
+            rows = f"SELECT * FROM ({select(files, names, STAGED)}) WHERE {missing}"
             if count := self._one(f"SELECT COUNT(*) FROM ({rows})"):
                 out = self.quarantine / f"{clean.NAMELESS.name}_{role}.parquet"
                 self.connection.execute(f"COPY ({rows}) TO {literal(out)} ({PARQUET})")

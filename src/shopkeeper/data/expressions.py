@@ -111,6 +111,31 @@ def whole(value: Value) -> str:
     return f"TRY_CAST({value.sql if value.kind.id in WHOLE else number(value)} AS BIGINT)"
 
 
+# How well an item answers a query, in words: the labels of shopping judgements, and of editors.
+GRADES = {
+    "exact": 3, "e": 3, "substitute": 2, "s": 2, "complement": 1, "c": 1, "irrelevant": 0, "i": 0,
+    "perfect": 4, "excellent": 3, "good": 2, "fair": 1, "bad": 0, "relevant": 1, "partial": 1, "not relevant": 0,
+}  # fmt: skip
+
+
+def grade(value: Value) -> str:
+    """A number, or one of the usual words for relevance."""
+    if not value.is_text:
+        return number(value)
+    words = " ".join(f"WHEN {literal(word)} THEN {points}" for word, points in GRADES.items())
+    return f"COALESCE(CASE LOWER(TRIM({value.sql})) {words} END, {number(value)})"
+
+
+def prose(value: Value) -> str:
+    """A text; the parts of a list, joined."""
+    return f"NULLIF(ARRAY_TO_STRING({labels(value)}, ' '), '')" if value.is_list else text(value)
+
+
+def address(value: Value) -> str:
+    """The URL or path of a picture, the first of a list."""
+    return f"LIST_EXTRACT({labels(value)}, 1)" if value.is_list else text(value)
+
+
 def currency(value: Value) -> str:
     """The three letters of ISO 4217 in a text."""
     return f"NULLIF(REGEXP_EXTRACT(UPPER({text(value)}), '[A-Z]{{3}}'), '')"

@@ -47,8 +47,11 @@ Reader = Callable[[Value], str]
 READERS: dict[str, Reader] = {
     **dict.fromkeys(("event_id", "user_id", "session_id", "order_id", "item_id", "group_id", "slate_id"), ex.key),
     **dict.fromkeys(("coupon_id", "campaign_id", "target"), ex.key),
-    **dict.fromkeys(("title", "description", "brand", "image", "url", "text", "query"), ex.text),
-    **dict.fromkeys(("price", "stock", "quantity", "value", "discount", "rating", "grade"), ex.number),
+    **dict.fromkeys(("title", "description", "text"), ex.prose),
+    **dict.fromkeys(("brand", "url", "query"), ex.text),
+    "image": ex.address,
+    **dict.fromkeys(("price", "stock", "quantity", "value", "discount", "rating"), ex.number),
+    "grade": ex.grade,
     **dict.fromkeys(("launched", "starts", "ends"), ex.moment),
     "ordinal": ex.whole,
     "position": lambda value: f"TRY_CAST({ex.whole(value)} AS INTEGER)",
@@ -193,9 +196,11 @@ def _first(options: Sequence[str]) -> str:
 
 
 def _joined(lists: Sequence[str]) -> str:
+    """All labels in order, each once."""
     if len(lists) == 1:
         return lists[0]
-    return f"FLATTEN([{', '.join(f'COALESCE({labels}, [])' for labels in lists)}])"
+    every = f"FLATTEN([{', '.join(f'COALESCE({labels}, [])' for labels in lists)}])"
+    return f"LIST_FILTER({every}, lambda label, place: LIST_POSITION({every}, label) = place)"
 
 
 def _event_type(mapping: FileMapping, values: dict[str, list[Value]], said: dict[str, str]) -> str:
