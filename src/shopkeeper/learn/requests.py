@@ -3,8 +3,8 @@
 A surface's need says what its requests look like:
 
 nothing  the person at some moment of a visit; wanted is what is new to them in the rest of the visit
-items    an item looked at, and the next one in the visit; for the surface "cart", a basket without one of its items,
-         and that item
+items    an item looked at, and the next one that is new in the visit; for the surface "cart", what lay in the basket
+         when an item was first looked at that was later put into it, and that item
 query    a search, and what was clicked, put into the cart or bought from it
 """
 
@@ -31,12 +31,14 @@ BASKET = (EventType.CART.code, EventType.PURCHASE.code)
 @dataclass(frozen=True)
 class Asked:
     """A request and its answer: rows int32 [w], unique, what the person wanted; gains float32 [w], the INTEREST of
-    what they did with it (or a judge's grade). `weight` counters what only its place on the page made them see.
-    judged: int32 rows that people have graded, where they have: the others are not known to be wrong."""
+    what they did with it (or a judge's grade). slate: the list that they were shown, "" unknown; `weight` counters that
+    they saw some of it only for its place. judged: int32 rows that people have graded, where they have: the others are
+    not known to be wrong."""
 
     request: Request
     rows: Rows
     gains: Scores
+    slate: str = ""
     weight: float = 1.0
     judged: Rows | None = None
 
@@ -78,7 +80,7 @@ def searches_of(name: str, searches: pa.Table, part: Part, items: Ids, *, limit:
         known, worth = rows >= 0, np.array([INTEREST[kind] for _, kind in deeds], np.float32)
         if known.any():
             request = Request(surface=name, query=found["query"], user=found["actor"], time=float(times[at]))
-            asked.append(Asked(request, *_best(rows[known], worth[known])))
+            asked.append(Asked(request, *_best(rows[known], worth[known]), slate=found["slate_id"] or ""))
     return sorted(asked, key=lambda one: one.request.time or 0.0)
 
 
@@ -105,10 +107,18 @@ class _Asking:
     def __init__(self, name: str, part: Part, actors: Ids, items: Ids, generator: np.random.Generator) -> None:
         self.name, self.part, self.actors, self.items, self.generator = name, part, actors, items, generator
         self.all = part.all
+        persons = self.all.sessions.max(initial=-1) + 1 + self.all.users  # who has no visits makes one
+        self.visits_of = np.where(self.all.sessions >= 0, self.all.sessions, persons)
+        _, at, key = np.unique(self._keys(np.arange(len(self.all))), return_index=True, return_inverse=True)
+        self.first = at[key]  # of each event, the first event of the same item in the same visit
+
+    def _keys(self, events: Places) -> Places:
+        """One number for each pair of a visit and an item."""
+        return self.visits_of[events].astype(np.int64) * len(self.items) + self.all.items[events]
 
     def visits(self, limit: int) -> list[Asked]:
         held = np.flatnonzero(self.part.held)
-        begins, lengths = _runs(self.all.users[held], self.all.sessions[held])
+        begins, lengths = _runs(self.all.users[held], self.visits_of[held])
         asked = []
         for run in self._sample(len(begins), limit):
             visit = held[begins[run] : begins[run] + lengths[run]]
@@ -124,34 +134,31 @@ class _Asking:
     def next_items(self, limit: int) -> list[Asked]:
         held = np.flatnonzero(self.part.held)
         held = held[held > 0]
-        same_person = self.all.users[held] == self.all.users[held - 1]
-        same_visit = self.all.sessions[held] == self.all.sessions[held - 1]
-        if not self.all.has_clock:  # one event of each person is held back, and visits may not be known
-            same_visit |= True
-        other = self.all.items[held] != self.all.items[held - 1]
-        pairs = held[same_person & same_visit & other & (interest_of(self.all.codes[held]) > 0)]
+        together = (self.visits_of[held] == self.visits_of[held - 1]) & (self.first[held] == held)
+        pairs = held[together & (interest_of(self.all.codes[held]) > 0)]
         chosen = pairs[self._sample(len(pairs), limit)]
         return [self._asked(int(at), np.array([at]), self.all.items[at - 1 : at]) for at in chosen]
 
     def baskets(self, limit: int) -> list[Asked]:
-        """From each visit (or order) with a basket, one item that was not the first to be put in."""
+        """From each visit (or order) with a basket, one item that came into sight when another lay in it. Later the
+        answer would be before everyone's eyes."""
         inside = np.flatnonzero(np.isin(self.all.codes, BASKET) & (self.all.sessions >= 0))
-        _, first = np.unique(np.stack((self.all.sessions[inside], self.all.items[inside])), axis=1, return_index=True)
-        entries = inside[np.sort(first)]  # where each item entered each basket
-        sessions = self.all.sessions[entries]
-        order = np.argsort(sessions, kind="stable")
-        entries, sessions = entries[order], sessions[order]
-        begins, lengths = _runs(sessions, sessions)
-        held = np.add.reduceat(self.part.held[entries], begins) if len(begins) else begins
-        open_ = np.flatnonzero((lengths > 1) & (held > 0))
-        asked = []
-        for run in open_[self._sample(len(open_), limit)]:
+        _, entered = np.unique(self._keys(inside), return_index=True)  # by visit, and by item
+        entries = inside[entered]
+        begins, lengths = _runs(self.visits_of[entries], self.visits_of[entries])
+        several = np.flatnonzero(lengths > 1)
+        asked: list[Asked] = []
+        for run in several[self.generator.permutation(len(several))]:
+            if len(asked) == limit:
+                break
             basket = entries[begins[run] : begins[run] + lengths[run]]
-            later = basket[1:][self.part.held[basket[1:]]]
-            if len(later):
-                at = int(self.generator.choice(later))
-                there = basket[(self.all.times[basket] <= self.all.times[at]) | (basket < at)]
-                asked.append(self._asked(at, np.array([at]), self.all.items[there[there != at]]))
+            for entry in self.generator.permutation(basket[self.part.held[basket]]):
+                at = int(self.first[entry])
+                there = basket[(basket != entry) & ((basket < at) | (self.all.times[basket] <= self.all.times[at]))]
+                if len(there):
+                    wanted = np.array([entry])
+                    asked.append(self._asked(at, wanted, self.all.items[there]))
+                    break
         return asked
 
     def _sample(self, n: int, limit: int) -> Places:

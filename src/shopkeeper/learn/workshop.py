@@ -17,6 +17,7 @@ from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.engine.ranking.statistics import Statistics
 from shopkeeper.engine.sources import recipes
 from shopkeeper.learn.encoder import build_encoder
+from shopkeeper.learn.examination import Examination, examination_of, weigh
 from shopkeeper.learn.fit import Fitter
 from shopkeeper.learn.requests import Asked, requests_of, searches_of
 from shopkeeper.learn.searches import load_searches
@@ -29,11 +30,14 @@ from shopkeeper.vocabulary import Ids, Progress
 
 @dataclass(frozen=True)
 class Workshop:
-    """now: seconds, a moment after everything that is known; searches: schema SEARCHES."""
+    """tables: the folder that holds them; searches: schema SEARCHES; examination: float64 [places] or None, how likely
+    each place of a list is looked at; now: seconds, a moment after everything that is known."""
 
+    tables: Path
     catalogue: Catalogue
     interactions: Interactions
     actors: Ids
+    examination: Examination | None
     searches: pa.Table
     settings: Settings
     encoder: Encoder | None
@@ -55,7 +59,16 @@ class Workshop:
         named = dict.fromkeys(name for surface in settings.surfaces.values() for name in surface.sources)
         fitter = Fitter(recipes(named), catalogue, items, settings, encoder, cache, progress)
         return cls(
-            catalogue, interactions, actors, searches, settings, encoder, fitter, _after(catalogue, interactions)
+            tables=tables.folder,
+            catalogue=catalogue,
+            interactions=interactions,
+            actors=actors,
+            examination=examination_of(tables.folder),
+            searches=searches,
+            settings=settings,
+            encoder=encoder,
+            fitter=fitter,
+            now=_after(catalogue, interactions),
         )
 
     def with_surfaces(self, surfaces: Mapping[str, Surface]) -> Workshop:
@@ -80,7 +93,9 @@ class Workshop:
             if surface.rank == "fused" and len(surface.sources) < 2:
                 continue
             if surface.needs == "query":
-                asked[name] = searches_of(name, self.searches, part, self.catalogue.ids, limit=limit, seed=seed)
+                found = searches_of(name, self.searches, part, self.catalogue.ids, limit=limit, seed=seed)
+                seen = self.examination
+                asked[name] = found if seen is None else weigh(found, seen, self.tables, self.catalogue.ids)
             else:
                 asked[name] = requests_of(name, surface, part, self.actors, self.catalogue.ids, limit=limit, seed=seed)
         return {name: requests for name, requests in asked.items() if requests}
