@@ -12,7 +12,7 @@ from shopkeeper.data.tables import Tables
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.learn.train import train
 from shopkeeper.release.store import Release, ReleaseStore
-from shopkeeper.settings import EncoderSettings, Settings, TrainSettings
+from shopkeeper.settings import EncoderSettings, Settings, Surface, TrainSettings
 from shopkeeper.vocabulary import Request
 
 SETTINGS = Settings(encoder=EncoderSettings(model="none"), train=TrainSettings(threads=1, max_requests=2000))
@@ -81,6 +81,28 @@ def test_the_same_tables_settings_and_seed_make_the_same_release(shop: Tables, r
         again.manifest.files.keys() - release.manifest.files.keys()
     )
     assert {name for name in differing if not name.startswith("sources/lexical/index/")} == set()
+
+
+def test_a_source_that_is_better_alone_serves_alone(shop: Tables, tmp_path: Path) -> None:
+    tables = Tables(tmp_path)
+    tables.folder.symlink_to(shop.folder)
+    surface = Surface(sources=("similar", "viewed_together"), needs="items", rank="fused")
+    release = released(tables, msgspec.structs.replace(SETTINGS, surfaces={"similar": surface}))
+    choice = release.manifest.metrics["choices"]["similar"]
+    assert choice["winner"] == "viewed_together"
+    assert choice["beats"]["difference"]["low"] > 0
+    assert Engine.open(release.path).settings.surfaces["similar"].weights == {"similar": 0, "viewed_together": 1}
+    assert value(release, "similar", "served") > value(release, "similar", "similar")
+
+
+def test_weights_that_a_person_wrote_are_kept(shop: Tables, tmp_path: Path) -> None:
+    tables = Tables(tmp_path)
+    tables.folder.symlink_to(shop.folder)
+    weights = {"similar": 1.0, "viewed_together": 0.5}
+    surface = Surface(sources=("similar", "viewed_together"), needs="items", rank="fused", weights=weights)
+    release = released(tables, msgspec.structs.replace(SETTINGS, surfaces={"similar": surface}))
+    assert release.manifest.metrics["choices"]["similar"]["winner"] == "fused"
+    assert Engine.open(release.path).settings.surfaces["similar"].weights == weights
 
 
 def test_a_random_world_beats_nothing(tmp_path: Path) -> None:
