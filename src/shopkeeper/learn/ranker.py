@@ -94,32 +94,27 @@ def trees_to_onnx(dump: dict[str, Any]) -> onnx.ModelProto:
 
     Raises ValueError for trees with categorical splits.
     """
-    nodes: dict[str, list[Any]] = {name: [] for name in _NODE_FIELDS}
-    leaves: dict[str, list[Any]] = {name: [] for name in ("treeids", "nodeids", "ids", "weights")}
+    nodes, leaves = [], []
     for tree, info in enumerate(dump["tree_info"]):
         for at, node in enumerate(_walk(info["tree_structure"])):
-            split = "split_feature" in node
-            if split and node["decision_type"] != "<=":
+            if "split_feature" not in node:
+                nodes.append((tree, at, "LEAF", 0, 0.0, 0, 0, 0))
+                leaves.append((tree, at, 0, float(node["leaf_value"])))
+                continue
+            if node["decision_type"] != "<=":
                 raise ValueError(f"a split by {node['decision_type']!r} cannot be converted")
-            row = (
-                (tree, at, "BRANCH_LEQ", node["split_feature"], _float32_below(node["threshold"]))
-                if split
-                else (tree, at, "LEAF", 0, 0.0)
-            )
-            children = (node["left"], node["right"], int(_nan_goes_left(node))) if split else (0, 0, 0)
-            for name, value in zip(_NODE_FIELDS, (*row, *children), strict=True):
-                nodes[name].append(value)
-            if not split:
-                for name, value in zip(leaves, (tree, at, 0, float(node["leaf_value"])), strict=True):
-                    leaves[name].append(value)
-    attributes: dict[str, Any] = {"n_targets": 1, "aggregate_function": "SUM"}
-    attributes |= {f"nodes_{name}": values for name, values in nodes.items()}
-    attributes |= {f"target_{name}": values for name, values in leaves.items()}
+            threshold, nan_left = _float32_below(node["threshold"]), int(_nan_goes_left(node))
+            split = ("BRANCH_LEQ", node["split_feature"], threshold, node["left"], node["right"], nan_left)
+            nodes.append((tree, at, *split))
+    columns = zip((*_NODE_FIELDS, *_LEAF_FIELDS), (*zip(*nodes, strict=True), *zip(*leaves, strict=True)), strict=True)
+    attributes: dict[str, Any] = {name: list(column) for name, column in columns}
     ensemble = helper.make_node(
         "TreeEnsembleRegressor",
         ["features"],
         ["scores"],
         domain="ai.onnx.ml",
+        n_targets=1,
+        aggregate_function="SUM",
         **attributes,
     )
     width = dump["max_feature_idx"] + 1
@@ -134,15 +129,16 @@ def trees_to_onnx(dump: dict[str, Any]) -> onnx.ModelProto:
 
 
 _NODE_FIELDS = (
-    "treeids",
-    "nodeids",
-    "modes",
-    "featureids",
-    "values",
-    "truenodeids",
-    "falsenodeids",
-    "missing_value_tracks_true",
+    "nodes_treeids",
+    "nodes_nodeids",
+    "nodes_modes",
+    "nodes_featureids",
+    "nodes_values",
+    "nodes_truenodeids",
+    "nodes_falsenodeids",
+    "nodes_missing_value_tracks_true",
 )
+_LEAF_FIELDS = ("target_treeids", "target_nodeids", "target_ids", "target_weights")
 
 
 def _walk(root: dict[str, Any]) -> Iterator[dict[str, Any]]:
