@@ -11,10 +11,12 @@ from typing import Any
 from shopkeeper.data.mapper import propose
 from shopkeeper.data.mapping import FileMapping
 from shopkeeper.data.readers import discover
+from shopkeeper.data.simulate import simulate
 
 HERE = Path(__file__).parent
 FIXTURES = HERE / "fixtures"
 UNSEEN = FIXTURES / "unseen"
+SIMULATED = "simulated-shop"  # in the truth table, and made when it is needed
 
 
 @dataclass
@@ -39,6 +41,12 @@ class Score:
 
 def read_truth(name: str) -> dict[str, dict[str, Any]]:
     return tomllib.loads((HERE / name).read_text(encoding="utf-8"))
+
+
+def simulated_exports(folder: Path) -> Path:
+    """The exports of a small simulated shop, made in `folder`."""
+    simulate(folder, products=120, events=8_000)
+    return folder / "exports"
 
 
 def score_folder(folder: Path, truth: dict[str, Any]) -> Score:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
@@ -13,6 +12,8 @@ ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[+-]\d\d:?\
 TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
 MONTH = r"(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 DATE_LIKE = re.compile(rf"\d{{8}}|.*\d[-/. 年,].*\d.*|.*{MONTH}.*\d.*|.*\d.*{MONTH}.*")
+LETTERS = re.compile(r"[A-Za-z0-9]+")
+DIRECTIVE = re.compile(r"%.")
 OFFSET = re.compile(r"[+-]\d\d:?\d\d$")
 DATES = (
     *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%Y年%m月%d日"),
@@ -25,6 +26,21 @@ ZONES = ("", " UTC", "Z", " %z", "%z")
 FIRST, LAST = 631_152_000, 2_208_988_800
 EPOCHS = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
 ENOUGH = 0.95  # of the values must agree
+
+
+def _marks(text: str) -> str:
+    return LETTERS.sub("", text)
+
+
+def _by_marks() -> dict[tuple[str, bool], list[str]]:
+    """(What stands between letters and digits, whether an offset follows) → patterns."""
+    found: dict[tuple[str, bool], list[str]] = {}
+    for pattern in map("".join, product(DATES, CLOCKS, ZONES)):
+        found.setdefault((_marks(DIRECTIVE.sub("", pattern)), "%z" in pattern), []).append(pattern)
+    return found
+
+
+BY_MARKS = _by_marks()
 
 
 class TimeShape(NamedTuple):
@@ -69,9 +85,10 @@ def text_shape(values: Sequence[str]) -> TimeShape | None:
 def _readings(values: Sequence[str], needed: float) -> list[tuple[str, list[datetime]]]:
     """Every pattern that reads enough of the values, with what it reads; patterns are first tried on one value each."""
     probes = values[:3]
+    candidates = {pattern: None for probe in probes for pattern in _alike(probe)}
     found = []
-    for pattern in map("".join, product(DATES, CLOCKS, ZONES)):
-        if not any(_looks_like(probe, pattern) and _parse(probe, pattern) for probe in probes):
+    for pattern in candidates:
+        if not any(_parse(probe, pattern) for probe in probes):
             continue
         moments = [moment for value in values if (moment := _parse(value, pattern))]
         if len(moments) >= needed:
@@ -79,16 +96,9 @@ def _readings(values: Sequence[str], needed: float) -> list[tuple[str, list[date
     return found
 
 
-@lru_cache(maxsize=1024)
-def _marks(pattern: str) -> str:
-    return re.sub(r"[A-Za-z0-9]+", "", re.sub(r"%.", "", pattern))
-
-
-def _looks_like(value: str, pattern: str) -> bool:
-    """Whether they have the same marks between letters and digits: much quicker than to parse with every pattern."""
-    if "%z" in pattern:
-        value = OFFSET.sub("", value)
-    return re.sub(r"[A-Za-z0-9]+", "", value) == _marks(pattern)
+def _alike(value: str) -> list[str]:
+    """The patterns with the same marks between letters and digits: quicker than to parse with all of them."""
+    return BY_MARKS.get((_marks(value), False), []) + BY_MARKS.get((_marks(OFFSET.sub("", value)), True), [])
 
 
 def _parse(value: str, pattern: str) -> datetime | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -70,6 +71,7 @@ def fit(profile: Profile, field: str, role: str, bonuses: Bonuses) -> Fit | None
     return Fit(total, "; ".join(filter(None, said)))
 
 
+@lru_cache(maxsize=4096)
 def is_nameless(name: str) -> bool:
     """Whether a name says nothing at all, as in "col0" or "_c3"."""
     return all(word.isdigit() or word in PLACEHOLDERS for word in words(name))

@@ -11,12 +11,23 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
+from math import prod
 from typing import Any
 
 LEXICON: dict[str, Any] = tomllib.loads(files(__package__).joinpath("lexicon.toml").read_text(encoding="utf-8"))
-PATTERNS: dict[str, dict[str, float]] = LEXICON["patterns"]
+Patterns = dict[str, list[tuple[frozenset[str], float]]]  # field → sets of concepts that name it, and how surely
+
+
+def _patterns(written: dict[str, dict[str, float]]) -> Patterns:
+    return {
+        field: [(frozenset(pattern.split()), sureness) for pattern, sureness in sets.items()]
+        for field, sets in written.items()
+    }
+
+
+PATTERNS = _patterns(LEXICON["patterns"])
 PATTERNS["date"] = PATTERNS["time"]  # told apart by the values
-ROLE_PATTERNS: dict[str, dict[str, dict[str, float]]] = LEXICON["role_patterns"]
+ROLE_PATTERNS = {role: _patterns(written) for role, written in LEXICON["role_patterns"].items()}
 FILE_ROLES: dict[str, list[str]] = LEXICON["file_roles"]
 UNKNOWN, DIGITS = "?", "#"
 # What each concept that a pattern leaves over takes from its sureness.
@@ -59,6 +70,9 @@ def _dictionary(concepts: dict[str, str]) -> dict[str, str]:
 COLUMN_WORDS = _dictionary(LEXICON["concepts"])
 FILE_WORDS = _dictionary(LEXICON["file_concepts"])
 EVENT_VALUES = _dictionary(LEXICON["event_values"])
+OTHER_VALUES = _dictionary(LEXICON["other_values"])
+LANGUAGES = frozenset(_dictionary({"": LEXICON["languages"]["words"]}))
+CJK_LANGUAGE = re.compile("|".join(word for word in sorted(LANGUAGES) if CJK.fullmatch(word)))
 
 
 @lru_cache(maxsize=4096)
@@ -75,6 +89,22 @@ def file_concepts(name: str) -> tuple[list[str], list[str]]:
     """What a file's name says, by the words of columns and by those of files."""
     stem = words(re.sub(r"\.[A-Za-z0-9]{1,8}(\.gz|\.zip)?$", "", name))
     return _read(stem, COLUMN_WORDS), _read(stem, FILE_WORDS)
+
+
+@lru_cache(maxsize=4096)
+def without_language(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The words of a name, and those for a language at its end or its beginning.
+
+    >>> without_language("title_zh_CN")
+    (('title',), ('zh', 'cn'))
+    """
+    found = words(CJK_LANGUAGE.sub(r" \g<0> ", name))
+    begin, end = 0, len(found)
+    while end > 1 and found[end - 1] in LANGUAGES:
+        end -= 1
+    while end == len(found) and begin < end - 1 and found[begin] in LANGUAGES:
+        begin += 1
+    return found[begin:end], found[:begin] + found[end:]
 
 
 def _read(tokens: Sequence[str], dictionary: dict[str, str]) -> list[str]:
@@ -137,21 +167,25 @@ def _split_cjk(token: str, dictionary: dict[str, str]) -> list[str]:
     ]
 
 
-@lru_cache(maxsize=65536)
 def name_affinity(name: str, field: str, role: str) -> float:
     """How surely a column's name means a field in a file of a role, 0 to 1."""
+    best = _affinity(name, field, "")
+    if field in ROLE_PATTERNS.get(role, {}):
+        best = max(best, _affinity(name, field, role))
+    return best if best >= LEAST else 0.0
+
+
+@lru_cache(maxsize=65536)
+def _affinity(name: str, field: str, role: str) -> float:
+    """By the patterns of a role alone, or of all."""
     read = set(concepts(name))
     best = 0.0
-    for patterns in (PATTERNS.get(field, {}), ROLE_PATTERNS.get(role, {}).get(field, {})):
-        for pattern, sureness in patterns.items():
-            wanted = set(pattern.split())
-            extras = read - wanted
-            if wanted <= read and not (wanted <= GENERIC and extras - LEFT_OVER.keys()):
-                bare = wanted <= SUBJECTS and field.endswith("_id")
-                for extra in extras:
-                    sureness *= _left_over(extra, bare=bare)
-                best = max(best, sureness)
-    return best if best >= LEAST else 0.0
+    for wanted, sureness in (ROLE_PATTERNS[role] if role else PATTERNS).get(field, ()):
+        extras = read - wanted
+        if wanted <= read and not (wanted <= GENERIC and extras - LEFT_OVER.keys()):
+            bare = wanted <= SUBJECTS and field.endswith("_id")
+            best = max(best, sureness * prod(_left_over(extra, bare=bare) for extra in extras))
+    return best
 
 
 def _left_over(concept: str, *, bare: bool) -> float:
@@ -167,6 +201,18 @@ def event_type_of(value: str) -> str | None:
     >>> event_type_of("add_to_cart")
     'cart'
     """
+    return _value(value, EVENT_VALUES)
+
+
+def other_value_of(value: str) -> str | None:
+    """What else a value of an event_type column may name: "page", the view of any page, or "none", no event of ours.
+
+    >>> other_value_of("session_start")
+    'none'
+    """
+    return _value(value, OTHER_VALUES)
+
+
+def _value(value: str, dictionary: dict[str, str]) -> str | None:
     tokens = words(value)
-    phrase, joined = " ".join(tokens), "".join(tokens)
-    return EVENT_VALUES.get(phrase) or EVENT_VALUES.get(joined)
+    return dictionary.get(" ".join(tokens)) or dictionary.get("".join(tokens))

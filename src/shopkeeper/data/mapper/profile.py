@@ -64,8 +64,8 @@ class Profile:
     """One column of a sample.
 
     label: the name to be read; parent: the column of records that it is a field of, if any; tags: the shapes it has;
-    distinct: its distinct values as
-    canonical text, empty where they cannot be keys; texts: the first rows, which lie together in the file;
+    distinct: its distinct values as canonical text, empty where they cannot be keys; counts: the rows of each;
+    texts: the first rows, which lie together in the file;
     unique: distinct values over filled ones; missing: the share of empty ones.
     """
 
@@ -78,6 +78,7 @@ class Profile:
     n_distinct: int = 0
     tags: set[str] = field(default_factory=set)
     distinct: frozenset[str] = frozenset()
+    counts: dict[str, int] = field(default_factory=dict, repr=False)
     texts: list[str | None] = field(default_factory=list, repr=False)
     time: TimeShape | None = None
     separator: str = ""
@@ -176,7 +177,8 @@ def _look_at_texts(profile: Profile, texts: pa.ChunkedArray) -> None:
     if len(filled) == 0:
         profile.tags.add("empty")
         return
-    distinct = pc.unique(filled)
+    counted = pc.value_counts(filled)
+    distinct = counted.field("values")
     profile.n_distinct = len(distinct)
     profile.unique = len(distinct) / len(filled)
     step = max(1, len(distinct) // LOOKED_AT)
@@ -184,14 +186,26 @@ def _look_at_texts(profile: Profile, texts: pa.ChunkedArray) -> None:
     profile.texts = texts.slice(0, RUN).to_pylist()
     profile.mean_length = sum(map(len, looked_at)) / len(looked_at)
     if profile.mean_length <= KEY_LENGTH:
-        profile.distinct = frozenset(distinct.to_pylist())
-    profile.tags |= {tag for tag, fits in TEXT_SHAPES.items() if _share(looked_at, fits) >= MOST}
+        profile.counts = dict(zip(distinct.to_pylist(), counted.field("counts").to_pylist(), strict=True))
+        profile.distinct = frozenset(profile.counts)
+    profile.tags |= {tag for tag, fits in TEXT_SHAPES.items() if _most(looked_at, fits)}
     profile.time = _time_shape(profile, looked_at)
     _tag_moment(profile)
     _tag_numbers(profile, looked_at)
     _tag_words(profile, looked_at)
     _tag_counts(profile)
     _tag_order(profile)
+
+
+def _most(values: Sequence[str], fits: Callable[[str], object]) -> bool:
+    """Whether MOST of the values fit; it stops at the one too many that does not."""
+    spare = len(values) - MOST * len(values)
+    for value in values:
+        if not fits(value):
+            spare -= 1
+            if spare < 0:
+                return False
+    return True
 
 
 def _share(values: Sequence[str], fits: Callable[[str], object]) -> float:
@@ -281,7 +295,7 @@ def _separator(values: Sequence[str]) -> str:
     """What parts the labels of one text; a comma, dot or slash must stand in most of the values."""
     for mark in SEPARATORS:
         share = _share(values, lambda value, mark=mark: mark in value.strip(mark))  # type: ignore[misc]
-        dotted = mark != "." or _share(values, DOTTED.fullmatch) >= MOST
+        dotted = mark != "." or _most(values, DOTTED.fullmatch)
         if dotted and share >= (0.3 if mark in ">|" else 0.6):
             return mark
     return ""

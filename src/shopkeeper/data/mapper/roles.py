@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from shopkeeper.data.mapper.fields import ACCEPTED, KEYS, MANY_VALUED, WEIGHTS, Bonuses, Fit, fit
 from shopkeeper.data.mapper.lexicon import FILE_ROLES, concepts, file_concepts
 from shopkeeper.data.mapper.profile import Profile
+from shopkeeper.vocabulary import EVENT_TYPES, EventType
 
 ROLE_FIELDS: dict[str, list[str]] = WEIGHTS["role_fields"]
 NEEDS: dict[str, list[list[str]]] = WEIGHTS["needs"]
@@ -16,6 +17,7 @@ LACKING = -2.0  # for each need that is not met
 UNNAMED_OTHER = 0.9  # what a file must reach to be more than "other"
 CONTENT = frozenset({"title", "description", "brand", "category", "price", "stock", "image", "url", "attributes"})
 UNFOUNDED = 1.0  # what a table of numbered rows loses that says nothing of products or people
+MOSTLY_MISSING = 0.5  # the time at which some of the rows were used says nothing of the others
 NAMED = 0.5  # when the file's name speaks for the role
 
 
@@ -44,7 +46,8 @@ def readings(file: str, profiles: Sequence[Profile], bonuses: Mapping[str, Bonus
             if speaks_for_all(role, field):
                 strengths[field][name] = max(strengths[field].get(name, 0.0), min(1.0, fits.score))
     spoken = file_role_votes(file)
-    scored = [_score(role, assigned, strengths, spoken, profiles) for role, assigned in found]
+    redeemed = named_event(file, profiles) == EventType.REDEEM
+    scored = [_score(role, assigned, strengths, spoken, profiles, redeemed=redeemed) for role, assigned in found]
     return sorted(scored, key=lambda reading: -reading.score)
 
 
@@ -95,12 +98,25 @@ def file_role_votes(name: str) -> set[str]:
     return set()
 
 
+def named_event(file: str, profiles: Iterable[Profile]) -> str:
+    """The EventType that the names of a file, of its full columns and of its folders speak of, in this order; or ""."""
+    *folders, stem = file.replace("#", "/").split("/")
+    full = (profile.name for profile in profiles if profile.missing <= MOSTLY_MISSING)
+    for name in (stem, *full, *reversed(folders)):
+        for concept in file_concepts(name)[1]:
+            if concept in EVENT_TYPES and concept != EventType.RATING:  # files of ratings have their own role
+                return concept
+    return ""
+
+
 def _score(
     role: str,
     assigned: dict[str, tuple[str, Fit]],
     strengths: Mapping[str, Mapping[str, float]],
     spoken: set[str],
     profiles: Sequence[Profile],
+    *,
+    redeemed: bool,
 ) -> Reading:
     if role == "other":
         return Reading(role, UNNAMED_OTHER + (NAMED / 2 if role in spoken else 0.0), assigned, "nothing else fits it")
@@ -115,7 +131,10 @@ def _score(
         if weight < 0 and field not in best
     )
     score += sum(weights.get(field, 0.0) * strength for field, strength in best.items() if weights.get(field, 0.0) < 0)
-    score += sum(LACKING for group in NEEDS[role] if not any(field in best for field in group))
+    met = set(best)
+    if role == "events" and not redeemed and "event_type" not in best:
+        met.discard("coupon_id")  # to have a coupon is no event: it must be said that it was used
+    score += sum(LACKING for group in NEEDS[role] if met.isdisjoint(group))
     score += NAMED if role in spoken else 0.0
     score -= UNFOUNDED if role not in spoken and _is_unfounded(role, assigned) else 0.0
     score += _uniqueness(role, assigned, profiles)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -30,24 +31,23 @@ class Parquet(Scanned):
 
     def sample(self, n: int = 2000) -> pa.Table:
         with told(self.location), pq.ParquetFile(self.path) as file:
-            runs = [_rows(file, offset, length) for offset, length in spread(file.metadata.num_rows, n)]
-            return pa.concat_tables(runs)
+            runs = spread(file.metadata.num_rows, n)
+            return pa.Table.from_batches(_slices(file, runs), file.schema_arrow)
 
 
-def _rows(file: pq.ParquetFile, offset: int, length: int) -> pa.Table:
-    """`length` rows from `offset`, decoding only the row groups they lie in."""
-    wanted: list[int] = []
-    start = first = 0
+def _slices(file: pq.ParquetFile, runs: Sequence[tuple[int, int]]) -> Iterator[pa.RecordBatch]:
+    """The rows of ascending (offset, length) runs, decoding each row group once, and only as far as it is needed."""
+    start = 0
     for group in range(file.metadata.num_row_groups):
-        rows = file.metadata.row_group(group).num_rows
-        if start + rows > offset and start < offset + length:
-            first = start if not wanted else first
-            wanted.append(group)
-        start += rows
-    taken, at = [], first
-    for batch in file.iter_batches(BATCH_ROWS, row_groups=wanted):
-        low, high = max(0, offset - at), min(batch.num_rows, offset + length - at)
-        if low < high:
-            taken.append(batch.slice(low, high - low))
-        at += batch.num_rows
-    return pa.Table.from_batches(taken, file.schema_arrow)
+        at, start = start, start + file.metadata.row_group(group).num_rows
+        inside = [(low, low + length) for low, length in runs if low < start and low + length > at]
+        if not inside:
+            continue
+        for batch in file.iter_batches(BATCH_ROWS, row_groups=[group]):
+            for low, high in inside:
+                first, last = max(low - at, 0), min(high - at, batch.num_rows)
+                if first < last:
+                    yield batch.slice(first, last - first)
+            at += batch.num_rows
+            if at >= inside[-1][1]:
+                break
