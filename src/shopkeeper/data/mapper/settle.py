@@ -61,8 +61,7 @@ def _one_language(file: File, fields: dict[str, tuple[str, Fit]]) -> None:
 
 
 def _foreign(file: File, title: str | None, name: str) -> tuple[bool, bool]:
-    """Whether a column's name, and whether its values, are in another language than the titles'; the default is none
-    that the name says."""
+    """Whether a column names another language than the titles' column does, and is written in another script."""
     spoken = without_language(title)[1] if title else ()
     other_letters = title is not None and _letters(file.profiles[name]) != _letters(file.profiles[title])
     return without_language(name)[1] != spoken, other_letters
