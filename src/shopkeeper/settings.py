@@ -56,7 +56,7 @@ class TrainSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     threads: Annotated[Positive, _help("for fitting; at most the machine's cores")] = 2
     test_share: Annotated[float, Meta(gt=0.0, lt=0.5), _help("of the events, the newest")] = 0.1
     validation_share: Annotated[float, Meta(gt=0.0, lt=0.5), _help("of the events, those before the test part")] = 0.1
-    max_requests: Annotated[Positive, _help("replayed requests for each surface and part")] = 20_000
+    max_requests: Annotated[Positive, _help("replayed requests for each surface and part")] = 5_000
     half_life_days: Annotated[float, Meta(gt=0.0), _help("after which an event counts half")] = 30.0
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from shopkeeper.cli.commands import app
+import os
+
+# Read once, when an OpenMP library is first loaded: threads that spin while they wait starve each other on few cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+from shopkeeper.cli.commands import app  # noqa: E402
 
 
 def main() -> None:
