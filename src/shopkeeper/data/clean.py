@@ -37,6 +37,7 @@ class Rule:
 
 # In this order: a row is taken out by the first that finds it.
 EVENT_RULES: tuple[Rule, ...] = (
+    Rule("ignored_type", "The mapping leaves out what was done.", "removed", "type = 'ignore'"),
     Rule("unknown_type", "What was done is not known.", "removed", "type IS NULL"),
     Rule(
         "missing_keys",

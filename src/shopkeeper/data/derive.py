@@ -132,6 +132,8 @@ class Derivation:
                 kept = ["item_id", "source"]
             counted = ", ".join(identifier(name) for name in kept)
             rows = select([file], kept, STAGED)
+            if "type" in file.columns:
+                rows = f"SELECT * FROM ({select([file], [*kept, 'type'], STAGED)}) WHERE type IS DISTINCT FROM 'ignore'"
             selects.append(f"SELECT {counted}, '{file.role}' AS role, COUNT(*) AS seen FROM ({rows}) GROUP BY ALL")
         types = {**{name: STAGED[name] for name in names}, "role": "TEXT", "seen": "BIGINT"}
         columns = ", ".join(f"{identifier(name)} {kind}" for name, kind in types.items())

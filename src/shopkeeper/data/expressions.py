@@ -11,6 +11,7 @@ from duckdb.sqltypes import DuckDBPyType
 from shopkeeper.data.duck import identifier, literal
 
 MISSING = ("", "null", "none", "nan", "n/a", "<na>", "\\n")
+LONGEST_MISSING = max(map(len, MISSING))
 YES = (
     "true", "t", "yes", "y", "1", "1.0", "in stock", "in_stock", "instock", "available", "active", "published",
     "preorder", "backorder", "onbackorder", "limited_availability", "limitedavailability", "en stock", "disponible",
@@ -72,8 +73,7 @@ def text(value: Value) -> str:
     if value.is_json:
         return f"TRIM({value.sql} ->> '$')"
     if value.is_text:
-        words = ", ".join(literal(word) for word in MISSING)
-        return f"CASE WHEN LOWER(TRIM({value.sql})) NOT IN ({words}) THEN TRIM({value.sql}) END"
+        return f"CASE {_worded(value.sql)} END"
     if value.kind.id in FLOATING:
         whole = f"{value.sql} = FLOOR({value.sql}) AND ABS({value.sql}) < 1e15"
         return f"CASE WHEN {whole} THEN CAST(CAST({value.sql} AS BIGINT) AS TEXT) ELSE CAST({value.sql} AS TEXT) END"
@@ -82,12 +82,20 @@ def text(value: Value) -> str:
     return f"CAST({value.sql} AS TEXT)"
 
 
+def _worded(sql: str) -> str:
+    """The branches of a CASE for a text. Nearly all are longer than a word for nothing and have no space at their ends;
+    these go through as they are, which is cheaper than trimming each."""
+    words = ", ".join(literal(word) for word in MISSING)
+    bare = f"LENGTH({sql}) > {LONGEST_MISSING} AND {sql} NOT LIKE ' %' AND {sql} NOT LIKE '% '"
+    return f"WHEN {bare} THEN {sql} WHEN LOWER(TRIM({sql})) NOT IN ({words}) THEN TRIM({sql})"
+
+
 def key(value: Value) -> str:
     """An identifier. "17850.0" is 17850: a table with gaps had made a number of it."""
     if not value.is_text:
         return text(value)
-    number = f"WHEN {value.sql} LIKE '%.0' THEN REGEXP_REPLACE(TRIM({value.sql}), '^([0-9]+)[.]0$', '\\1')"
-    return text(value).replace("CASE", f"CASE {number}", 1)
+    whole = f"WHEN {value.sql} LIKE '%.0' THEN REGEXP_REPLACE(TRIM({value.sql}), '^([0-9]+)[.]0$', '\\1')"
+    return f"CASE {whole} {_worded(value.sql)} END"
 
 
 def number(value: Value) -> str:
@@ -138,7 +146,8 @@ def address(value: Value) -> str:
 
 def currency(value: Value) -> str:
     """The three letters of ISO 4217 in a text."""
-    return f"NULLIF(REGEXP_EXTRACT(UPPER({text(value)}), '[A-Z]{{3}}'), '')"
+    found = f"NULLIF(REGEXP_EXTRACT(UPPER({text(value)}), '[A-Z]{{3}}'), '')"
+    return f"CASE WHEN UPPER({value.sql}) <> LOWER({value.sql}) THEN {found} END" if value.is_text else found
 
 
 def flag(value: Value) -> str:
@@ -188,7 +197,10 @@ def moment(value: Value) -> str:
         return f"CAST({value.sql} AS TIMESTAMP)"
     if value.format in EPOCHS or value.kind.id in WHOLE | FLOATING:
         return _epoch(value)
-    iso = f"CAST(TRY_CAST({value.sql} AS TIMESTAMPTZ) AS TIMESTAMP)"
+    # Reading a time zone is slow, and most texts have none: the shape alone tells.
+    bare = f"{value.sql} LIKE '____-__-_____:__:__'"
+    zoned = f"CAST(TRY_CAST({value.sql} AS TIMESTAMPTZ) AS TIMESTAMP)"
+    iso = f"CASE WHEN {bare} THEN TRY_CAST({value.sql} AS TIMESTAMP) ELSE {zoned} END"
     if "%" not in value.format:
         return iso
     return f"COALESCE(TRY_STRPTIME(TRIM({value.sql}), {literal(value.format)}), {iso})"
@@ -267,8 +279,8 @@ def json_name(name: str) -> str:
 
 
 def json_object(values: list[Value], objects: list[Value]) -> str:
-    """One JSON object of the values by name and of whole objects; null where it would be empty."""
+    """One JSON object of the values by name and of whole objects; it may be empty."""
     parts = [_named(value.name, json(value)) for value in values] + [members(value) for value in objects]
     if not parts:
         return "CAST(NULL AS TEXT)"
-    return f"'{{' || NULLIF(CONCAT_WS(',', {', '.join(parts)}), '') || '}}'"
+    return f"'{{' || CONCAT_WS(',', {', '.join(parts)}) || '}}'"

@@ -20,7 +20,7 @@ from shopkeeper.errors import DataError, MappingError
 from shopkeeper.settings import DataSettings
 from shopkeeper.vocabulary import Progress
 
-VERSION = 1  # of the translation: another number reads every file again
+VERSION = 2  # of the translation: another number reads every file again
 
 
 class Staged(msgspec.Struct):

@@ -94,8 +94,8 @@ DEFAULT_TYPES: dict[str, EventType] = {
 def translate(mapping: FileMapping, columns: dict[str, DuckDBPyType], scan: str) -> str:
     """SQL over `scan` (a FROM-expression whose columns have these types) that gives the file's rows as staged rows.
 
-    Event-like roles also get `month` (year × 12 + month − 1, 0 without a time), and lose the rows that the mapping
-    ignores. Raises MappingError for a column that the file does not have.
+    Event-like roles also get `month` (year × 12 + month − 1, 0 without a time); their `type` is "ignore" in rows that
+    the mapping leaves out. Raises MappingError for a column that the file does not have.
     """
     values = _values(mapping, columns)
     said = _fields(mapping, values)
@@ -107,12 +107,20 @@ def translate(mapping: FileMapping, columns: dict[str, DuckDBPyType], scan: str)
         scan = f"(SELECT *, {_unnested(values['lines'][0])} AS __line FROM {scan})"
         if "event_id" in said:  # the lines of one event are events of their own
             said["event_id"] = f"CONCAT_WS(':', {said['event_id']}, {said.get('item_id', 'NULL')})"
-    selected = ",\n  ".join(f"CAST({sql} AS {STAGED[name]}) AS {identifier(name)}" for name, sql in said.items())
-    statement = f"SELECT\n  {selected}\nFROM {scan}"
-    if mapping.role not in EVENT_ROLES:
-        return statement
-    month = "COALESCE(YEAR(time) * 12 + MONTH(time) - 1, 0)" if "time" in said else "0"
-    return f"SELECT *, {month} AS month\nFROM (\n{statement}\n)\nWHERE type IS DISTINCT FROM 'ignore'"
+    read = ",\n  ".join(f"CAST({sql} AS {STAGED[name]}) AS {identifier(name)}" for name, sql in said.items())
+    told = {name: identifier(name) for name in said} | _second_look(mapping, said)
+    selected = ",\n  ".join(sql if sql == identifier(name) else f"{sql} AS {name}" for name, sql in told.items())
+    return f"SELECT\n  {selected}\nFROM (\nSELECT\n  {read}\nFROM {scan}\n)"
+
+
+def _second_look(mapping: FileMapping, said: dict[str, str]) -> dict[str, str]:
+    """What is told by what has been read. Named again, a value is not read again, as it would be inside a CASE."""
+    told = {"attributes": "NULLIF(attributes, '{}')"}
+    if mapping.role in EVENT_ROLES:
+        told["month"] = "COALESCE(YEAR(time) * 12 + MONTH(time) - 1, 0)" if "time" in said else "0"
+    if "type" in said:
+        told["type"] = _event_type(mapping, said)
+    return told
 
 
 def _values(mapping: FileMapping, columns: dict[str, DuckDBPyType]) -> dict[str, list[Value]]:
@@ -185,7 +193,7 @@ def _fields(mapping: FileMapping, values: dict[str, list[Value]]) -> dict[str, s
     if "price" in places and "currency" not in said and "price" in values and values["price"][0].is_text:
         said["currency"] = ex.currency(values["price"][0])
     if "type" in places:
-        said["type"] = _event_type(mapping, values, said)
+        said["type"] = ex.text(values["event_type"][0]) if "event_type" in values else literal(_only_type(mapping))
         if time := _time(values):
             said["time"] = time
     return said
@@ -203,17 +211,20 @@ def _joined(lists: Sequence[str]) -> str:
     return f"LIST_FILTER({every}, lambda label, place: LIST_POSITION({every}, label) = place)"
 
 
-def _event_type(mapping: FileMapping, values: dict[str, list[Value]], said: dict[str, str]) -> str:
-    """An EventType; null for a value that the mapping does not know."""
-    if "event_type" in values:
-        value = ex.text(values["event_type"][0])
+def _only_type(mapping: FileMapping) -> str:
+    """What every row of a file is that has no column for it."""
+    return mapping.event_type or DEFAULT_TYPES[mapping.role]
+
+
+def _event_type(mapping: FileMapping, said: dict[str, str]) -> str:
+    """An EventType, or "ignore"; null for a value that the mapping does not know."""
+    kind = "type"
+    if any(column.field == "event_type" for column in mapping.columns.values()):
         own = {kind.value: kind.value for kind in EVENT_TYPES} | mapping.event_types
         cases = " ".join(f"WHEN {literal(name)} THEN {literal(kind)}" for name, kind in own.items())
-        kind = f"CASE {value} {cases} END"
-    else:
-        kind = literal(mapping.event_type or DEFAULT_TYPES[mapping.role])
+        kind = f"CASE type {cases} END"
     if mapping.returns and "order_id" in said:
-        return f"CASE WHEN STARTS_WITH({said['order_id']}, {literal(mapping.returns)}) THEN 'return' ELSE {kind} END"
+        return f"CASE WHEN STARTS_WITH(order_id, {literal(mapping.returns)}) THEN 'return' ELSE {kind} END"
     return kind
 
 

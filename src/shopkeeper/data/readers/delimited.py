@@ -164,5 +164,6 @@ class Delimited(Scanned):
         return (
             f"read_csv({literal(path)}, delim = {literal(dialect.delimiter)}, quote = {literal(dialect.quote)}, "
             f"escape = {literal(dialect.escape)}, header = {str(dialect.header).lower()}, auto_detect = false, "
-            f"columns = {{{columns}}}, max_line_size = {LONGEST_LINE}, hive_partitioning = false, store_rejects = true{ragged})"
+            f"columns = {{{columns}}}, max_line_size = {LONGEST_LINE}, hive_partitioning = false, "
+            f"store_rejects = true{ragged})"
         )

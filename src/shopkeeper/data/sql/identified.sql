@@ -3,13 +3,10 @@ SELECT
     * EXCLUDE (event_id),
     COALESCE(
         event_id,
-        MD5(CONCAT_WS(
-            '|',
-            COALESCE(type, ''), COALESCE(CAST(EPOCH_US(time) AS TEXT), ''), COALESCE(CAST(ordinal AS TEXT), ''),
-            COALESCE(user_id, ''), COALESCE(session_id, ''), COALESCE(order_id, ''), COALESCE(item_id, ''),
-            COALESCE(query, ''), COALESCE(CAST(quantity AS TEXT), ''), COALESCE(CAST(price AS TEXT), ''),
-            COALESCE(CAST(value AS TEXT), ''), COALESCE(CAST(rating AS TEXT), ''), COALESCE(slate_id, ''),
-            COALESCE(CAST(position AS TEXT), ''), COALESCE(attributes, '')
+        MD5(CONCAT(
+            type, '|', CAST(EPOCH_US(time) AS TEXT), '|', CAST(ordinal AS TEXT), '|', user_id, '|', session_id, '|',
+            order_id, '|', item_id, '|', query, '|', CAST(quantity AS TEXT), '|', CAST(price AS TEXT), '|',
+            CAST(value AS TEXT), '|', CAST(rating AS TEXT), '|', slate_id, '|', CAST(position AS TEXT), '|', attributes
         ))
     ) AS event_id
 FROM {relation}

@@ -19,5 +19,5 @@ SELECT
     END AS rule,
     {notes}
 FROM events
-INNER JOIN sources ON events.source = sources.source
+LEFT JOIN sources ON events.source = sources.source
 LEFT JOIN no_products ON events.item_id = no_products.item_id

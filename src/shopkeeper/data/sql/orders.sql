@@ -9,7 +9,7 @@ WITH orders AS (
         MIN(session_id) AS session_id,
         MIN(attributes) AS attributes
     FROM staged_headers
-    WHERE order_id IS NOT NULL
+    WHERE order_id IS NOT NULL AND type IS DISTINCT FROM 'ignore'
     GROUP BY order_id
 ),
 

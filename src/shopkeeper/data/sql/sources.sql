@@ -8,11 +8,11 @@ WITH usual AS (
         COUNT(order_id) AS in_orders,
         COUNT(time) AS timed,
         COUNT(CASE WHEN time <> DATE_TRUNC('day', time) THEN 1 END) AS with_hours,
-        APPROX_QUANTILE(EPOCH(time), 0.05) AS low,
-        APPROX_QUANTILE(EPOCH(time), 0.95) AS high,
+        APPROX_QUANTILE(EPOCH(time), [0.05, 0.95]) AS span,
         APPROX_QUANTILE(ABS(quantity), 0.95) AS quantity,
         APPROX_QUANTILE(ABS(price), 0.95) AS price
     FROM staged_events
+    WHERE type IS DISTINCT FROM 'ignore'
     GROUP BY source
 )
 
@@ -22,8 +22,8 @@ SELECT
     in_sessions = 0 AND in_orders = events AS is_orders,
     timed > 0 AS has_clock,
     with_hours > 0 AS has_hours,
-    low - 5 * GREATEST(high - low, 86400) AS earliest,
-    high + 5 * GREATEST(high - low, 86400) AS latest,
+    span[1] - 5 * GREATEST(span[2] - span[1], 86400) AS earliest,
+    span[2] + 5 * GREATEST(span[2] - span[1], 86400) AS latest,
     50 * GREATEST(quantity, 1) AS unusual_quantity,
     10000 * GREATEST(quantity, 10) AS absurd_quantity,
     50 * GREATEST(price, 1) AS unusual_price,
