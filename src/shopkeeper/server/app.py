@@ -52,6 +52,8 @@ def create_app(shop: Shop) -> FastAPI:
         version=__version__,
         lifespan=lifespan,
         default_response_class=Json,
+        docs_url=None,  # FastAPI's pages load their script from another host; /openapi.json holds all they show
+        redoc_url=None,
     )
     _refuse_in_words(app)
     _answer_requests(app, shop)
