@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -75,6 +76,13 @@ class Source(Protocol):
     def reason(self, context: Context, row: int) -> str:
         """Why this source brought `row`, in a few words for a shopper ("because you viewed …")."""
         ...
+
+
+def reasons_of(source: Source, context: Context, rows: Rows) -> list[str]:
+    """`source.reason` of each of rows int32 [k]. A source may offer `reasons(context, rows)`, which looks once for
+    what all rows have in common; the others are asked row by row."""
+    at_once: Callable[[Context, Rows], list[str]] | None = getattr(source, "reasons", None)
+    return at_once(context, rows) if at_once else [source.reason(context, row) for row in rows.tolist()]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from shopkeeper.engine.context import Context, FittedSource, ReleaseParts
+from shopkeeper.engine.context import Context, FittedSource, ReleaseParts, reasons_of
 from shopkeeper.engine.encoder import Encoder
 from shopkeeper.engine.explain import explain
 from shopkeeper.engine.facets import count
@@ -202,15 +202,7 @@ class Engine:
 
     def reasons(self, context: Context, ranking: Ranking, at: int) -> tuple[Reason, ...]:
         """Why the row at position `at` of the ranking stands there: by source, with the source's rank."""
-        row, ranks = int(ranking.rows[at]), ranking.pool.ranks[ranking.places[at]]
-        said = tuple(
-            Reason(name, self.sources[name].reason(context, row), int(rank))
-            for name, rank in zip(ranking.pool.sources, ranks, strict=True)
-            if not np.isnan(rank)
-        )
-        if said:
-            return said
-        return (PINNED if row in self.policies.pinned(context) else STAND_IN,)
+        return self._reasons(context, ranking, np.array([at]))[0]
 
     def save(self, directory: Path) -> None:
         """Write every part under `directory`, for `open`."""
@@ -299,19 +291,37 @@ class Engine:
         return rows[np.argsort(values, kind="stable")]
 
     def _placements(self, context: Context, ranking: Ranking, rows: Rows) -> tuple[Placement, ...]:
-        places = {int(row): at for at, row in enumerate(ranking.rows)}
+        places = {row: at for at, row in enumerate(ranking.rows.tolist())}
+        ranked = {row: places[row] for row in rows.tolist() if row in places}  # the others match beyond the candidates
+        positions = np.fromiter(ranked.values(), np.int64)
+        reasons = dict(zip(ranked, self._reasons(context, ranking, positions), strict=True))
+        scores = dict(zip(ranked, ranking.scores[positions].tolist(), strict=True))
         first = context.request.offset + 1
         return tuple(
-            Placement(
-                item=item,
-                position=position,
-                score=float(ranking.scores[places[row]]) if row in places else 0.0,
-                reasons=self.reasons(context, ranking, places[row]) if row in places else (),
-            )
+            Placement(item=item, position=position, score=scores.get(row, 0.0), reasons=reasons.get(row, ()))
             for position, (row, item) in enumerate(
                 zip(rows.tolist(), self.catalogue.items(rows), strict=True), start=first
             )
         )
+
+    def _reasons(
+        self, context: Context, ranking: Ranking, positions: npt.NDArray[np.int64]
+    ) -> list[tuple[Reason, ...]]:
+        """`reasons` of many positions int64 [k]: each source is asked once."""
+        rows, ranks = ranking.rows[positions], ranking.pool.ranks[ranking.places[positions]]
+        said: list[list[Reason]] = [[] for _ in rows]
+        for column, name in enumerate(ranking.pool.sources):
+            own = np.flatnonzero(~np.isnan(ranks[:, column]))
+            texts = reasons_of(self.sources[name], context, rows[own]) if len(own) else []
+            for at, text, rank in zip(own.tolist(), texts, ranks[own, column].tolist(), strict=True):
+                said[at].append(Reason(name, text, int(rank)))
+        if all(said):
+            return [tuple(each) for each in said]
+        pinned = set(self.policies.pinned(context).tolist())
+        return [
+            tuple(each) or (PINNED if row in pinned else STAND_IN,)
+            for row, each in zip(rows.tolist(), said, strict=True)
+        ]
 
     def _notes(self, context: Context, ranking: Ranking) -> tuple[str, ...]:
         surface, request = self._surface(context), context.request

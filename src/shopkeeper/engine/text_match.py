@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shopkeeper.engine.item_text import FIELDS
+from shopkeeper.release.arrays import load_array
 from shopkeeper.vocabulary import Rows
 
 Hashes = npt.NDArray[np.uint32]
@@ -57,7 +58,7 @@ class TermFields:
     def load(cls, directory: Path) -> TermFields:
         """Memory-mapped, so that many processes share one copy."""
         names = ("hashes", "bits", "starts", "title_sizes")
-        return cls(*(np.load(directory / f"{name}.npy", mmap_mode="r") for name in names))
+        return cls(*(load_array(directory, name) for name in names))
 
 
 class TermFieldsBuilder:

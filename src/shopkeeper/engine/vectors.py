@@ -9,6 +9,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
+from shopkeeper.release.arrays import load_array
 from shopkeeper.vocabulary import Mask, Rows, Scores
 
 _faiss: Any = faiss  # its stubs know the C++ signatures alone
@@ -102,9 +103,8 @@ class Vectors:
         """Memory-mapped, so that many processes share one copy."""
         path = directory / "index.faiss"
         index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY) if path.exists() else None
-        matrix = np.load(directory / "vectors.npy", mmap_mode="r")
         n_items = int(np.load(directory / "n_items.npy"))
-        return cls(matrix, np.load(directory / "rows.npy"), n_items, index)
+        return cls(load_array(directory, "vectors"), load_array(directory, "rows"), n_items, index)
 
 
 def _top(scores: Scores, limit: int) -> Positions:

@@ -97,8 +97,12 @@ class Catalogue:
 
     def name(self, row: int) -> str:
         """What to call an item in a sentence: its title on one line, else its id."""
-        title = self.shown.column("title")[row].as_py() or ""
-        return " ".join(title.split()) or self.ids.id(row)
+        return self.names([row])[0]
+
+    def names(self, rows: Sequence[int] | Rows) -> list[str]:
+        """`name` of each of the rows, in the order asked for."""
+        titles = self.shown.column("title").take(pa.array(rows, pa.int64())).to_pylist()
+        return [" ".join((title or "").split()) or self.ids.id(row) for title, row in zip(titles, rows, strict=True)]
 
     def save(self, directory: Path) -> None:
         save_arrays(directory, {name: getattr(self, name) for name in ARRAYS})

@@ -81,15 +81,16 @@ class LexicalSource:
         return features
 
     def reason(self, context: Context, row: int) -> str:
+        return self.reasons(context, np.array([row], np.int32))[0]
+
+    def reasons(self, context: Context, rows: Rows) -> list[str]:
+        """Each names the field that holds most of the query's words, and these, by the best reading of each."""
         plan = self._plan(context.request.query)
-        named: dict[str, dict[int, str]] = {field: {} for field in FIELDS}
-        for word, reading, fields in self._readings_held(plan, np.array([row], np.int32)):
-            for at in np.flatnonzero(fields[0]).tolist():
-                named[FIELDS[at]].setdefault(word, reading.text)
-        field = max(FIELDS, key=lambda name: len(named[name]))  # the first of the fullest
-        if not named[field]:
-            return "matches the search"
-        return f"matches “{' '.join(list(named[field].values())[:_MAX_LISTED_WORDS])}” in {field}"
+        named: list[list[dict[int, str]]] = [[{} for _ in FIELDS] for _ in rows]
+        for word, reading, fields in self._readings_held(plan, rows):
+            for at, field in zip(*(axis.tolist() for axis in np.nonzero(fields)), strict=True):
+                named[at][field].setdefault(word, reading.text)
+        return [_match_reason(held) for held in named]
 
     def save(self, directory: Path) -> None:
         self._index.save(directory / "index")
@@ -157,6 +158,14 @@ class Lexical:
 
     def load(self, directory: Path, release: ReleaseParts) -> LexicalSource:  # noqa: ARG002
         return LexicalSource(TextIndex.load(directory / "index"), TermFields.load(directory / "terms"))
+
+
+def _match_reason(named: list[dict[int, str]]) -> str:
+    """Of the words that each field of FIELDS holds."""
+    fullest = max(range(len(FIELDS)), key=lambda at: len(named[at]))  # the first of these
+    if not named[fullest]:
+        return "matches the search"
+    return f"matches “{' '.join(list(named[fullest].values())[:_MAX_LISTED_WORDS])}” in {FIELDS[fullest]}"
 
 
 def _documents(items: pa.Table, builder: TermFieldsBuilder) -> Iterator[dict[str, str]]:

@@ -46,13 +46,19 @@ class PopularSource:
         return Candidates.top(rows, scores, limit)
 
     def reason(self, context: Context, row: int) -> str:
-        if wanted := self._wanted(context):
-            labels = self._catalogue.labels["category"]
-            own = labels.codes[labels.starts[row] : labels.starts[row + 1]].tolist()
-            for code in wanted:
-                if code in own:
-                    return f"popular in {labels.values[code]}"
-        return "popular now"
+        return self.reasons(context, np.array([row], np.int32))[0]
+
+    def reasons(self, context: Context, rows: Rows) -> list[str]:
+        wanted = self._wanted(context)
+        if not wanted:
+            return ["popular now"] * len(rows)
+        labels = self._catalogue.labels["category"]
+        own: list[set[int]] = [set() for _ in rows]
+        owners, codes = labels.of(rows)
+        for owner, code in zip(owners.tolist(), codes.tolist(), strict=True):
+            own[owner].add(code)
+        known = (next((code for code in wanted if code in codes), None) for codes in own)
+        return ["popular now" if code is None else f"popular in {labels.values[code]}" for code in known]
 
     def save(self, directory: Path) -> None:
         save_arrays(directory, {"interest": self._interest})

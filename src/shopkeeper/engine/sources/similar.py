@@ -50,9 +50,13 @@ class SimilarSource:
         return Candidates(found[kept][:limit], scores[kept][:limit])
 
     def reason(self, context: Context, row: int) -> str:
-        rows, _ = _at_hand(context)
-        nearest = int(np.argmax(self.vectors.of(rows) @ self.vectors.of(np.array([row], np.int32))[0]))
-        return f"similar to “{self._catalogue.name(int(rows[nearest]))}”"
+        return self.reasons(context, np.array([row], np.int32))[0]
+
+    def reasons(self, context: Context, rows: Rows) -> list[str]:
+        at_hand, _ = _at_hand(context)
+        nearest = np.argmax(self.vectors.of(rows) @ self.vectors.of(at_hand).T, axis=1)
+        names = self._catalogue.names(at_hand)
+        return [f"similar to “{names[at]}”" for at in nearest.tolist()]
 
     def save(self, directory: Path) -> None:
         self.vectors.save(directory)

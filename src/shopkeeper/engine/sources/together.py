@@ -198,13 +198,19 @@ class Together:
         return Candidates.top(found, scores[found], limit)
 
     def reason(self, context: Context, row: int) -> str:
+        return self.reasons(context, np.array([row], np.int32))[0]
+
+    def reasons(self, context: Context, rows: Rows) -> list[str]:
+        """Each names the anchor to which the row is tied most strongly."""
         anchors, weights = self._anchors(context)
-        owners, rows, strength = self._neighbours.around(anchors, weights)
-        here = np.flatnonzero(rows == row)
-        if not len(here):
-            return f"{self._recipe.verb} together"
-        anchor = int(anchors[owners[here[np.argmax(strength[here])]]])
-        return f"{self._recipe.verb} together with “{self._catalogue.name(anchor)}”"
+        owners, neighbours, strength = self._neighbours.around(anchors, weights)
+        links = np.flatnonzero(np.isin(neighbours, rows))
+        links = links[np.lexsort((-strength[links], neighbours[links]))]
+        tied, firsts = np.unique(neighbours[links], return_index=True)
+        strongest = anchors[owners[links[firsts]]]
+        names = dict(zip(tied.tolist(), self._catalogue.names(strongest), strict=True))
+        alone = f"{self._recipe.verb} together"
+        return [f"{alone} with “{names[row]}”" if row in names else alone for row in rows.tolist()]
 
     def save(self, directory: Path) -> None:
         self._neighbours.save(directory)
