@@ -15,7 +15,9 @@ import sqlglot
 from shopkeeper.data import clean, derive, staging
 from shopkeeper.data.duck import connect
 from shopkeeper.data.ingest import ingest
+from shopkeeper.data.mapper import propose
 from shopkeeper.data.mapping import ColumnMapping, FileMapping, Mapping
+from shopkeeper.data.readers import discover
 from shopkeeper.data.report import IngestReport, read_report
 from shopkeeper.data.schema import TABLES
 from shopkeeper.data.staging import columns_of
@@ -24,6 +26,8 @@ from shopkeeper.data.translate import translate
 from shopkeeper.errors import DataError, MappingError
 from shopkeeper.settings import DataSettings
 from shopkeeper.vocabulary import silent
+
+FIXTURES = Path(__file__).parent / "fixtures"
 
 
 def mapped(path: str, role: str, columns: dict[str, str], **more: Any) -> FileMapping:
@@ -484,3 +488,44 @@ def test_real_sets(real_data: Callable[[str], Path], tmp_path: Path) -> None:
     rows = sorted(events_of(Tables(tmp_path / "office"), "user_id", "ordinal", "item_id"))
     told = "454 541 542 543 123 544 545 545 546 210 547 548 549"
     assert " ".join(item for user, _, item in rows if user == "A107") == told
+
+
+def test_ga4_searches_keep_their_words_and_sessions(tmp_path: Path) -> None:
+    source = FIXTURES / "ga4"
+    shop = tmp_path / "shop"
+    report = ingest(propose(discover(source)), [source], shop, DataSettings())
+    rows = events_of(Tables(shop), "type", "query", "session_id")
+    words = [query for kind, query, _ in rows if kind == "search"]
+    assert len(words) == 6
+    assert {"super tee", "红色马克杯"} <= set(words)
+    assert all(session and session.startswith("17067") for _, _, session in rows)
+    # What a mapping leaves out is counted and kept aside.
+    assert set(found(report)) == {"ignored_type"}
+    aside = pq.read_table(shop / "quarantine/ignored_type.parquet")
+    assert aside.num_rows == found(report)["ignored_type"] > 0
+    assert not set(aside["item_id"].drop_null().to_pylist()) - set(Tables(shop).items()["item_id"].to_pylist())
+
+
+def test_a_file_of_which_every_row_is_ignored(tmp_path: Path, exports: Path) -> None:
+    clicks(exports, "u,a,noise,2026-01-31 23:50:00", "u,b,noise,2026-02-01 00:10:00")
+    tables, report = take_in(tmp_path, CLICKS)
+    assert found(report) == {"ignored_type": 2}
+    assert tables.count("events") == tables.count("items") == 0
+
+
+@pytest.mark.parametrize(
+    ("cell", "labels"),
+    [
+        ("Clothing > Hoodies", ["Clothing", "Hoodies"]),
+        ("Clothing > Hoodies, Clothing > Sale > Red", ["Clothing", "Hoodies", "Sale", "Red"]),
+        ("衣服 > 帽衫 | 促销 > 红色", ["衣服", "帽衫", "促销", "红色"]),
+        ("Food, Drinks & Tobacco > Tea", ["Food, Drinks & Tobacco", "Tea"]),
+        ("Food > Meat, Fish & Eggs", ["Food", "Meat, Fish & Eggs"]),
+        ("Uncategorised", ["Uncategorised"]),
+        ("", None),
+    ],
+)
+def test_paths_of_categories(tmp_path: Path, exports: Path, cell: str, labels: list[str] | None) -> None:
+    (exports / "items.csv").write_text(f'id,in\n1,"{cell}"\n2,x\n')
+    tables, _ = take_in(tmp_path, mapped("items.csv", "items", {"id": "item_id", "in": "category separator:>"}))
+    assert tables.items()["categories"].to_pylist()[0] == labels

@@ -168,13 +168,27 @@ def labels(value: Value) -> str:
         child = text(value.as_type("label", value.element))
         return f"LIST_FILTER(LIST_TRANSFORM({value.sql}, lambda label: {child}), lambda label: label IS NOT NULL)"
     if kind == "separator":
-        parts = f"STRING_SPLIT({text(value)}, {literal(mark)})"
-    elif kind in ("json", "list") or value.is_json:
-        bare = f"REGEXP_REPLACE(CAST({value.sql} AS TEXT), '[][\"'']', '', 'g')"
-        parts = f"STRING_SPLIT({bare}, ',')"
-    else:
-        return f"CASE WHEN {text(value)} IS NOT NULL THEN [{text(value)}] END"
-    return f"LIST_FILTER(LIST_TRANSFORM({parts}, lambda label: TRIM(label)), lambda label: label <> '')"
+        return _paths(text(value), mark) if mark.strip() in PATH_MARKS else _parts(text(value), mark)
+    if kind in ("json", "list") or value.is_json:
+        return _parts(f"REGEXP_REPLACE(CAST({value.sql} AS TEXT), '[][\"'']', '', 'g')", ",")
+    return f"CASE WHEN {text(value)} IS NOT NULL THEN [{text(value)}] END"
+
+
+def _parts(said: str, mark: str) -> str:
+    parts = f"LIST_TRANSFORM(STRING_SPLIT({said}, {literal(mark)}), lambda label: TRIM(label))"
+    return f"LIST_FILTER({parts}, lambda label: label <> '')"
+
+
+PATH_MARKS = (">", "»", "/")
+
+
+def _paths(said: str, mark: str) -> str:
+    """The labels along "A > B", or along all the paths of "A > B, A > C", each once. A comma parts paths only where
+    each part is one: "Food, Drinks > Tea" is a single path."""
+    path = f"[^,;|{mark.strip()}]+[{mark.strip()}][^,;|]*"
+    every = _parts(f"REGEXP_REPLACE({said}, '[,;|]', {literal(mark)}, 'g')", mark)
+    once = f"LIST_FILTER({every}, lambda label, place: LIST_POSITION({every}, label) = place)"
+    return f"CASE WHEN REGEXP_MATCHES({said}, '^{path}([,;|]{path})+$') THEN {once} ELSE {_parts(said, mark)} END"
 
 
 def keys(value: Value) -> str:
@@ -253,9 +267,24 @@ def members(value: Value) -> str:
     return f"NULLIF(TRIM(SUBSTRING({said}, 2, LENGTH({said}) - 2)), '')"
 
 
+def has_parameters(kind: DuckDBPyType) -> bool:
+    """Whether it is a GA4-like list of keys and values."""
+    return kind.id == "list" and {"key", "value"} <= set(fields_of(cast(DuckDBPyType, kind.children[0][1])))
+
+
+def parameter(value: Value, key: str) -> Value:
+    """What a list of keys and values says under a key, as text. The value may be a record of one field for each type."""
+    inner = fields_of(value.element)["value"]
+    options = [Value(name, f"pair.value.{identifier(name)}", kind) for name, kind in fields_of(inner).items()]
+    said = ", ".join(text(option) for option in options or [Value("value", "pair.value", inner)])
+    pairs = f"LIST_FILTER({value.sql}, lambda pair: pair.key = {literal(key)})"
+    first = f"LIST_EXTRACT(LIST_TRANSFORM({pairs}, lambda pair: COALESCE({said}, NULL)), 1)"
+    return Value(key, first, DuckDBPyType("VARCHAR"), value.format)
+
+
 def _pairs(value: Value) -> str:
     fields = fields_of(value.element)
-    if not {"key", "value"} <= set(fields):
+    if not has_parameters(value.kind):
         inside = _named(value.name, f"CAST(TO_JSON({value.sql}) AS TEXT)")
         return f"CASE WHEN {value.sql} IS NOT NULL THEN CONCAT('{{', {inside}, '}}') END"
     inner = fields["value"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from duckdb.sqltypes import DuckDBPyType
 from rapidfuzz import process
@@ -138,7 +139,8 @@ def _values(mapping: FileMapping, columns: dict[str, DuckDBPyType]) -> dict[str,
 
 
 def _reach(name: str, how: str, columns: dict[str, DuckDBPyType], lines: str | None, path: str) -> Value:
-    """A column by its name; "items.price" is a field of the record, or of each record of the list, called "items"."""
+    """A column by its name; "items.price" is a field of the record, or of each record of the list, called "items";
+    "params.term" is what the list of keys and values called "params" says under "term"."""
     if name in columns:
         return Value(name, identifier(name), columns[name], how)
     parent, _, field = name.partition(".")
@@ -148,6 +150,8 @@ def _reach(name: str, how: str, columns: dict[str, DuckDBPyType], lines: str | N
         base = "__line" if parent == lines else column.sql
         if field in fields_of(record):
             return Value(field, f"{base}.{identifier(field)}", fields_of(record)[field], how)
+        if parent != lines and ex.has_parameters(column.kind):
+            return ex.parameter(replace(column, format=how), field)
         if parent == lines and record.id == "varchar":
             return Value(field, f"({base} ->> {literal('$.' + json_path(field))})", DuckDBPyType("VARCHAR"), how)
     near = process.extractOne(name, list(columns), score_cutoff=50)

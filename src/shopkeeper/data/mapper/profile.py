@@ -127,8 +127,10 @@ def canonical_texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _children(name: str, column: pa.ChunkedArray) -> list[Profile]:
-    """Profiles of the fields of a record or a list of records."""
+    """Profiles of the fields of a record or a list of records; of the values by key in a list of keys and values."""
     kind = column.type
+    if _is_parameters(kind):
+        return _parameters(name, column)
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         column, kind = pa.chunked_array([pc.list_flatten(column).combine_chunks()]), kind.value_type
     if not pa.types.is_struct(kind) or len(column) == 0:
@@ -139,6 +141,30 @@ def _children(name: str, column: pa.ChunkedArray) -> list[Profile]:
     for child, values in zip(kind, records.flatten(), strict=True):
         profile = profile_column(f"{name}.{child.name}", pa.chunked_array([values]))
         profile.label, profile.parent = child.name, name
+        found.append(profile)
+    return found
+
+
+def _is_parameters(kind: pa.DataType) -> bool:
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)) or not pa.types.is_struct(kind.value_type):
+        return False
+    return {"key", "value"} <= {inner.name for inner in kind.value_type}
+
+
+def _parameters(name: str, column: pa.ChunkedArray) -> list[Profile]:
+    """Profiles of the values under each key, null in the rows without it."""
+    rows: list[dict[str, str]] = []
+    for pairs in column.slice(0, LOOKED_AT).to_pylist():
+        said = {pair["key"]: pair["value"] for pair in pairs or [] if pair and pair["key"]}
+        firsts = {
+            key: next((one for one in value.values() if one is not None), None) if isinstance(value, dict) else value
+            for key, value in said.items()
+        }
+        rows.append({key: str(value) for key, value in firsts.items() if value is not None})
+    found = []
+    for key in dict.fromkeys(key for row in rows for key in row):
+        profile = profile_column(f"{name}.{key}", pa.chunked_array([[row.get(key) for row in rows]], pa.string()))
+        profile.label, profile.parent = key, name
         found.append(profile)
     return found
 
@@ -159,8 +185,7 @@ def _look_at_nested(profile: Profile, column: pa.ChunkedArray) -> None:
     child = kind.value_type
     profile.tags |= {"nested", "list"}
     if pa.types.is_struct(child):
-        names = {inner.name for inner in child}
-        profile.tags.add("parameters" if {"key", "value"} <= names else "records")
+        profile.tags.add("parameters" if _is_parameters(kind) else "records")
         return
     values = pa.chunked_array([pc.list_flatten(column).combine_chunks()]).drop_null()
     if pa.types.is_nested(child) or pa.types.is_binary(child) or len(values) == 0:

@@ -13,6 +13,7 @@ from shopkeeper.vocabulary import EVENT_TYPES, EventType
 ROLE_FIELDS: dict[str, list[str]] = WEIGHTS["role_fields"]
 NEEDS: dict[str, list[list[str]]] = WEIGHTS["needs"]
 ROLE_WEIGHTS: dict[str, dict[str, float]] = WEIGHTS["roles"]
+PARAMETERS = frozenset({"session_id", "query"})  # what an event's list of keys and values may say beside its columns
 LACKING = -2.0  # for each need that is not met
 UNNAMED_OTHER = 0.9  # what a file must reach to be more than "other"
 CONTENT = frozenset({"title", "description", "brand", "category", "price", "stock", "image", "url", "attributes"})
@@ -65,11 +66,14 @@ def assign(
     """
     lines = _best(profiles, "lines", role, bonuses) if "lines" in fields else None
     lists = {profile.name for profile in profiles if "list" in profile.tags}
+    parameters = {profile.name for profile in profiles if "parameters" in profile.tags}
     fits = [
         (found.score, place, profile, field, found)
         for place, profile in enumerate(profiles)
         for field in fields
-        if profile.parent in ("", lines) or (profile.parent not in lists and field in KEYS)
+        if profile.parent in ("", lines)
+        or (profile.parent not in lists and field in KEYS)
+        or (profile.parent in parameters and field in PARAMETERS)
         if (found := fit(profile, field, role, bonuses.get(profile.name, {}))) and found.score >= ACCEPTED
     ]
     assigned: dict[str, tuple[str, Fit]] = {}
