@@ -93,7 +93,8 @@ class Catalogue:
 
     def items(self, rows: Sequence[int] | Rows) -> list[Item]:
         """The whole items, in the order asked for."""
-        return [_item(said) for said in self.shown.take(pa.array(rows, pa.int64())).to_pylist()]
+        columns = self.shown.take(pa.array(rows, pa.int64())).to_pydict()
+        return [_item(dict(zip(columns, said, strict=True))) for said in zip(*columns.values(), strict=True)]
 
     def name(self, row: int) -> str:
         """What to call an item in a sentence: its title on one line, else its id."""

@@ -71,10 +71,11 @@ class Labels:
 
 def gather(starts: Starts, codes: Rows, rows: Rows) -> Gathered:
     """The codes of `rows` in compressed sparse rows."""
-    lengths = starts[rows + 1] - starts[rows]
+    firsts = starts[rows]
+    lengths = starts[rows + 1] - firsts
     owners = np.repeat(np.arange(len(rows)), lengths)
-    within = np.arange(len(owners)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    return Gathered(owners, codes[starts[rows][owners] + within])
+    places = np.arange(len(owners)) + np.repeat(firsts - np.cumsum(lengths) + lengths, lengths)
+    return Gathered(owners, codes[places])
 
 
 @dataclass(frozen=True, eq=False)

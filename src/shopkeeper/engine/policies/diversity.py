@@ -56,11 +56,13 @@ def marginal_relevance(scores: Scores, likeness: Scores, share: float, places: i
     """
     span = float(scores.max() - scores.min())
     relevance = (scores - scores.min()) / span if span > 0 else np.zeros_like(scores)
-    nearest = np.zeros(len(scores), np.float32)  # likeness to the nearest of those chosen
+    worth, costs = (1.0 - share) * relevance, share * likeness
+    cost = np.zeros_like(worth)  # by likeness to the nearest of those chosen
+    gain = np.empty_like(worth)
     chosen = np.empty(min(places, len(scores)), np.int64)
     for place in range(len(chosen)):
-        gain = (1.0 - share) * relevance - share * nearest
-        gain[chosen[:place]] = -np.inf
-        chosen[place] = best = int(np.argmax(gain))
-        nearest = np.maximum(nearest, likeness[best])
+        np.subtract(worth, cost, out=gain)
+        chosen[place] = best = gain.argmax()
+        worth[best] = -np.inf
+        np.maximum(cost, costs[best], out=cost)
     return chosen

@@ -15,7 +15,8 @@ from shopkeeper.engine.context import Context
 from shopkeeper.engine.interest import DAY, interest_of
 from shopkeeper.engine.ranking.fusion import RANK_OFFSET, Pool
 from shopkeeper.engine.ranking.statistics import WINDOWS, Statistics
-from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.release.catalogue import Catalogue, Labels
+from shopkeeper.release.fields import Gathered
 from shopkeeper.vocabulary import EventType, Rows, Scores
 
 Columns = dict[str, npt.NDArray[np.float32] | float]
@@ -76,7 +77,7 @@ def features(
         columns[name] = np.nan if match is None else match[:, at]
     columns |= _item(context, rows, catalogue, statistics)
     columns |= _person(context, rows, catalogue)
-    columns |= _anchors(context, rows, catalogue)
+    columns |= _affinities(context, rows, catalogue)
     columns |= _moment(context)
     names = feature_names(pool.sources, match_names)
     matrix = np.empty((len(rows), len(names)), dtype=np.float32)
@@ -99,19 +100,24 @@ def _item(context: Context, rows: Rows, catalogue: Catalogue, statistics: Statis
 
 
 def _person(context: Context, rows: Rows, catalogue: Catalogue) -> Columns:
-    history, codes = context.history[-HABIT_EVENTS:], context.history_codes[-HABIT_EVENTS:]
-    ago = np.arange(len(history), 0, -1, dtype=np.float32)  # 1 is the last event
-    weights = interest_of(codes) * np.exp2(-ago / HABIT_HALF_LIFE)
-    session = context.session
-    session_weights = np.ones(len(session), dtype=np.float32)
     return {
-        "history_price": _price_gap(catalogue, history, weights, rows),
-        **{f"history_{name}": _affinity(catalogue, name, history, weights, rows) for name in AFFINITIES},
-        **{f"session_{name}": _affinity(catalogue, name, session, session_weights, rows) for name in AFFINITIES},
+        "history_price": _price_gap(catalogue, *_habit(context), rows),
+        "anchor_price": _price_gap(catalogue, context.anchors, _evenly(context.anchors), rows),
         **_encounters(context, rows),
         "history_events": float(np.log1p(len(context.history))),
-        "session_events": float(np.log1p(len(session))),
+        "session_events": float(np.log1p(len(context.session))),
     }
+
+
+def _habit(context: Context) -> tuple[Rows, Scores]:
+    """The items of the person's last events, int32 [h], and how much each counts, float32 [h]."""
+    history, codes = context.history[-HABIT_EVENTS:], context.history_codes[-HABIT_EVENTS:]
+    ago = np.arange(len(history), 0, -1, dtype=np.float32)  # 1 is the last event
+    return history, interest_of(codes) * np.exp2(-ago / HABIT_HALF_LIFE)
+
+
+def _evenly(rows: Rows) -> Scores:
+    return np.ones(len(rows), dtype=np.float32)
 
 
 def _encounters(context: Context, rows: Rows) -> Columns:
@@ -134,12 +140,23 @@ def _encounters(context: Context, rows: Rows) -> Columns:
     }
 
 
-def _anchors(context: Context, rows: Rows, catalogue: Catalogue) -> Columns:
-    weights = np.ones(len(context.anchors), dtype=np.float32)
-    return {
-        "anchor_price": _price_gap(catalogue, context.anchors, weights, rows),
-        **{f"anchor_{name}": _affinity(catalogue, name, context.anchors, weights, rows) for name in AFFINITIES},
+def _affinities(context: Context, rows: Rows, catalogue: Catalogue) -> Columns:
+    """How much of each taste (of the history, the session, the anchors) shares the labels of each row."""
+    tastes = {
+        "history": _habit(context),
+        "session": (context.session, _evenly(context.session)),
+        "anchor": (context.anchors, _evenly(context.anchors)),
     }
+    columns: Columns = {}
+    for name in AFFINITIES:
+        labels = catalogue.labels.get(name)
+        if labels is None:
+            columns |= {f"{taste}_{name}": np.nan for taste in tastes}
+            continue
+        own = labels.of(rows)
+        for taste, (liked, weights) in tastes.items():
+            columns[f"{taste}_{name}"] = _affinity(labels, own, liked, weights, len(rows))
+    return columns
 
 
 def _moment(context: Context) -> Columns:
@@ -153,19 +170,17 @@ def _moment(context: Context) -> Columns:
     }
 
 
-def _affinity(catalogue: Catalogue, name: str, liked: Rows, weights: Scores, rows: Rows) -> Scores | float:
+def _affinity(labels: Labels, own: Gathered, liked: Rows, weights: Scores, n: int) -> Scores | float:
     """float32 [n]: how much of the weight of `liked` shares the label(s) of each row, from 0 to 1, averaged over the
-    row's labels; NaN where nothing is liked or the row has no such label."""
+    row's labels (`own`); NaN where nothing is liked or the row has no such label."""
     total = float(weights.sum())
-    if name not in catalogue.labels or total <= 0.0 or not len(rows):
+    if total <= 0.0 or not n:
         return np.nan
-    labels = catalogue.labels[name]
     owners, codes = labels.of(liked)
     profile = np.bincount(codes, weights[owners], minlength=len(labels.values)) / total
-    owners, codes = labels.of(rows)
-    counts = np.bincount(owners, minlength=len(rows))
-    shared = np.bincount(owners, profile[codes], minlength=len(rows))
-    mean: Scores = np.full(len(rows), np.nan, dtype=np.float32)
+    counts = np.bincount(own.owners, minlength=n)
+    shared = np.bincount(own.owners, profile[own.codes], minlength=n)
+    mean: Scores = np.full(n, np.nan, dtype=np.float32)
     return np.divide(shared, counts, out=mean, where=counts > 0, casting="same_kind")
 
 

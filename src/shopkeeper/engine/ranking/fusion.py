@@ -42,8 +42,8 @@ class Pool:
 
 
 def fuse(pool: Pool, weights: Mapping[str, float]) -> Scores:
-    """float32 [n]: weighted reciprocal ranks, 1 for a row that every source puts first; `weights` by source, USUAL_WEIGHTS
-    for those it does not name."""
+    """float32 [n]: weighted reciprocal ranks, 1 for a row that every source puts first; `weights` by source,
+    USUAL_WEIGHTS for those it does not name."""
     named = {**USUAL_WEIGHTS, **weights}
     weight = np.array([named.get(source, 1.0) for source in pool.sources], dtype=np.float32)
     shares = np.nan_to_num((RANK_OFFSET + 1.0) / (RANK_OFFSET + pool.ranks), nan=0.0) * weight

@@ -58,8 +58,7 @@ class Neighbours:
         """The neighbours of several items: for each link the anchor's position, the neighbour's row, and the link's
         weight times the anchor's."""
         owners, rows = gather(self.starts, self.rows, anchors)
-        places = self.starts[anchors][owners] + np.arange(len(owners)) - np.searchsorted(owners, owners)
-        return owners, rows, self.weights[places] * weights[owners]
+        return owners, rows, gather(self.starts, self.weights, anchors).codes * weights[owners]
 
     def save(self, directory: Path) -> None:
         save_arrays(directory, {f.name: getattr(self, f.name) for f in fields(self)})
