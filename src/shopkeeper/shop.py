@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from shopkeeper.data.eventlog import LOG_MAPPING, EventLog
-from shopkeeper.data.mapping import Mapping, read_mapping, write_mapping
+from shopkeeper.data.mapping import Mapping, append_mapping, read_mapping, write_mapping
 from shopkeeper.data.tables import Tables
 from shopkeeper.engine.opening import open_release
 from shopkeeper.engine.pipeline import Engine
@@ -81,6 +81,19 @@ class Shop:
     def propose_mapping(self) -> Mapping:
         """What the mapper makes of the sources today; mapping.toml is left as it is. Raises DataError."""
         return _propose(self.settings.data.located(self.directory))
+
+    def map_new(self) -> list[str]:
+        """Add a proposal to mapping.toml for every export that it does not name, and return their names.
+
+        What is there stays as it is. Raises DataError and MappingError.
+        """
+        from shopkeeper.data.staging import fit_parts  # serving never needs it
+
+        proposed, named = self.propose_mapping().files, self.mapping.files
+        mapped = {file.path for file in fit_parts([file.path for file in proposed], named)}
+        fresh = [file for file in proposed if file.path not in mapped]
+        append_mapping(fresh, self.directory / "mapping.toml")
+        return [file.path for file in fresh]
 
     def ingest(self, progress: Progress = silent) -> IngestReport:
         """Sources, and the shop's own event log, → tables. Without a mapping.toml, one is proposed first.

@@ -529,3 +529,28 @@ def test_paths_of_categories(tmp_path: Path, exports: Path, cell: str, labels: l
     (exports / "items.csv").write_text(f'id,in\n1,"{cell}"\n2,x\n')
     tables, _ = take_in(tmp_path, mapped("items.csv", "items", {"id": "item_id", "in": "category separator:>"}))
     assert tables.items()["categories"].to_pylist()[0] == labels
+
+
+def test_a_new_file_is_told(tmp_path: Path, exports: Path) -> None:
+    clicks(exports, "u,a,pv,2026-01-01 10:00:00")
+    (exports / "new.csv").write_text("id,name\n1,x\n")
+    _, report = take_in(tmp_path, CLICKS)
+    assert report.unmapped == ["new.csv"]
+    assert "new.csv" in (tmp_path / "shop/reports/ingest.html").read_text(encoding="utf-8")
+
+
+def test_the_next_part_of_a_table_needs_no_mapping(tmp_path: Path, exports: Path) -> None:
+    def sales(year: int) -> None:
+        (exports / f"sales-{year}.csv").write_text(f"day,user,item\n{year}-01-01,u,milk\n")
+
+    columns = {"day": "date iso", "user": "user_id", "item": "item_id"}
+    sales(2025)
+    first, _ = take_in(tmp_path, mapped("sales-2025.csv", "order_lines", columns))
+    before = set(events_of(first, "event_id"))
+    sales(2026)
+    tables, report = take_in(tmp_path, mapped("sales-2025.csv", "order_lines", columns))
+    assert report.unmapped == []
+    assert before < set(events_of(tables, "event_id"))
+    (exports / "sales-2025.csv").unlink()
+    tables, _ = take_in(tmp_path, mapped("sales-*.csv", "order_lines", columns))
+    assert tables.count("events") == 1

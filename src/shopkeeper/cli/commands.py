@@ -78,9 +78,16 @@ def new(
 
 
 @app.command()
-def ingest(shop: ShopDir = Path()) -> None:
+def ingest(
+    shop: ShopDir = Path(),
+    new: Annotated[bool, typer.Option("--new", help="First add a proposal for files that mapping.toml lacks.")] = False,
+) -> None:
     """Read the exports (again) into tables, as mapping.toml says."""
-    _ingest(Shop(shop))
+    opened = Shop(shop)
+    if new:
+        for name in opened.map_new():
+            show.say(f"{name} is new: what it seems to be now stands in {shop / 'mapping.toml'}.")
+    _ingest(opened)
 
 
 def _ingest(shop: Shop) -> None:

@@ -97,6 +97,11 @@ def ingested(report: IngestReport) -> None:
     touched = [(rule.name, rule.action, f"{rule.rows:,}", rule.first) for rule in report.rules if rule.rows]
     if touched:
         table(("cleaning rule", "did", "rows", "first"), touched, right=("rows",))
+    for name in report.unmapped:
+        say(
+            f"{name} is not in mapping.toml, and was not read. To have it proposed there: shopkeeper ingest --new",
+            "yellow",
+        )
     for hint in report.personal:
         say(f"{hint.path}, column {hint.column}: looks like personal data ({hint.kind})", "yellow")
 

@@ -273,7 +273,7 @@ def has_parameters(kind: DuckDBPyType) -> bool:
 
 
 def parameter(value: Value, key: str) -> Value:
-    """What a list of keys and values says under a key, as text. The value may be a record of one field for each type."""
+    """What a list of keys and values says under a key, as text; a value may be a record of one field for each type."""
     inner = fields_of(value.element)["value"]
     options = [Value(name, f"pair.value.{identifier(name)}", kind) for name, kind in fields_of(inner).items()]
     said = ", ".join(text(option) for option in options or [Value("value", "pair.value", inner)])

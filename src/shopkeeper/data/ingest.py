@@ -12,7 +12,7 @@ from shopkeeper.data.duck import connect
 from shopkeeper.data.mapping import Mapping
 from shopkeeper.data.readers import discover_all
 from shopkeeper.data.report import IngestReport, describe, write_report
-from shopkeeper.data.staging import check_mapping, stage
+from shopkeeper.data.staging import check_mapping, fit_parts, stage
 from shopkeeper.settings import DataSettings
 from shopkeeper.vocabulary import Progress, silent
 
@@ -29,6 +29,7 @@ def ingest(
     """
     started = time.time()
     exports = {export.name: export for export in discover_all(sources)}
+    mapping = Mapping(fit_parts(exports, mapping.files))
     check_mapping(exports, mapping.files)
     staging, unfinished = shop / "staging", shop / "unfinished"
     staging.mkdir(parents=True, exist_ok=True)
@@ -45,7 +46,9 @@ def ingest(
         _swap(unfinished / name, shop / name)
     shutil.rmtree(unfinished)
     shutil.rmtree(staging / "spill", ignore_errors=True)
+    mapped = {file.path for file in mapping.files}
     report = describe(shop, mapping, staged, rules, seconds=time.time() - started)
+    report.unmapped = [name for name in exports if name not in mapped]
     write_report(report, shop / "reports")
     return report
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -100,6 +100,13 @@ def parse_mapping(text: str, where: str = "mapping.toml") -> Mapping:
 def write_mapping(mapping: Mapping, path: Path) -> None:
     """Write a mapping.toml that people can read and edit; `read_mapping` gives the same mapping back."""
     path.write_text(format_mapping(mapping), encoding="utf-8")
+
+
+def append_mapping(files: Sequence[FileMapping], path: Path) -> None:
+    """Add files at the end of a mapping.toml, whose text stays as people left it. Raises MappingError."""
+    text = "\n".join([path.read_text(encoding="utf-8"), *(_file_text(file) for file in files)])
+    parse_mapping(text, where=str(path))
+    path.write_text(text, encoding="utf-8")
 
 
 def format_mapping(mapping: Mapping) -> str:

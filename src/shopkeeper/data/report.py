@@ -76,7 +76,10 @@ class PersonalHint(msgspec.Struct):
 
 
 class IngestReport(msgspec.Struct):
-    """All of it. `seconds` is how long it took; `created` in UTC, ISO 8601."""
+    """All of it. `seconds` is how long it took; `created` in UTC, ISO 8601.
+
+    unmapped: exports that mapping.toml does not name, which were not read.
+    """
 
     created: str
     seconds: float
@@ -84,6 +87,7 @@ class IngestReport(msgspec.Struct):
     files: list[FileReport]
     rules: list[RuleReport]
     personal: list[PersonalHint]
+    unmapped: list[str] = []
 
 
 def describe(

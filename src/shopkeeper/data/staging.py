@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import duckdb
@@ -15,6 +15,7 @@ from shopkeeper.data.duck import connect, identifier, literal
 from shopkeeper.data.mapping import FileMapping
 from shopkeeper.data.readers import Export
 from shopkeeper.data.readers.base import slug, told
+from shopkeeper.data.readers.discover import pattern_of
 from shopkeeper.data.translate import EVENT_ROLES, translate
 from shopkeeper.errors import DataError, MappingError
 from shopkeeper.settings import DataSettings
@@ -137,6 +138,20 @@ def _rejected(connection: duckdb.DuckDBPyConnection, folder: Path) -> tuple[int,
         return 0, ""
     connection.execute(f"COPY ({lines} ORDER BY line) TO {literal(folder / 'rejected.pq')} (FORMAT parquet)")
     return int(count[0]), f"line {first[0]}: {first[2]}"
+
+
+def fit_parts(exports: Collection[str], files: Sequence[FileMapping]) -> list[FileMapping]:
+    """The mapping of the exports as they are called today: once "orders-2025.csv" lies beside the "orders-2024.csv" of
+    mapping.toml, the two are the one export "orders-*.csv"."""
+    today = {pattern_of(name): name for name in exports}
+    fitted: list[FileMapping] = []
+    for file in files:
+        path = file.path if file.path in exports else today.get(pattern_of(file.path), file.path)
+        if path == file.path:
+            fitted.append(file)
+        elif all(other.path != path for other in (*files, *fitted)):
+            fitted.append(msgspec.structs.replace(file, path=path))
+    return fitted
 
 
 def check_mapping(exports: dict[str, Export], files: Sequence[FileMapping]) -> None:

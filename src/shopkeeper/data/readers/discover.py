@@ -81,6 +81,11 @@ def open_file(path: Path, name: str) -> list[Export]:
     return []
 
 
+def pattern_of(name: str) -> str:
+    """An export's name without its numbers: what the parts of one table share."""
+    return VARYING.sub("*", name)
+
+
 def _files(folder: Path) -> list[tuple[Path, str]]:
     found = [(path, path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
     return sorted(
@@ -109,7 +114,7 @@ def _joined(exports: list[Export]) -> list[Export]:
     """Files of the same columns whose paths differ by numbers alone become one export."""
     groups: dict[str, list[Export]] = {}
     for export in exports:
-        groups.setdefault(VARYING.sub("*", export.name), []).append(export)
+        groups.setdefault(pattern_of(export.name), []).append(export)
     joined: list[Export] = []
     for pattern, parts in groups.items():
         same = len(parts) > 1 and isinstance(parts[0], Delimited | JsonLines | Parquet) and _same_columns(parts)
