@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from shopkeeper.engine.item_text import FIELDS
 from shopkeeper.release.arrays import load_array
+from shopkeeper.release.fields import places_of
 from shopkeeper.vocabulary import Rows
 
 Hashes = npt.NDArray[np.uint32]
@@ -38,10 +39,7 @@ class TermFields:
     def find(self, rows: Rows, terms: Sequence[str]) -> Bits:
         """uint8 [len(rows), len(terms)]: the bits of the fields of each item that hold each term."""
         wanted, columns = np.unique(np.array([term_hash(term) for term in terms], np.uint32), return_inverse=True)
-        sizes = self.starts[rows + 1] - self.starts[rows]
-        owners = np.repeat(np.arange(len(rows)), sizes)
-        offsets = np.arange(len(owners)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        entries = np.repeat(self.starts[rows], sizes) + offsets
+        owners, entries = places_of(self.starts, rows)
         hashes = self.hashes[entries]
         at = np.minimum(np.searchsorted(wanted, hashes), max(len(wanted) - 1, 0))
         hits = np.flatnonzero(wanted[at] == hashes) if len(wanted) else np.empty(0, np.int64)

@@ -71,11 +71,17 @@ class Labels:
 
 def gather(starts: Starts, codes: Rows, rows: Rows) -> Gathered:
     """The codes of `rows` in compressed sparse rows."""
+    owners, places = places_of(starts, rows)
+    return Gathered(owners, codes[places])
+
+
+def places_of(starts: Starts, rows: Rows) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Where the values of `rows` lie in compressed sparse rows: int64 [m], with the position of each one's row among
+    those asked for, int64 [m], before."""
     firsts = starts[rows]
     lengths = starts[rows + 1] - firsts
     owners = np.repeat(np.arange(len(rows)), lengths)
-    places = np.arange(len(owners)) + np.repeat(firsts - np.cumsum(lengths) + lengths, lengths)
-    return Gathered(owners, codes[places])
+    return owners, np.arange(len(owners)) + np.repeat(firsts - np.cumsum(lengths) + lengths, lengths)
 
 
 @dataclass(frozen=True, eq=False)

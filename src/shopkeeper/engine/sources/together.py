@@ -21,7 +21,7 @@ from shopkeeper.engine.context import Candidates, Context, Material, ReleasePart
 from shopkeeper.engine.interest import decay, interest_of
 from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.release.catalogue import Catalogue
-from shopkeeper.release.fields import gather
+from shopkeeper.release.fields import places_of
 from shopkeeper.release.interactions import Interactions
 from shopkeeper.vocabulary import INTEREST, EventType, Mask, Rows, Scores
 
@@ -57,8 +57,8 @@ class Neighbours:
     def around(self, anchors: Rows, weights: Scores) -> tuple[Integers, Rows, Scores]:
         """The neighbours of several items: for each link the anchor's position, the neighbour's row, and the link's
         weight times the anchor's."""
-        owners, rows = gather(self.starts, self.rows, anchors)
-        return owners, rows, gather(self.starts, self.weights, anchors).codes * weights[owners]
+        owners, places = places_of(self.starts, anchors)
+        return owners, self.rows[places], self.weights[places] * weights[owners]
 
     def save(self, directory: Path) -> None:
         save_arrays(directory, {f.name: getattr(self, f.name) for f in fields(self)})
