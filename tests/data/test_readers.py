@@ -8,6 +8,7 @@ import json
 import sqlite3
 import sys
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import openpyxl
@@ -188,6 +189,22 @@ def test_sqlite(tmp_path: Path) -> None:
     assert rows_of(empty, tmp_path) == [["id"]]
 
 
+def test_a_write_that_lies_in_sqlite_s_log_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE items (id TEXT)")
+        connection.commit()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (items,) = discover(f"sqlite:///{path}")
+        before, file = items.fingerprint(), path.read_bytes()
+        connection.execute("INSERT INTO items VALUES ('7')")
+        connection.commit()
+        assert path.read_bytes() == file  # the write is in the log alone
+        assert items.fingerprint() != before
+        assert rows_of(items, tmp_path) == [["id"], ["7"]]
+
+
 def test_databases_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "no.db").write_text("not a database, but long enough to be looked at")
     with pytest.raises(DataError, match=r"no\.db"):
@@ -282,3 +299,56 @@ def test_rubbish_is_a_data_error_or_a_table(tmp_path_factory: pytest.TempPathFac
     except DataError as caught:
         columns, error = 0, caught
     assert columns >= 1 or str(path) in str(error)
+
+
+SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.floats(-1e9, 1e9), TEXT)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {"id": TEXT},
+            optional={
+                "name": st.one_of(st.none(), TEXT.map(lambda text: f"n {text}")),
+                "price": st.one_of(st.none(), st.floats(0, 1e6).map(lambda price: round(price, 2) + 0.001)),
+                "sold": st.one_of(st.none(), st.booleans()),
+                "tags": st.lists(TEXT.map(lambda text: f"t {text}"), max_size=3),
+                "size": st.fixed_dictionaries({"unit": st.just("cm"), "tall": st.integers(0, 99)}),
+            },
+        ).map(lambda row: {**row, "id": f"x{row['id']}"}),
+        min_size=1,
+        max_size=15,
+    ),
+    st.sampled_from(["lines", "array", "gzip", "utf-8-sig", "utf-16"]),
+)
+def test_json_that_is_written_is_read(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, object]], form: str
+) -> None:
+    """Values come back as they were; what a row does not say, and what no row says, is null."""
+    folder = tmp_path_factory.mktemp("json")
+    text = json.dumps(rows, ensure_ascii=False) if form == "array" else "\n".join(map(json.dumps, rows)) + "\n"
+    raw = text.encode(form if form.startswith("utf") else "utf-8")
+    (folder / ("t.jsonl.gz" if form == "gzip" else "t.jsonl")).write_bytes(
+        gzip.compress(raw) if form == "gzip" else raw
+    )
+    found = discover(folder)[0].sample().to_pylist()
+    assert len(found) == len(rows)
+    for told, row in zip(found, rows, strict=True):
+        for name in ("id", "name", "price", "sold", "size"):
+            assert told.get(name) == row.get(name)
+        assert (told.get("tags") or []) == row.get("tags", [])
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.dictionaries(TEXT, st.one_of(SCALARS, st.lists(SCALARS, max_size=3)), max_size=4), max_size=12))
+def test_ragged_json_loses_no_row(tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, object]]) -> None:
+    """Whatever the rows hold, they are all there, or a sentence says why not."""
+    path = tmp_path_factory.mktemp("ragged") / "t.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in rows) + "\n", encoding="utf-8")
+    error = None
+    try:
+        found = pa.Table.from_batches(list(discover(path)[0].batches())).num_rows
+    except DataError as caught:
+        found, error = -1, caught
+    assert found == len(rows) or str(path) in str(error)

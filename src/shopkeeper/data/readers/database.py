@@ -92,7 +92,10 @@ class SqliteTable(DatabaseTable):
         self.path = path
 
     def fingerprint(self) -> str:
-        return hashlib.sha256(f"{file_fingerprint(self.path)} {self.name}".encode()).hexdigest()[:32]
+        """Of the file and of the log beside it, in which the newest writes may lie."""
+        log = self.path.with_name(self.path.name + "-wal")
+        written = file_fingerprint(log) if log.exists() else ""
+        return hashlib.sha256(f"{file_fingerprint(self.path)} {written} {self.name}".encode()).hexdigest()[:32]
 
     @contextmanager
     def _cursor(self, query: str) -> Iterator[sqlite3.Cursor]:
@@ -103,7 +106,7 @@ class SqliteTable(DatabaseTable):
 class PostgresTable(DatabaseTable):
     format = "postgresql"
 
-    def __init__(self, url: str, table_schema: str, name: str, columns: list[tuple[str, str]]) -> None:
+    def __init__(self, url: str, table_schema: str, name: str, kind: str, columns: list[tuple[str, str]]) -> None:
         super().__init__(
             name if table_schema == "public" else f"{table_schema}.{name}",
             f"{public(url)}, table {name!r}",
@@ -111,11 +114,13 @@ class PostgresTable(DatabaseTable):
             [_as_text(identifier(column), kind) for column, kind in columns],
             pa.schema([(column, pa.binary() if kind == "bytea" else pa.string()) for column, kind in columns]),
         )
-        self.url = url
+        self.url, self.kind = url, kind
 
     def fingerprint(self) -> str:
-        """The count, and the transaction of the newest row version: any write changes it."""
-        with self._cursor(f"SELECT count(*), max(xmin::text::bigint) FROM {self.source}") as cursor:
+        """The count, and the transaction of the newest row version: any write changes it. A view, which has no
+        transactions, is read for the sum of its rows' hashes."""
+        newest = "max(xmin::text::bigint)" if self.kind == "BASE TABLE" else "sum(hashtext(ROW(seen.*)::text)::bigint)"
+        with self._cursor(f"SELECT count(*), {newest} FROM {self.source} AS seen") as cursor:
             return hashlib.sha256(repr((self.name, *cursor.fetchone())).encode()).hexdigest()[:32]
 
     @contextmanager
@@ -166,13 +171,17 @@ def _sqlite_tables(path: Path) -> list[Export]:
 
 
 def _postgres_tables(url: str) -> list[Export]:
-    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    found: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
     with _postgres(url) as connection:
+        # The partitions of a table are read through it.
         rows = connection.execute(
-            "SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns"
-            " WHERE table_schema NOT IN ('information_schema', 'pg_catalog')"
+            "SELECT table_schema, table_name, table_type, column_name, data_type"
+            " FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)"
+            " WHERE table_schema NOT IN ('information_schema', 'pg_catalog') AND NOT EXISTS ("
+            "   SELECT FROM pg_class JOIN pg_namespace ON relnamespace = pg_namespace.oid"
+            "   WHERE relispartition AND relname = table_name AND nspname = table_schema)"
             " ORDER BY table_schema, table_name, ordinal_position"
         )
-        for table_schema, table, column, kind in rows:
-            found.setdefault((table_schema, table), []).append((column, kind))
+        for table_schema, table, kind, column, data_type in rows:
+            found.setdefault((table_schema, table, kind), []).append((column, data_type))
     return [PostgresTable(url, *key, columns) for key, columns in found.items()]
