@@ -61,6 +61,11 @@ def test_any_text_has_words(text: str) -> None:
     assert all(word and not any(character.isspace() for character in word) for word in found)
 
 
+@given(st.text(alphabet="aZb19.,-'& \n_#", max_size=60))
+def test_plain_text_is_read_as_beside_any_other_script(text: str) -> None:
+    assert words(f"{text} 杯") == [*words(text), "杯"]
+
+
 @given(st.text(max_size=300))
 def test_what_is_indexed_is_found(text: str) -> None:
     """Each plain word of a query is among the words under which the same text is indexed."""

@@ -45,6 +45,8 @@ _UNSPACED = (
 _LETTERS = rf"(?:(?![{_UNSPACED}])(?:[^\W\d_]|[\u0900-\u0dff]))+"  # Indic vowel signs are no letters to `re`
 _PIECE = re.compile(rf"\d+(?:[.,]\d+)*|{_LETTERS}")
 _RUN = re.compile(rf"(?P<unspaced>[{_UNSPACED}]+)|(?:{_PIECE.pattern})(?:[-'’.&]?(?:{_PIECE.pattern}))*")
+_ASCII_PIECE = r"(?:\d+(?:[.,]\d+)*|[a-z]+)"  # most texts are plain: the same, many times as fast
+_ASCII_RUN = re.compile(rf"{_ASCII_PIECE}(?:[-'.&]?{_ASCII_PIECE})*", re.ASCII)
 _ACCENTS = re.compile("[\u0300-\u036f]")
 
 
@@ -66,8 +68,12 @@ def fold(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The words under which a text is indexed, in order."""
-    found: list[str] = []
-    for run in _RUN.finditer(fold(text)):
+    folded, found = fold(text), list[str]()
+    if folded.isascii():
+        for spaced in _ASCII_RUN.findall(folded):
+            found.extend(_compound(spaced))
+        return found
+    for run in _RUN.finditer(folded):
         found.extend(rjieba.cut_for_search(run[0]) if run["unspaced"] else _compound(run[0]))
     return found
 
