@@ -69,11 +69,12 @@ class Similar:
     learns_from_events = False
 
     def fit(self, material: Material) -> SimilarSource:
-        vectors = project_terms(material.items, DIMENSION) * np.float32(np.sqrt(1 - _SENTENCE_SHARE))
+        vectors = project_terms(material.items, DIMENSION)
         if meanings := material.meanings:
-            sentences = np.zeros((len(vectors), meanings.vectors.shape[1]), np.float32)
-            sentences[meanings.rows] = meanings.vectors * np.float32(np.sqrt(_SENTENCE_SHARE))
-            vectors = np.hstack([vectors, sentences])
+            terms, n_sentence = vectors, meanings.vectors.shape[1]
+            vectors = np.zeros((len(terms), DIMENSION + n_sentence), np.float32)
+            np.multiply(terms, np.float32(np.sqrt(1 - _SENTENCE_SHARE)), out=vectors[:, :DIMENSION])
+            vectors[meanings.rows, DIMENSION:] = meanings.vectors * np.float32(np.sqrt(_SENTENCE_SHARE))
         rows = np.arange(len(vectors), dtype=np.int32)
         return SimilarSource(Vectors.build(vectors, rows, len(vectors)), material.catalogue)
 
