@@ -3,7 +3,7 @@ of them has seen, and the fusion stays unless it is beaten."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -28,8 +28,8 @@ FEWEST_TO_LEARN, FEWEST_TO_JUDGE = 100, 30  # requests
 
 class Choice(msgspec.Struct, frozen=True):
     """How a surface's contest went. ndcg: of each contestant; popularity stands beside them and cannot win; beats: by
-    how much the winner beats the fusion; why: in a sentence; importance: each feature's share in the learned ranker,
-    empty without one."""
+    how much the winner (without one, the best) beats the fusion; why: in a sentence; importance: each feature's share
+    in the learned ranker, empty without one."""
 
     winner: str
     why: str
@@ -71,9 +71,7 @@ def compete(
     contestants = [
         system for system in values if system != POPULARITY and not (surface.weights and system in surface.sources)
     ]
-    best = max(contestants, key=lambda system: float(values[system].mean()))
-    beats = metrics.compare(values[best], values[FUSED], seed)
-    winner = best if beats.chance_better >= CONFIDENCE else FUSED
+    best, winner, beats = judge({system: values[system] for system in contestants}, seed)
     choice = Choice(
         winner=winner,
         why=_why(winner, best, ranker),
@@ -86,6 +84,16 @@ def compete(
         alone = {source: float(source == winner) for source in surface.sources}
         return Winner(msgspec.structs.replace(surface, weights=alone, rank=FUSED), None, choice)
     return Winner(surface, ranker if winner == LEARNED else None, choice)
+
+
+def judge(values: Mapping[str, metrics.Values], seed: int) -> tuple[str, str, Comparison]:
+    """The contestant with the highest mean; the winner, the highest among those that surely beat the fusion, else the
+    fusion; and how the winner (without one, the highest) compares to the fusion. values: float64 [requests] each."""
+    ahead = sorted(values, key=lambda system: -float(values[system].mean()))
+    against = {system: metrics.compare(values[system], values[FUSED], seed) for system in ahead}
+    sure = (system for system in ahead if system != FUSED and against[system].chance_better >= CONFIDENCE)
+    winner = next(sure, FUSED)
+    return ahead[0], winner, against[ahead[0] if winner == FUSED else winner]
 
 
 def _learned(
