@@ -14,7 +14,7 @@ from shopkeeper.data import clean
 from shopkeeper.data.duck import identifier, literal
 from shopkeeper.data.readers.base import slug
 from shopkeeper.data.report import RuleReport
-from shopkeeper.data.schema import EVENTS, TABLES
+from shopkeeper.data.schema import EVENTS, INFERRED, TABLES
 from shopkeeper.data.staging import Staged, select
 from shopkeeper.data.translate import EVENT_ROLES, ITEM_FIELDS, STAGED
 from shopkeeper.errors import MappingError
@@ -265,6 +265,7 @@ class Derivation:
                     f"UPDATE items SET {column} = mended FROM mended_texts WHERE items.{column} = mended_texts.{column}"
                 )
         self._copy("SELECT * FROM items ORDER BY item_id", self.tables / "items.parquet", TABLES["items"])
+        self._copy(statement("inferred"), self.tables / "inferred.parquet", INFERRED)
 
     def _others(self) -> None:
         """The tables that need nothing from the others."""

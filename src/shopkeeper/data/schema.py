@@ -98,6 +98,15 @@ REVIEWS = pa.schema(
     ]
 )
 
+# What ingest took from events, by item, beside the tables: its price; its text, or that the shop has it at all.
+INFERRED = pa.schema(
+    [
+        pa.field("item_id", pa.string(), nullable=False),
+        pa.field("price", pa.bool_(), nullable=False),
+        pa.field("facts", pa.bool_(), nullable=False),
+    ]
+)
+
 # Table name → schema. `events` is a directory partitioned by month (`month=2026-11/`, `month=none/` without times);
 # the others are one file, `<name>.parquet`. Files mapped as "other" are kept as they are under `tables/other/`.
 TABLES: dict[str, pa.Schema] = {

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from shopkeeper.data.schema import TABLES
+from shopkeeper.data.schema import INFERRED, TABLES
 from shopkeeper.errors import DataError
 
 BATCH_ROWS = 131_072
@@ -43,6 +43,11 @@ class Tables:
     def items(self) -> pa.Table:
         """All items, of schema ITEMS, ordered by item_id."""
         return self.table("items")
+
+    def inferred(self) -> pa.Table:
+        """Schema INFERRED: the items of which ingest learned something from events alone."""
+        path = self.folder / "inferred.parquet"
+        return pq.read_table(path, schema=INFERRED) if path.is_file() else INFERRED.empty_table()
 
     def table(self, name: str) -> pa.Table:
         """A whole table in memory, in its schema; for events prefer `events`."""

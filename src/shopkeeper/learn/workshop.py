@@ -16,6 +16,7 @@ from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.engine.ranking.statistics import Statistics
 from shopkeeper.engine.sources import recipes
+from shopkeeper.learn.asof import Inferred
 from shopkeeper.learn.encoder import build_encoder
 from shopkeeper.learn.examination import Examination, examination_of, weigh
 from shopkeeper.learn.fit import Fitter
@@ -36,6 +37,7 @@ class Workshop:
     tables: Path
     catalogue: Catalogue
     interactions: Interactions
+    inferred: Inferred
     actors: Ids
     examination: Examination | None
     searches: pa.Table
@@ -62,6 +64,7 @@ class Workshop:
             tables=tables.folder,
             catalogue=catalogue,
             interactions=interactions,
+            inferred=Inferred.read(tables, catalogue),
             actors=actors,
             examination=examination_of(tables.folder),
             searches=searches,
@@ -80,9 +83,8 @@ class Workshop:
         return self._engine(self.catalogue, self.interactions, self.interactions, self.now, rankers, "fit everything")
 
     def engine_of(self, part: Part, rankers: Mapping[str, Ranker], stage: str) -> Engine:
-        """An engine that answers a part's requests: sources and statistics know what was known before it. What can be
-        bought today says nothing of then, so every item can."""
-        then = replace(self.catalogue, available=np.ones(len(self.catalogue), np.bool_))
+        """An engine that answers a part's requests: sources, statistics and catalogue know what was known before it."""
+        then = self.inferred.catalogue_of(part, self.catalogue)
         return self._engine(then, part.known, part.history, part.now, rankers, stage)
 
     def requests(self, part: Part) -> dict[str, list[Asked]]:
