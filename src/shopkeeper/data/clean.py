@@ -1,7 +1,8 @@
 """Cleaning by named rules. Nothing is lost: what a rule takes out is kept aside in `quarantine/<rule>.parquet`.
 
 A rule's predicate is SQL over a row of `judged.sql`: the staged event with `kind` (its type after returns are told
-apart), `occurrence` (1 for the first of equal rows), and what is usual in its source (`sources.sql`).
+apart), `occurrence` (1 for the first of equal rows in its file), `again` (another file has said it),
+`given` (the source has identified it), and what is usual in its source (`sources.sql`).
 """
 
 from __future__ import annotations
@@ -68,9 +69,9 @@ EVENT_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "duplicates",
-        "The same row again, at the same moment (or with the same identifier).",
+        "The same row again: in another file, with the same identifier, or at the same moment.",
         "removed",
-        "occurrence > 1 AND has_hours",
+        "again OR (occurrence > 1 AND (given OR has_hours))",
     ),
     Rule(
         "returns", "A purchase of a negative quantity is a return.", "mended", "type = 'purchase' AND kind = 'return'"

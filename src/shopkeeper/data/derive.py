@@ -23,8 +23,14 @@ from shopkeeper.vocabulary import Progress
 
 EVENT_COLUMNS = (
     "event_id", "type", "time", "ordinal", "user_id", "session_id", "item_id", "query", "quantity", "price", "value",
-    "rating", "order_id", "slate_id", "position", "attributes", "row", "source",
+    "rating", "order_id", "slate_id", "position", "attributes", "row", "source", "part",
 )  # fmt: skip
+# What an event says. Two rows that say the same are the same event, or one and its repetition.
+CONTENT = ", '|', ".join((
+    "type", "CAST(EPOCH_US(time) AS TEXT)", "CAST(ordinal AS TEXT)", "user_id", "session_id", "order_id", "item_id",
+    "query", "CAST(quantity AS TEXT)", "CAST(price AS TEXT)", "CAST(value AS TEXT)", "CAST(rating AS TEXT)", "slate_id",
+    "CAST(position AS TEXT)",
+))  # fmt: skip
 PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"  # smaller and faster here than the default level
 # What is told of a rule's first offender.
 SHOWN = (
@@ -146,6 +152,7 @@ class Derivation:
     def _events(self, files: Sequence[Staged]) -> None:
         self._view("staged_events", select(files, EVENT_COLUMNS, STAGED))
         self._table("sources", statement("sources"))
+        self._clashes(files)
         self._check_times()
         self._mend_queries()
         months = sorted({month for file in files for month in file.months()})
@@ -173,10 +180,7 @@ class Derivation:
             before = select(files, EVENT_COLUMNS, STAGED, month - 1)
             late = f"SELECT * FROM ({before}) WHERE time >= {start} - INTERVAL 1 DAY"
             self._view("staged_events", f"SELECT * FROM ({staged}) UNION ALL {late}")
-        self._table("identified", statement("identified", relation="staged_events"))
-        self._table("repeats", "SELECT event_id FROM identified GROUP BY event_id HAVING COUNT(*) > 1")
-        repeated = self._one("SELECT COUNT(*) FROM repeats")
-        self._view("numbered", statement("numbered") if repeated else "SELECT *, 1 AS occurrence FROM identified")
+        self._number()
         self._view("judged", statement("judged", start=start, verdict=clean.verdict(), notes=clean.notes()))
         self._judge(month)
         self._view("kept", "SELECT * FROM judged WHERE rule IS NULL")
@@ -184,6 +188,22 @@ class Derivation:
         self._view("visited", statement("visits", gap=gap) if unvisited else "SELECT * FROM kept")
         folder = self.tables / "events" / (f"month={year:04}-{number + 1:02}" if month else "month=none")
         self._copy(statement("events"), folder / "events.parquet", EVENTS)
+
+    def _clashes(self, files: Sequence[Staged]) -> None:
+        """Identifiers of the source that do not identify; those made of sessions always do."""
+        given = [file for file in files if "event_id" in file.columns and file.path != "sessions"]
+        self._view("given_events", select(given, EVENT_COLUMNS, STAGED))
+        self._table("clashes", statement("clashes", relation="given_events", content=f"CONCAT({CONTENT})"))
+
+    def _number(self) -> None:
+        """Tell the events of a month apart, and count those that say the same."""
+        self._table("identified", statement("identified", relation="staged_events", content=CONTENT))
+        twice = "SELECT event_id FROM identified GROUP BY event_id HAVING COUNT(*) > 1"
+        clashing = "SELECT event_id FROM identified INNER JOIN clashes USING (event_id) WHERE given"
+        self._table("repeats", f"{twice} UNION {clashing}")
+        numbered = statement("numbered", content=f"CONCAT({CONTENT})")
+        once = "SELECT *, 1 AS occurrence, FALSE AS again FROM identified"
+        self._view("numbered", numbered if self._one("SELECT COUNT(*) FROM repeats") else once)
 
     def _judge(self, month: int) -> None:
         """Count what each rule finds, and set aside what is taken out."""
@@ -284,7 +304,9 @@ class Derivation:
             if files:
                 self._view(f"staged_{name}", select(files, columns, STAGED))
                 if name == "reviews":
-                    self._view("identified_reviews", statement("identified", relation="staged_reviews"))
+                    self._view(
+                        "identified_reviews", statement("identified", relation="staged_reviews", content=CONTENT)
+                    )
                 self._copy(statement(name), self.tables / f"{name}.parquet", TABLES[name])
         for file in self.staged:
             # Judgements have no place for attributes: where there are any, the whole file is kept as well.

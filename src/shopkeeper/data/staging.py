@@ -15,13 +15,14 @@ from shopkeeper.data.duck import connect, identifier, literal
 from shopkeeper.data.mapping import FileMapping
 from shopkeeper.data.readers import Export
 from shopkeeper.data.readers.base import slug, told
+from shopkeeper.data.readers.compound import Parts
 from shopkeeper.data.readers.discover import pattern_of
 from shopkeeper.data.translate import EVENT_ROLES, translate
 from shopkeeper.errors import DataError, MappingError
 from shopkeeper.settings import DataSettings
 from shopkeeper.vocabulary import Progress
 
-VERSION = 2  # of the translation: another number reads every file again
+VERSION = 3  # of the translation: another number reads every file again
 
 
 class Staged(msgspec.Struct):
@@ -88,7 +89,10 @@ def _translated(export: Export, file: FileMapping, key: str, folder: Path, setti
     )
     staged = Staged(file.path, file.role, str(target), key, units=", ".join(f"{name} × {unit}" for name, unit in units))
     with connect(folder / "spill", settings.memory_limit_mb) as connection, told(export.location):
-        scan = export.scan(raw)
+        if isinstance(export, Parts) and file.role != "other":
+            scan = export.scan_by_part(raw)
+        else:
+            scan = export.scan(raw)
         columns = columns_of(connection, scan)
         statement = f"SELECT * FROM {scan}" if file.role == "other" else translate(file, columns, scan)
         by_month = file.role in EVENT_ROLES

@@ -12,6 +12,7 @@ from shopkeeper.data import expressions as ex
 from shopkeeper.data.duck import identifier, literal
 from shopkeeper.data.expressions import Value, fields_of
 from shopkeeper.data.mapping import FileMapping
+from shopkeeper.data.readers.compound import PART
 from shopkeeper.errors import MappingError
 from shopkeeper.vocabulary import EVENT_TYPES, EventType
 
@@ -42,6 +43,7 @@ STAGED: dict[str, str] = {
     "attributes": "TEXT",
     "row": "BIGINT",
     "source": "TEXT",
+    "part": "TEXT",
 }
 
 Reader = Callable[[Value], str]
@@ -102,12 +104,14 @@ def translate(mapping: FileMapping, columns: dict[str, DuckDBPyType], scan: str)
     said = _fields(mapping, values)
     said["attributes"] = ex.json_object(*_attributes(mapping, values))
     said["source"] = literal(mapping.path)
+    if PART in columns:
+        said["part"] = PART
     if mapping.role == "sessions" or (mapping.role in EVENT_ROLES and not {"time", "ordinal"} & set(said)):
         said["row"] = "ROW_NUMBER() OVER ()"
     if "lines" in values:
         scan = f"(SELECT *, {_unnested(values['lines'][0])} AS __line FROM {scan})"
         if "event_id" in said:  # the lines of one event are events of their own
-            said["event_id"] = f"CONCAT_WS(':', {said['event_id']}, {said.get('item_id', 'NULL')})"
+            said["event_id"] = f"{said['event_id']} || CONCAT_WS(':', '', {said.get('item_id', 'NULL')})"
     read = ",\n  ".join(f"CAST({sql} AS {STAGED[name]}) AS {identifier(name)}" for name, sql in said.items())
     told = {name: identifier(name) for name in said} | _second_look(mapping, said)
     selected = ",\n  ".join(sql if sql == identifier(name) else f"{sql} AS {name}" for name, sql in told.items())
@@ -131,7 +135,7 @@ def _values(mapping: FileMapping, columns: dict[str, DuckDBPyType]) -> dict[str,
     for name, column in mapping.columns.items():
         values.setdefault(column.field, []).append(_reach(name, column.format, columns, lines, mapping.path))
     for name, kind in columns.items():
-        if name not in mapping.columns:
+        if name not in mapping.columns and name != PART:
             values.setdefault("attribute", []).append(Value(name, identifier(name), kind))
     if lines is not None and values["lines"][0].is_list:
         values.setdefault("attribute", []).extend(_other_line_fields(lines, values["lines"][0].element, mapping))

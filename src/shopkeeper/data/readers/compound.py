@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from shopkeeper.data.duck import literal
 from shopkeeper.data.readers.base import Export, Scanned, file_fingerprint, slug, take_spread
 from shopkeeper.errors import DataError
 
 Opener = Callable[[Path, str], list[Export]]
+PART = "__part"  # the column that says which file of a table in parts a row came from
 
 
 class Zipped(Scanned):
@@ -66,4 +68,9 @@ class Parts(Scanned):
 
     def scan(self, staging: Path) -> str:
         selects = (f"SELECT * FROM {part.scan(staging)}" for part in self.parts)
+        return f"({' UNION ALL BY NAME '.join(selects)})"
+
+    def scan_by_part(self, staging: Path) -> str:
+        """All rows, as `scan` gives them, with the name of their part in the column PART."""
+        selects = (f"SELECT *, {literal(part.name)} AS {PART} FROM {part.scan(staging)}" for part in self.parts)
         return f"({' UNION ALL BY NAME '.join(selects)})"
