@@ -312,4 +312,6 @@ def json_object(values: list[Value], objects: list[Value]) -> str:
     parts = [_named(value.name, json(value)) for value in values] + [members(value) for value in objects]
     if not parts:
         return "CAST(NULL AS TEXT)"
+    if len(values) == 1 and not objects:
+        return f"{literal('{' + json_name(values[0].name) + ':')} || {json(values[0])} || '}}'"
     return f"'{{' || CONCAT_WS(',', {', '.join(parts)}) || '}}'"
