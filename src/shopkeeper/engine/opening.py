@@ -18,6 +18,7 @@ def open_release(release: Release, settings: Settings) -> Engine:
     except msgspec.ValidationError as error:
         remedy = "It was made by another version of Shopkeeper: train again."
         raise ReleaseError(f"its settings cannot be read ({error})", where=str(release.path), remedy=remedy) from None
+    release.require_files()
     surfaces = {**settings.surfaces, **trained.surfaces}
     merged = msgspec.structs.replace(trained, rules=settings.rules, surfaces=surfaces)
     return Engine.open(release.path, merged, release=release.id)

@@ -26,11 +26,12 @@ from shopkeeper.engine.requests import sort_values, surface_of
 from shopkeeper.engine.sources import recipes
 from shopkeeper.engine.sources.lexical import MATCH_FEATURES, LexicalSource
 from shopkeeper.engine.state import State
-from shopkeeper.errors import ReleaseError
+from shopkeeper.errors import ReleaseError, ShopkeeperError
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.fields import read_table, write_table
 from shopkeeper.release.images import Images
 from shopkeeper.release.interactions import Interactions
+from shopkeeper.release.store import REMEDY
 from shopkeeper.settings import Settings, Surface
 from shopkeeper.vocabulary import Event, Explanation, Ids, Placement, Reason, Request, Rows, Scores, Slate
 
@@ -228,13 +229,19 @@ class Engine:
         Raises ReleaseError when a part is missing or damaged.
         """
         try:
-            settings = settings or msgspec.json.decode((directory / SETTINGS).read_bytes(), type=Settings)
-            actors = Ids(read_table(directory / ACTORS).column("actor").to_pylist())
-            interactions = Interactions.load(directory / "interactions")
-            statistics = Statistics.load(directory / "statistics")
-        except (OSError, ValueError, msgspec.MsgspecError) as error:
-            remedy = "Roll back to an earlier release, or train again."
-            raise ReleaseError(f"the release cannot be read: {error}", where=str(directory), remedy=remedy) from error
+            return cls._read(directory, settings, release)
+        except ShopkeeperError:
+            raise
+        except Exception as error:  # every library that reads a part has errors of its own
+            what = f"the release cannot be read: {error or type(error).__name__}"
+            raise ReleaseError(what, where=str(directory), remedy=REMEDY) from error
+
+    @classmethod
+    def _read(cls, directory: Path, settings: Settings | None, release: str) -> Engine:
+        settings = settings or msgspec.json.decode((directory / SETTINGS).read_bytes(), type=Settings)
+        actors = Ids(read_table(directory / ACTORS).column("actor").to_pylist())
+        interactions = Interactions.load(directory / "interactions")
+        statistics = Statistics.load(directory / "statistics")
         catalogue = Catalogue.load(directory / "catalogue")
         encoder = Encoder.load(directory / "encoder") if (directory / "encoder").is_dir() else None
         parts = ReleaseParts(catalogue, interactions, settings, encoder)

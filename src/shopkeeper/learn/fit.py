@@ -15,7 +15,6 @@ import pyarrow as pa
 from shopkeeper import __version__
 from shopkeeper.engine.context import FittedSource, Material, ReleaseParts, SourceRecipe
 from shopkeeper.engine.encoder import Encoder
-from shopkeeper.errors import ReleaseError
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.interactions import Interactions
 from shopkeeper.settings import Settings
@@ -69,7 +68,7 @@ class Fitter:
         parts = ReleaseParts(self._catalogue, material.interactions, self._settings, self._encoder)
         try:
             return recipe.load(directory, parts)
-        except (ReleaseError, OSError, ValueError) as error:  # a cache is never a reason to fail
+        except Exception as error:  # a cache is never a reason to fail
             _log.warning("The cached source %s cannot be read and is fitted again (%s).", recipe.name, error)
             shutil.rmtree(directory)
             return None

@@ -43,8 +43,9 @@ def read_manifest(directory: Path) -> Manifest:
         return msgspec.json.decode(path.read_bytes(), type=Manifest)
     except FileNotFoundError:
         raise ReleaseError("this is no release, it has no manifest.json", where=str(directory)) from None
-    except msgspec.MsgspecError as error:
-        raise ReleaseError(f"the manifest cannot be read ({error})", where=str(path)) from None
+    except (msgspec.MsgspecError, OSError, ValueError) as error:
+        remedy = "Choose another with: shopkeeper rollback"
+        raise ReleaseError(f"the manifest cannot be read ({error})", where=str(path), remedy=remedy) from None
 
 
 def write_manifest(manifest: Manifest, directory: Path) -> None:

@@ -26,6 +26,8 @@ from shopkeeper.errors import ReleaseError
 from shopkeeper.release.manifest import Manifest, entries, entry, read_manifest, sync, write_manifest
 from shopkeeper.settings import Settings
 
+REMEDY = "Go back with: shopkeeper rollback, or train again."  # for a release that is damaged
+
 
 @dataclass(frozen=True)
 class Release:
@@ -37,6 +39,19 @@ class Release:
     @property
     def id(self) -> str:
         return self.manifest.id
+
+    def require_files(self) -> None:
+        """Every file is there, in the size that was published: cheap, where `ReleaseStore.verify` reads all of them.
+
+        Raises ReleaseError naming the first that is not.
+        """
+        for name, expected in self.manifest.files.items():
+            path = self.path / name
+            if not path.is_file():
+                raise ReleaseError("the file is missing", where=str(path), remedy=REMEDY)
+            if (size := path.stat().st_size) != expected.bytes:
+                what = f"the file has {size:,} bytes"
+                raise ReleaseError(what, where=str(path), expected=f"{expected.bytes:,}", remedy=REMEDY)
 
 
 class ReleaseStore:
@@ -96,7 +111,7 @@ class ReleaseStore:
             raise ReleaseError(
                 "nothing is released yet", where=str(self.root), remedy="Make a release with: shopkeeper train"
             )
-        if not (self.root / id_).is_dir():
+        if id_ not in self._ids():
             raise ReleaseError(
                 f"points to {id_!r}, which is not there",
                 where=str(self.root / "current"),
@@ -123,8 +138,9 @@ class ReleaseStore:
     def rollback(self, to: str | None = None) -> Release:
         """Serve the release `to`, by default the newest one older than the current. Raises ReleaseError."""
         if to is None:
-            current = self._current_id()
-            older = [release.id for release in self.list() if release.id < current]
+            current, known = self._current_id(), self._ids()
+            # What `current` says may be no release at all: then any is earlier.
+            older = [release.id for release in self.list() if release.id < current or current not in known]
             if not older:
                 raise ReleaseError("there is no earlier release to go back to", where=str(self.root))
             to = older[-1]
@@ -145,16 +161,13 @@ class ReleaseStore:
 
     def verify(self, release: Release) -> None:
         """Compare every file with the manifest. Raises ReleaseError naming the first that differs."""
-        remedy = "Go back with: shopkeeper rollback, or train again."
+        release.require_files()
         for name, expected in release.manifest.files.items():
-            path = release.path / name
-            if not path.is_file():
-                raise ReleaseError("the file is missing", where=str(path), remedy=remedy)
-            if entry(path) != expected:
-                raise ReleaseError("the file is not what was published", where=str(path), remedy=remedy)
+            if entry(path := release.path / name) != expected:
+                raise ReleaseError("the file is not what was published", where=str(path), remedy=REMEDY)
         unknown = sorted(entries(release.path).keys() - release.manifest.files.keys())
         if unknown:
-            raise ReleaseError("the file was not published", where=str(release.path / unknown[0]), remedy=remedy)
+            raise ReleaseError("the file was not published", where=str(release.path / unknown[0]), remedy=REMEDY)
 
     def _ids(self) -> tuple[str, ...]:
         """Sorted, which is by time."""
@@ -165,9 +178,11 @@ class ReleaseStore:
     def _current_id(self) -> str:
         """What `current` says; empty when nothing is released."""
         try:
-            return (self.root / "current").read_text(encoding="utf-8").strip()
+            return (self.root / "current").read_text(encoding="utf-8", errors="replace").strip()
         except FileNotFoundError:
             return ""
+        except OSError as error:
+            raise ReleaseError(f"cannot be read ({error})", where=str(self.root / "current"), remedy=REMEDY) from error
 
     def _drafts(self) -> Path:
         drafts = self.root / ".drafts"
