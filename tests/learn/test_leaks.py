@@ -9,13 +9,17 @@ import numpy as np
 import pytest
 from worlds import catalogue, searches, visits, write_shop
 
+from shopkeeper.data.tables import Tables
 from shopkeeper.engine.context import Candidates, Context, FittedSource, Material, ReleaseParts
 from shopkeeper.engine.pipeline import Engine
+from shopkeeper.errors import ReleaseError
 from shopkeeper.learn.leaks import find_leaks, leaks
 from shopkeeper.learn.requests import Asked
 from shopkeeper.learn.split import Split, split
+from shopkeeper.learn.train import train
 from shopkeeper.learn.workshop import Workshop
 from shopkeeper.release.interactions import Interactions
+from shopkeeper.release.store import ReleaseStore
 from shopkeeper.settings import EncoderSettings, Settings, TrainSettings
 from shopkeeper.vocabulary import silent
 
@@ -105,3 +109,14 @@ def test_a_history_that_goes_on_is_caught(shop: Workshop, parts: Split, monkeypa
     past = type(engine._state).past
     monkeypatch.setattr(type(engine._state), "past", lambda self, user, session, until=None: past(self, user, session))  # noqa: ARG005
     assert leaks(engine, {"home": shop.requests(parts.validation)["home"]})
+    tables = Tables(shop.tables.parent)
+    store = ReleaseStore(shop.tables.parent / "leaking")
+    with pytest.raises(ReleaseError, match=r"^training: leak: .* changes? when what happened later is deleted"):
+        train(tables, SETTINGS, store)
+    assert store.list() == ()
+
+
+def test_a_release_says_that_nothing_leaked(shop: Workshop) -> None:
+    release = train(Tables(shop.tables.parent), SETTINGS, ReleaseStore(shop.tables.parent / "releases"))
+    assert release.manifest.metrics["checked_for_leaks"] >= 15
+    assert "no future leaked" in (release.path / "evaluation" / "report.html").read_text(encoding="utf-8")

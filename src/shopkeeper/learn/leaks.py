@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from shopkeeper.engine.pipeline import Engine
+from shopkeeper.errors import ReleaseError
 from shopkeeper.learn.requests import Asked
 from shopkeeper.release.interactions import Interactions
 from shopkeeper.vocabulary import Rows, Scores
@@ -32,16 +33,32 @@ def find_leaks(build: Build, interactions: Interactions, asked: Sequence[Asked])
 
 
 def leaks(engine: Engine, asked: Mapping[str, Sequence[Asked]]) -> list[str]:
-    """The same for the engine of a replay whose sources are fitted already: what is checked is that histories end where
-    the request begins. Nothing to check without a clock."""
+    """The same for the engine of a replay whose sources are fitted already, on `checked` requests: what is checked is
+    that histories end where the request begins."""
+    found: list[str] = []
+    for one in checked(engine, asked):
+        past = engine.interactions.before(one.request.time or 0.0)
+        found += _differences(engine, _knowing(engine, past), one)
+    return found
+
+
+def checked(engine: Engine, asked: Mapping[str, Sequence[Asked]]) -> list[Asked]:
+    """Some requests of each surface; none without a clock, where there is nothing to check."""
     if not engine.interactions.has_clock:
         return []
-    found: list[str] = []
-    for requests in asked.values():
-        for one in requests[:: max(1, len(requests) // CHECKED)][:CHECKED]:
-            past = engine.interactions.before(one.request.time or 0.0)
-            found += _differences(engine, _knowing(engine, past), one)
-    return found
+    return [one for requests in asked.values() for one in requests[:: max(1, len(requests) // CHECKED)][:CHECKED]]
+
+
+def refuse(found: Sequence[str]) -> None:
+    """Raises ReleaseError where something leaks: what is learned from the future is not fit to serve."""
+    if found:
+        others = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        raise ReleaseError(
+            found[0] + others,
+            where="training",
+            expected="answers to the past that know nothing of what came later",
+            remedy="A source of your own must read only the interactions that it is fitted on and context.history.",
+        )
 
 
 def _knowing(engine: Engine, interactions: Interactions) -> Engine:

@@ -24,12 +24,14 @@ SHOWN_FEATURES = 15
 
 class Evaluation(msgspec.Struct, frozen=True):
     """How good a release is. items, events: how many it knows; surfaces: figures on the test part by surface (and on
-    people's judgements); choices: what won on the validation part by surface."""
+    people's judgements); choices: what won on the validation part by surface; checked_for_leaks: requests of the
+    validation part whose answers stay the same when all that happened later is deleted (else nothing is released)."""
 
     items: int
     events: int
     surfaces: dict[str, Figures]
     choices: dict[str, Choice]
+    checked_for_leaks: int = 0
 
 
 def write_report(evaluation: Evaluation, directory: Path, shop: str, now: float) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 
 import msgspec
@@ -12,7 +11,7 @@ from shopkeeper.data.tables import Tables
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.learn.evaluate import Figures, evaluate
-from shopkeeper.learn.leaks import leaks
+from shopkeeper.learn.leaks import checked, leaks, refuse
 from shopkeeper.learn.report import Evaluation, write_report
 from shopkeeper.learn.requests import judgements_of
 from shopkeeper.learn.split import Part, split
@@ -23,20 +22,18 @@ from shopkeeper.release.store import Release, ReleaseStore
 from shopkeeper.settings import Settings
 from shopkeeper.vocabulary import Progress, silent
 
-_log = logging.getLogger(__name__)
-
 
 def train(tables: Tables, settings: Settings, releases: ReleaseStore, progress: Progress = silent) -> Release:
     """A release of the shop, published and current; older ones beyond `settings.release.keep` are removed.
 
     A shop without events, or without items, is released too: with what can be made of what there is.
-    Raises DataError for tables that contradict themselves, ReleaseError while another training runs,
-    MissingExtraError and SettingsError for an encoder or a source that cannot be had.
+    Raises DataError for tables that contradict themselves, ReleaseError while another training runs, or where a replay
+    of the past knows the future, MissingExtraError and SettingsError for an encoder or a source that cannot be had.
     """
     with releases.draft() as draft:
         shop = Workshop.open(tables, settings, releases.root.parent / "cache", progress)
         parts = split(shop.interactions, settings.train, shop.now)
-        winners = _choose(shop, parts.validation, progress) if parts else {}
+        winners, unleaking = _choose(shop, parts.validation, progress) if parts else ({}, 0)
         rankers = {name: winner.ranker for name, winner in winners.items() if winner.ranker}
         shop = shop.with_surfaces({name: winner.surface for name, winner in winners.items()})
         figures = _measure(shop, parts.test, rankers, progress) if parts else {}
@@ -47,6 +44,7 @@ def train(tables: Tables, settings: Settings, releases: ReleaseStore, progress: 
             events=len(shop.interactions),
             surfaces=figures,
             choices={name: winner.choice for name, winner in winners.items()},
+            checked_for_leaks=unleaking,
         )
         progress("publish", 0, 1)
         engine.save(draft)
@@ -65,15 +63,16 @@ def train(tables: Tables, settings: Settings, releases: ReleaseStore, progress: 
         return release
 
 
-def _choose(shop: Workshop, part: Part, progress: Progress) -> dict[str, Winner]:
+def _choose(shop: Workshop, part: Part, progress: Progress) -> tuple[dict[str, Winner], int]:
+    """What won each surface, and how many requests were checked for leaks."""
     engine, asked = shop.engine_of(part, {}, "fit for validation"), shop.requests(part)
-    for leak in leaks(engine, asked):
-        _log.warning("%s", leak)
+    refuse(leaks(engine, asked))
     train = shop.settings.train
-    return {
+    winners = {
         name: compete(engine, name, requests, seed=train.seed, threads=train.threads, progress=progress)
         for name, requests in asked.items()
     }
+    return winners, len(checked(engine, asked))
 
 
 def _measure(shop: Workshop, part: Part, rankers: Mapping[str, Ranker], progress: Progress) -> dict[str, Figures]:
