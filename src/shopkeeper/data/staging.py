@@ -17,6 +17,7 @@ from shopkeeper.data.readers import Export
 from shopkeeper.data.readers.base import slug, told
 from shopkeeper.data.readers.compound import Parts
 from shopkeeper.data.readers.discover import pattern_of
+from shopkeeper.data.readers.rejected import rejected_under
 from shopkeeper.data.translate import EVENT_ROLES, translate
 from shopkeeper.errors import DataError, MappingError
 from shopkeeper.settings import DataSettings
@@ -104,7 +105,7 @@ def _translated(export: Export, file: FileMapping, key: str, folder: Path, setti
             f"COPY ({statement}) TO {literal(out)} (FORMAT parquet, COMPRESSION lz4_raw{partition}{size})"
         ).fetchone()
         staged.rows = int(copied[0]) if copied else 0
-        staged.rejected, staged.first_rejected = _rejected(connection, unfinished)
+        staged.rejected, staged.first_rejected = _rejected(connection, raw, unfinished)
     shutil.rmtree(raw, ignore_errors=True)
     if staged.rejected > max(100, staged.rows):
         raise DataError(
@@ -131,17 +132,21 @@ def _staged_columns(staged: Staged) -> list[str]:
         return list(columns_of(connection, f"read_parquet({literal(files[0])}, hive_partitioning = false)"))
 
 
-def _rejected(connection: duckdb.DuckDBPyConnection, folder: Path) -> tuple[int, str]:
-    """How many lines did not fit, and the first; they are kept in rejected.pq."""
-    if not connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'reject_errors'").fetchall():
+def _rejected(connection: duckdb.DuckDBPyConnection, raw: Path, folder: Path) -> tuple[int, str]:
+    """How many lines did not fit (by DuckDB's account, and by that of a reader in `raw`), and the first; they are kept
+    in rejected.pq."""
+    told = [f"SELECT line, text, error FROM read_parquet({literal(path)})" for path in rejected_under(raw)]
+    if connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'reject_errors'").fetchall():
+        told.append("SELECT DISTINCT line::BIGINT AS line, csv_line AS text, error_message AS error FROM reject_errors")
+    if not told:
         return 0, ""
-    lines = "SELECT DISTINCT line, csv_line AS text, error_message AS error FROM reject_errors"
-    count = connection.execute(f"SELECT COUNT(DISTINCT line) FROM ({lines})").fetchone()
-    first = connection.execute(f"{lines} ORDER BY line LIMIT 1").fetchone()
+    lines = " UNION ALL ".join(told)
+    count = connection.execute(f"SELECT COUNT(DISTINCT (line, text)) FROM ({lines})").fetchone()
+    first = connection.execute(f"SELECT line, error FROM ({lines}) ORDER BY line LIMIT 1").fetchone()
     if not first or not count:
         return 0, ""
-    connection.execute(f"COPY ({lines} ORDER BY line) TO {literal(folder / 'rejected.pq')} (FORMAT parquet)")
-    return int(count[0]), f"line {first[0]}: {first[2]}"
+    connection.execute(f"COPY (FROM ({lines}) ORDER BY line) TO {literal(folder / 'rejected.pq')} (FORMAT parquet)")
+    return int(count[0]), f"line {first[0]}: {first[1]}"
 
 
 def fit_parts(exports: Collection[str], files: Sequence[FileMapping]) -> list[FileMapping]:

@@ -17,6 +17,8 @@ import pyarrow as pa
 
 from shopkeeper.data.duck import connect, literal
 from shopkeeper.data.readers.base import SMALL_BYTES, Scanned, file_fingerprint, slug, take_spread, told
+from shopkeeper.data.readers.quotes import Quoting, has_unpaired
+from shopkeeper.data.readers.rejected import write_rejected
 from shopkeeper.data.readers.text import as_utf8, encoding_of, excerpt, head, transcode
 from shopkeeper.errors import DataError
 
@@ -140,7 +142,8 @@ class Delimited(Scanned):
         return file_fingerprint(self.path)
 
     def scan(self, staging: Path) -> str:
-        return self._expression(as_utf8(self.path, self.dialect.encoding, staging / f"{slug(self.name)}.csv"))
+        path = as_utf8(self.path, self.dialect.encoding, staging / f"{slug(self.name)}.csv")
+        return self._expression(self._mended(path, staging / f"{slug(self.name)}.mended.csv"))
 
     def sample(self, n: int = 2000) -> pa.Table:
         with tempfile.TemporaryDirectory() as folder, connect() as connection, told(self.location):
@@ -155,6 +158,21 @@ class Delimited(Scanned):
             excerpt(self.path, cut, round(statistics.mean(map(len, lines))), n)
             transcode(cut, self.dialect.encoding, text)
             return take_spread(connection.sql(f"FROM {self._expression(text)}").to_arrow_table(), n)
+
+    def _mended(self, path: Path, target: Path) -> Path:
+        """The file, or a copy of it without the lines whose quote is stray."""
+        dialect = self.dialect
+        several = len(dialect.delimiter) == 1 and len(dialect.columns) > 1
+        if not several or not has_unpaired(path, dialect.quote):
+            return path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        quoting = Quoting(dialect.delimiter, dialect.quote, dialect.escape, len(dialect.columns))
+        rejected = quoting.mend(path, target)
+        if not rejected:
+            target.unlink()
+            return path
+        write_rejected(rejected, target)
+        return target
 
     def _expression(self, path: Path) -> str:
         """Rows that do not fit are left out and told in DuckDB's table `reject_errors`."""

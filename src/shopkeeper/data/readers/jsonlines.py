@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import tempfile
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 
 from shopkeeper.data.duck import connect, literal
 from shopkeeper.data.readers.base import SMALL_BYTES, Scanned, file_fingerprint, slug, take_spread, told
-from shopkeeper.data.readers.text import as_utf8, encoding_of, excerpt, head
+from shopkeeper.data.readers.rejected import Rejected, write_rejected
+from shopkeeper.data.readers.text import as_utf8, encoding_of, excerpt, head, opened
 from shopkeeper.errors import DataError
 
 LARGEST_OBJECT = 64 << 20
+
+
+def _without_bad_lines(path: Path, target: Path) -> tuple[list[Rejected], int]:
+    """Copy the lines that are objects; the others, and how many were copied."""
+    rejected: list[Rejected] = []
+    good = 0
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with opened(path) as source, target.open("wb") as out:
+        for number, line in enumerate(source, 1):
+            try:
+                fits = isinstance(json.loads(line.decode("utf-8-sig")), dict)
+                error = "this is no object"
+            except ValueError as broken:
+                fits, error = False, str(broken)
+            if fits:
+                out.write(line)
+                good += 1
+            elif line.strip():
+                rejected.append(Rejected(number, line.decode("utf-8", "replace").rstrip("\r\n"), error))
+    return rejected, good
 
 
 class JsonLines(Scanned):
@@ -34,7 +57,8 @@ class JsonLines(Scanned):
             raise DataError(
                 "this is no JSON", where=self.location, expected="one object a line, or an array of objects"
             )
-        return self._expression(as_utf8(self.path, encoding, staging / f"{slug(self.name)}.json"))
+        path = as_utf8(self.path, encoding, staging / f"{slug(self.name)}.json")
+        return self._expression(self._mended(path, staging / f"{slug(self.name)}.mended.json"))
 
     def sample(self, n: int = 2000) -> pa.Table:
         with tempfile.TemporaryDirectory() as folder, connect() as connection, told(self.location):
@@ -46,7 +70,21 @@ class JsonLines(Scanned):
                 return connection.sql(f"FROM {self._expression(self.path)} LIMIT {n}").to_arrow_table()
             cut = Path(folder) / "cut"
             excerpt(self.path, cut, round(statistics.mean(map(len, raw.splitlines()))), n)
-            return take_spread(connection.sql(f"FROM {self._expression(cut)}").to_arrow_table(), n)
+            readable = self._mended(cut, Path(folder) / "mended.json")
+            return take_spread(connection.sql(f"FROM {self._expression(readable)}").to_arrow_table(), n)
+
+    def _mended(self, path: Path, target: Path) -> Path:
+        """The file, or a copy of it without the lines that are no objects, where these are fewer than the others."""
+        with connect() as connection:
+            try:
+                connection.sql(f"FROM {self._expression(path)}")  # its types are inferred now, from every row
+            except duckdb.Error:
+                rejected, good = _without_bad_lines(path, target)
+                if len(rejected) >= good:
+                    return path  # the same error tells what is wrong
+                write_rejected(rejected, target)
+                return target
+        return path
 
     def _expression(self, path: Path) -> str:
         """The types are inferred from every row: a value that comes late must not stop a long reading."""

@@ -1,0 +1,142 @@
+"""A quote that opens and never closes: the one line that holds it is bad, not the rows that it would swallow."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from shopkeeper.data.readers.rejected import Rejected
+from shopkeeper.data.readers.text import BLOCK_BYTES, opened
+
+LOOK_AHEAD = 1000  # lines: so much of a field is read before it is judged
+ENOUGH = 3  # delimiters in swallowed lines, so that a sound field of several lines is not believed
+csv.field_size_limit(16 << 20)  # as much as DuckDB takes of a line
+BROKEN = "a quote is opened that is not closed"
+
+
+def has_unpaired(path: Path, quote: str) -> bool:
+    """Whether some line has an odd number of quotes, as the first line of a field of several lines has."""
+    left, mark = b"", ord(quote)
+    with opened(path) as file:
+        while block := left + (read := file.read(BLOCK_BYTES)):
+            end = block.rfind(b"\n") + 1 if read else len(block)
+            left, block = block[end:], block[:end]
+            if quote.encode() in block:
+                letters = np.frombuffer(block, np.uint8)
+                lines = np.searchsorted(np.flatnonzero(letters == 10), np.flatnonzero(letters == mark))
+                if (np.bincount(lines) % 2).any():
+                    return True
+    return False
+
+
+@dataclass(frozen=True)
+class Quoting:
+    """How fields are parted and quoted, and how many a row has."""
+
+    delimiter: str
+    quote: str
+    escape: str
+    fields: int
+
+    def mend(self, path: Path, target: Path) -> list[Rejected]:
+        """Copy a UTF-8 file, with an empty line in the place of each line whose quote is stray; those lines."""
+        rejected: list[Rejected] = []
+        with (
+            opened(path) as source,
+            io.TextIOWrapper(source, encoding="utf-8", errors="replace", newline="") as text,
+            target.open("w", encoding="utf-8", newline="") as out,
+        ):
+            lines = _Ahead(text)
+            for line in lines:
+                if not self._is_open(line):
+                    out.write(line)
+                    continue
+                number = lines.number
+                further, closed = self._rest(lines)
+                lone = self._is_stray(line, further, closed=closed)
+                if lone or (not closed and len(further) < LOOK_AHEAD):  # the file ends within the quote
+                    bad = [line] if lone else [line, *further]
+                    rejected.append(Rejected(number, "".join(bad).rstrip("\r\n"), BROKEN))
+                    out.writelines(_ending(one) for one in bad)
+                    lines.push_back(further[len(bad) - 1 :])
+                    continue
+                out.write(line)
+                out.writelines(further)
+                while not closed and (line := next(lines, "")):
+                    out.write(line)
+                    closed = not self._is_open(self.quote + line)
+        return rejected
+
+    def _rest(self, lines: Iterator[str]) -> tuple[list[str], bool]:
+        """The lines up to that in which the open quote is closed, and whether it was."""
+        further: list[str] = []
+        for line in islice(lines, LOOK_AHEAD):
+            further.append(line)
+            if not self._is_open(self.quote + line):
+                return further, True
+        return further, False
+
+    def _is_stray(self, first: str, further: Sequence[str], *, closed: bool) -> bool:
+        """Whether the lines that a quote takes in are rows by themselves. Of a field that closes as it should, the last
+        line ends the row, whatever it looks like, and says nothing."""
+        sound = closed and len(self._parsed([first, *further])) == self.fields
+        inner = further[:-1] if sound else further
+        rows = sum(self._is_row(line, even_broken=not sound) for line in inner)
+        return 2 * rows >= len(inner) > 0 and rows * (self.fields - 1) >= (ENOUGH if sound else 1)
+
+    def _is_row(self, line: str, *, even_broken: bool) -> bool:
+        """`even_broken`: also a line whose own quotes are stray."""
+        return len(self._parsed([line])) == self.fields or (
+            even_broken and line.count(self.delimiter) + 1 == self.fields
+        )
+
+    def _is_open(self, text: str) -> bool:
+        """Whether a text, read from the start of a field, ends inside a quote."""
+        return self.quote in text and len(list(self._reader([text, ""]))) == 1
+
+    def _parsed(self, lines: Sequence[str]) -> list[str]:
+        """The fields of one row; none when it breaks the rules of quoting."""
+        try:
+            return next(self._reader(lines, strict=True), [])
+        except csv.Error:
+            return []
+
+    def _reader(self, lines: Sequence[str], *, strict: bool = False) -> Iterator[list[str]]:
+        doubled = self.escape == self.quote
+        return csv.reader(
+            lines,
+            delimiter=self.delimiter,
+            quotechar=self.quote,
+            doublequote=doubled,
+            escapechar=None if doubled else self.escape,
+            strict=strict,
+        )
+
+
+class _Ahead:
+    """Lines that may be given back; `number` is that of the last one taken, from 1."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines, self._back, self.number = lines, list[str](), 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._back.pop() if self._back else next(self._lines)
+        self.number += 1
+        return line
+
+    def push_back(self, lines: Sequence[str]) -> None:
+        self._back.extend(reversed(lines))
+        self.number -= len(lines)
+
+
+def _ending(line: str) -> str:
+    return line[len(line.rstrip("\r\n")) :]
