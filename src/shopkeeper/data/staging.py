@@ -23,7 +23,7 @@ from shopkeeper.errors import DataError, MappingError
 from shopkeeper.settings import DataSettings
 from shopkeeper.vocabulary import Progress
 
-VERSION = 3  # of the translation: another number reads every file again
+VERSION = 4  # of the translation: another number reads every file again
 
 
 class Staged(msgspec.Struct):
