@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 from histories import history
+from worlds import catalogue, visits, write_shop
 
 from shopkeeper.data.schema import JUDGEMENTS
-from shopkeeper.learn.requests import Asked, judgements_of, requests_of
-from shopkeeper.learn.split import Part
+from shopkeeper.engine.ranking.features import device_number
+from shopkeeper.learn.replay import examples_of
+from shopkeeper.learn.requests import Asked, judgements_of, requests_of, with_visits
+from shopkeeper.learn.split import Part, split
+from shopkeeper.learn.workshop import Workshop
 from shopkeeper.release.interactions import Interactions
-from shopkeeper.settings import DEFAULT_SURFACES
-from shopkeeper.vocabulary import EventType, Ids
+from shopkeeper.settings import DEFAULT_SURFACES, EncoderSettings, Settings, TrainSettings
+from shopkeeper.vocabulary import EventType, Ids, Request, silent
 
+SETTINGS = Settings(encoder=EncoderSettings(model="none"), train=TrainSettings(threads=1))
 ACTORS = Ids(["ann", "bob", "session:x"])
 ITEMS = Ids([f"i{n}" for n in range(30)])
 NAN = float("nan")
@@ -125,3 +132,47 @@ def test_a_lowest_grade_of_one_is_no_wish() -> None:
     (asked,) = judgements_of(table, ITEMS)
     assert asked.rows.tolist() == [2]
     assert asked.gains.tolist() == [1.5]
+
+
+def test_judgements_of_many_queries_are_grouped_once() -> None:
+    queries = [f"q{n % 40_000}" for n in range(120_000)]
+    columns = (queries, ["i1", "i2", "i3"] * 40_000, np.tile([1.0, 0.0, 2.0], 40_000))
+    asked = judgements_of(pa.table(dict(zip(JUDGEMENTS.names, columns, strict=True)), schema=JUDGEMENTS), ITEMS)
+    assert len(asked) == 40_000
+    assert [one.request.query for one in asked[:2]] == ["q0", "q1"]
+
+
+def visit(number: int, actor: str, **said: object) -> dict[str, object]:
+    second = {"time": number * 60_000_000, "event_id": f"e{number}", "type": "view", "item_id": f"i{number}"}
+    return {**second, "actor": actor, "session_id": "s", **said}
+
+
+def test_replayed_requests_say_what_served_ones_do(tmp_path: Path) -> None:
+    """Two views before signing in, then four under a name, in one visit by phone."""
+    before = [visit(n, "session:s", attributes='{"device": "Phone"}') for n in (1, 2)]
+    after = [visit(n, "ann", user_id="ann", attributes='{"device": "Phone"}') for n in (3, 4, 5, 6)]
+    tables = write_shop(tmp_path, catalogue(30), [*before, *after])
+    request = Request(surface="home", user="ann", time=300.0)
+    asked = Asked(request, np.array([5], np.int32), np.ones(1, np.float32))
+    later = Asked(Request(surface="home", user="ann", time=301.0), asked.rows, asked.gains)
+    (told, untold) = with_visits([asked, later], tables)
+    assert (told.request.session, told.request.device) == ("s", "Phone")
+    assert (untold.request.session, untold.request.device) == (None, None)
+    assert device_number(told.request.device) == device_number("mobile") == 1.0
+    assert np.isnan(device_number(untold.request.device))
+    shop = Workshop.open(tables, SETTINGS, tmp_path / "cache", silent)
+    engine = shop.engine({})
+    assert engine.catalogue.ids.ids(engine.context(told.request).history) == ["i1", "i2", "i3", "i4"]
+    assert engine.catalogue.ids.ids(engine.context(request).history) == ["i3", "i4"]
+
+
+def test_a_shop_that_names_devices_learns_from_them(tmp_path: Path) -> None:
+    events = [{**event, "attributes": '{"device": "phone"}'} for event in visits(40, 200)]
+    shop = Workshop.open(write_shop(tmp_path, catalogue(40), events), SETTINGS, tmp_path / "cache", silent)
+    parts = split(shop.interactions, SETTINGS.train, shop.now)
+    assert parts is not None
+    asked = shop.requests(parts.validation)
+    assert {one.request.device for requests in asked.values() for one in requests} == {"phone"}
+    engine = shop.engine_of(parts.validation, {}, "fit")
+    examples = examples_of(engine, asked["home"], seed=0)
+    assert set(examples.features[:, engine.feature_names("home").index("device")]) == {1.0}

@@ -10,13 +10,19 @@ query    a search, and what was clicked, put into the cart or bought from it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.resources import files
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from shopkeeper.data.duck import connect
+from shopkeeper.data.schema import TIME
+from shopkeeper.data.tables import Tables
 from shopkeeper.engine.interest import interest_of
 from shopkeeper.learn.split import Part
 from shopkeeper.settings import Surface
@@ -91,14 +97,41 @@ def judgements_of(judgements: pa.Table, items: Ids) -> list[Asked]:
     grades = judgements.column("grade").to_numpy().astype(np.float32)
     grades -= grades.min() if len(np.unique(grades)) > 1 else 0
     asked = []
-    for query in sorted(set(queries)):
-        here = np.flatnonzero((queries == query) & (rows >= 0))
+    order = np.argsort(queries, kind="stable")
+    order = order[rows[order] >= 0]
+    ends = np.flatnonzero(queries[order][1:] != queries[order][:-1]) + 1
+    for here in np.split(order, ends) if len(order) else ():
+        query = queries[here[0]]
         judged, first = np.unique(rows[here], return_index=True)
         gains = grades[here][first]
         if (gains > 0).any():
             request = Request(surface="search", query=str(query))
             asked.append(Asked(request, judged[gains > 0], gains[gains > 0], judged=judged))
     return asked
+
+
+def with_visits(asked: Sequence[Asked], tables: Tables) -> list[Asked]:
+    """The same requests, each with the session and the device of what was done at its moment, where they are known:
+    served requests say both, and what a visitor did before signing in is found by the session."""
+    times = np.array([one.request.time or np.nan for one in asked])
+    places = np.flatnonzero(~np.isnan(times))
+    moments = pa.table(
+        {
+            "place": places,
+            "actor": pa.array([asked[at].request.user for at in places.tolist()], pa.string()),
+            "time": pa.array(np.rint(times[places] * 1e6).astype(np.int64)).cast(TIME),
+        }
+    )
+    statement = files("shopkeeper.learn").joinpath("moments.sql").read_text(encoding="utf-8")
+    with connect() as database:
+        database.register("events", tables.events(["actor", "time", "session_id", "attributes"]))
+        database.register("asked", moments)
+        said = {place: told for place, *told in database.sql(statement).fetchall()}
+    known = [said.get(at, (None, None)) for at in range(len(asked))]
+    return [
+        replace(one, request=msgspec.structs.replace(one.request, session=session, device=device))
+        for one, (session, device) in zip(asked, known, strict=True)
+    ]
 
 
 class _Asking:

@@ -20,7 +20,7 @@ from shopkeeper.learn.asof import Inferred
 from shopkeeper.learn.encoder import build_encoder
 from shopkeeper.learn.examination import Examination, examination_of, weigh
 from shopkeeper.learn.fit import Fitter
-from shopkeeper.learn.requests import Asked, requests_of, searches_of
+from shopkeeper.learn.requests import Asked, requests_of, searches_of, with_visits
 from shopkeeper.learn.searches import load_searches
 from shopkeeper.learn.split import Part
 from shopkeeper.release.catalogue import Catalogue
@@ -100,7 +100,8 @@ class Workshop:
                 asked[name] = found if seen is None else weigh(found, seen, self.tables, self.catalogue.ids)
             else:
                 asked[name] = requests_of(name, surface, part, self.actors, self.catalogue.ids, limit=limit, seed=seed)
-        return {name: requests for name, requests in asked.items() if requests}
+        tables = Tables(self.tables.parent)
+        return {name: with_visits(requests, tables) for name, requests in asked.items() if requests}
 
     def _engine(
         self,

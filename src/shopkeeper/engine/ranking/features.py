@@ -24,6 +24,12 @@ Columns = dict[str, npt.NDArray[np.float32] | float]
 HABIT_EVENTS = 200  # of a history, the newest, that make a habit
 HABIT_HALF_LIFE = 20.0  # events after which an event counts half in a habit
 DEVICES = ("desktop", "mobile", "tablet", "app")
+DEVICE_WORDS = {
+    **dict.fromkeys(("pc", "computer", "laptop", "web", "电脑"), "desktop"),
+    **dict.fromkeys(("phone", "smartphone", "cellphone", "mobile phone", "mobile web", "手机"), "mobile"),
+    **dict.fromkeys(("pad", "ipad", "平板"), "tablet"),
+    **dict.fromkeys(("mobile app", "mobile_app", "native", "android", "ios"), "app"),
+}
 AFFINITIES = ("category", "brand")
 
 ITEM_FEATURES = (
@@ -162,12 +168,18 @@ def _affinities(context: Context, rows: Rows, catalogue: Catalogue) -> Columns:
 def _moment(context: Context) -> Columns:
     known = not (len(context.history_times) and np.isnan(context.history_times[-1]))  # else: a shop without a clock
     moment = datetime.fromtimestamp(context.now, UTC)
-    device = context.request.device
     return {
         "hour": float(moment.hour) if known else np.nan,
         "weekday": float(moment.weekday()) if known else np.nan,
-        "device": float(DEVICES.index(device)) if device in DEVICES else np.nan,
+        "device": device_number(context.request.device),
     }
+
+
+def device_number(name: str | None) -> float:
+    """The place in DEVICES of what a shop calls a device, in any case; NaN where it is not known."""
+    word = (name or "").strip().lower()
+    word = DEVICE_WORDS.get(word, word)
+    return float(DEVICES.index(word)) if word in DEVICES else np.nan
 
 
 def _affinity(labels: Labels, own: Gathered, liked: Rows, weights: Scores, n: int) -> Scores | float:
