@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from shopkeeper.cli.commands import app
 from shopkeeper.shop import Shop
-from shopkeeper.vocabulary import Event, EventType
+from shopkeeper.vocabulary import Event, EventType, Request
 
 COLOURS, KINDS = ("red", "blue", "green", "white", "black"), ("mug", "teapot", "lamp", "chair")
 
@@ -84,3 +84,15 @@ def test_ingesting_again_changes_nothing_and_new_rows_append(shop: Path) -> None
     assert {table.name: table.rows for table in opened.ingest().tables} == first
     write_exports(shop.parent / "exports", days=11)
     assert {table.name: table.rows for table in opened.ingest().tables}["events"] == first["events"] + 21
+
+
+def test_every_live_event_counts_once_after_training(shop: Path) -> None:
+    """The tables hold fewer digits of a second than the log, and what comes after ingest may claim any time."""
+    opened, newest = Shop(shop), 1_900_000_000.1234549
+    opened.record([Event(id="newest", type=EventType.VIEW, user="once", item="P001", time=newest)])
+    opened.ingest()
+    opened.record([Event(id="late", type=EventType.VIEW, user="once", item="P002", time=newest - 1e8)])
+    opened.train()
+    for engine in (opened.engine(), Shop(shop).engine()):
+        history = engine.context(Request(surface="home", user="once")).history
+        assert list(map(engine.catalogue.ids.id, history.tolist())) == ["P002", "P001"]

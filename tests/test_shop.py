@@ -40,6 +40,18 @@ def test_what_was_recorded_survives_the_end_of_the_program(shop: Shop) -> None:
     assert again.record([view]) == 0
 
 
+@pytest.mark.parametrize("claimed", [None, 1.0, small_shop.NOW - 1e6, small_shop.NOW + 0.1234567])
+def test_late_and_early_events_survive_a_restart_and_a_new_release(shop: Shop, claimed: float | None) -> None:
+    """However the time that an event claims stands to the newest of the release, and to the server's clock."""
+    shop.engine()
+    shop.record([Event(id="a", type=EventType.VIEW, user="new", item="mug-red", time=claimed)])
+    shop.record([Event(id="b", type=EventType.VIEW, user="new", item="lamp/blue")])
+    small_shop.publish(shop.directory, shop.settings)
+    for engine in (shop.engine(), Shop(shop.directory).engine()):
+        seen = engine.context(Request(surface="home", user="new")).history
+        assert sorted(map(engine.catalogue.ids.id, seen.tolist())) == ["lamp/blue", "mug-red"]
+
+
 def test_recording_needs_no_release(tmp_path: Path) -> None:
     (tmp_path / "shop.toml").touch()
     assert Shop(tmp_path).record([Event(id="v", type=EventType.VIEW, item="x")]) == 1

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from shopkeeper.data.eventlog import LOG_MAPPING, EventLog
+from shopkeeper.data.eventlog import EventLog
 from shopkeeper.data.mapping import Mapping, append_mapping, read_mapping, write_mapping
 from shopkeeper.data.tables import Tables
 from shopkeeper.engine.opening import open_release
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.errors import DataError, MissingExtraError, RequestError, ShopkeeperError
+from shopkeeper.release.manifest import EVENT_LOG
 from shopkeeper.release.store import Release, ReleaseStore
 from shopkeeper.settings import DataSettings, Settings, ShopSettings, read_settings, settings_text
 from shopkeeper.vocabulary import Event, Explanation, Item, Progress, Request, Slate, silent
@@ -104,12 +105,9 @@ class Shop:
 
         if not (self.directory / "mapping.toml").exists():
             write_mapping(self.propose_mapping(), self.directory / "mapping.toml")
-        sources, mapping = self.settings.data.located(self.directory), self.mapping
-        if self._log_path.exists():
-            self.log.settle()
-            sources = [*sources, f"sqlite:///{self._log_path.resolve()}"]
-            mapping = msgspec.structs.replace(mapping, files=[*mapping.files, LOG_MAPPING])
-        return ingest(mapping, sources, self.directory, self.settings.data, progress)
+        data = self.settings.data
+        log = self.log if self._log_path.exists() else None
+        return ingest(self.mapping, data.located(self.directory), self.directory, data, progress, log=log)
 
     def train(self, progress: Progress = silent) -> Release:
         """Tables → a measured release, published. Raises MissingExtraError without the extra `train`."""
@@ -223,24 +221,25 @@ class Shop:
         if self._engine is not None and stamp == self._opened:
             return self._engine
         try:
-            engine = open_release(self.releases.current(), self.settings)
+            release = self.releases.current()
+            engine = open_release(release, self.settings)
         except ShopkeeperError as error:
             if self._engine is None:
                 raise
             _log.error("The new release cannot be opened, the one before goes on serving. %s", error)
         else:
-            since = _last_moment(engine)
-            engine.record(list(self.log.since(since)))
+            last = self._replay(engine, release.manifest.sources.get(EVENT_LOG, ""))
             self._engine = engine
-            engine.record(list(self.log.since(since)))  # what came while the first were read; ids make it harmless
+            self._replay(engine, last)  # what came at the very end; ids make it harmless
         self._opened = stamp
         return self._engine
 
-
-def _last_moment(engine: Engine) -> float:
-    """When the newest event of the release happened: what came later is in the log alone."""
-    times = engine.interactions.times
-    return float(np.nanmax(times)) if len(times) and not np.isnan(times).all() else 0.0
+    def _replay(self, engine: Engine, last: str) -> str:
+        """Tell an engine what was recorded after the event `last`; the id of the last event that it knows then."""
+        for events in self.log.after(last):
+            engine.record(events)
+            last = events[-1].id
+        return last
 
 
 def _shopper(engine: Engine, row: int, events: int) -> Shopper:

@@ -15,6 +15,7 @@ from shopkeeper.data.mapping import ColumnMapping, FileMapping
 from shopkeeper.errors import DataError
 from shopkeeper.vocabulary import Event
 
+BATCH = 10_000  # events that are read at a time
 TABLE = "shopkeeper_events"  # ingest sees it beside the shop's own exports, so no other file should be called so
 
 # Its columns, each the Event field it holds (`order` is a word of SQL), and its meaning for ingest.
@@ -64,7 +65,6 @@ class EventLog:
             with self._connection:
                 declarations = ", ".join(declaration for declaration, _ in _COLUMNS.values())
                 self._connection.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} ({declarations})")
-                self._connection.execute(f"CREATE INDEX IF NOT EXISTS shopkeeper_events_time ON {TABLE} (time)")
         except sqlite3.Error as error:
             raise DataError(
                 f"the event log cannot be opened ({error})",
@@ -92,25 +92,44 @@ class EventLog:
             ) from error
         return fresh
 
-    def since(self, time: float) -> Iterator[Event]:
-        """The events later than `time` (seconds since the epoch), old to new."""
+    def after(self, event_id: str = "", size: int = BATCH) -> Iterator[list[Event]]:
+        """What was written after the event of this id, in the order it was written, in batches of at most `size`, until
+        there is no more; everything, where the log does not hold that event.
+
+        The order is that of writing, whatever time an event claims: so none is passed over, and none comes twice.
+        """
+        place = self._place(event_id)
+        while rows := self._rows_after(place, size):
+            place = rows[-1][0]
+            yield [_from_row(row[1:]) for row in rows]
+
+    def newest(self) -> tuple[int, str]:
+        """The place and the id of the event that was written last; (0, "") while there is none.
+
+        Places count in the order of writing, as nothing is ever deleted.
+        """
+        newest = f"SELECT rowid, id FROM {TABLE} ORDER BY rowid DESC LIMIT 1"
         with self._lock:
-            rows = self._connection.execute(
-                f"SELECT {', '.join(_NAMES)} FROM {TABLE} WHERE time > ? ORDER BY time, rowid", (time,)
-            ).fetchall()
-        return map(_from_row, rows)
+            place, event_id = self._connection.execute(newest).fetchone() or (0, "")
+        return int(place), str(event_id)
 
     def __len__(self) -> int:
         with self._lock:
             return int(self._connection.execute(f"SELECT count(*) FROM {TABLE}").fetchone()[0])
 
-    def settle(self) -> None:
-        """Bring what is written into the one file, so that whoever looks at that file alone sees that it has grown."""
-        with self._lock:
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-
     def close(self) -> None:
         self._connection.close()
+
+    def _place(self, event_id: str) -> int:
+        """0 for an event that is not here."""
+        with self._lock:
+            row = self._connection.execute(f"SELECT rowid FROM {TABLE} WHERE id = ?", (event_id,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def _rows_after(self, place: int, size: int) -> list[tuple[Any, ...]]:
+        select = f"SELECT rowid, {', '.join(_NAMES)} FROM {TABLE} WHERE rowid > ? ORDER BY rowid LIMIT ?"
+        with self._lock:
+            return self._connection.execute(select, (place, size)).fetchall()
 
 
 def _to_row(event: Event) -> tuple[Any, ...]:

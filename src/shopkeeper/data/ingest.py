@@ -9,19 +9,29 @@ from pathlib import Path
 
 from shopkeeper.data.derive import Derivation
 from shopkeeper.data.duck import connect
+from shopkeeper.data.eventlog import LOG_MAPPING, EventLog
 from shopkeeper.data.mapping import Mapping
 from shopkeeper.data.readers import discover_all
+from shopkeeper.data.readers.live import LogExport
 from shopkeeper.data.report import IngestReport, describe, write_report
 from shopkeeper.data.staging import check_mapping, fit_parts, stage
+from shopkeeper.data.tables import Tables
 from shopkeeper.settings import DataSettings
 from shopkeeper.vocabulary import Progress, silent
 
 
 def ingest(
-    mapping: Mapping, sources: Sequence[str | Path], shop: Path, settings: DataSettings, progress: Progress = silent
+    mapping: Mapping,
+    sources: Sequence[str | Path],
+    shop: Path,
+    settings: DataSettings,
+    progress: Progress = silent,
+    *,
+    log: EventLog | None = None,
 ) -> IngestReport:
     """Read the sources as the mapping says into `<shop>/tables`, with what cleaning took out in `<shop>/quarantine` and
-    what was found in `<shop>/reports`.
+    what was found in `<shop>/reports`. The events of the shop's own `log` are read like those of any source, and the
+    tables tell which was the last.
 
     The new tables take the place of the old ones at the end, so an interrupted run leaves the shop as it was, and the
     next one goes on with the files it had not read. Raises DataError for a source that cannot be read, MappingError for
@@ -29,7 +39,11 @@ def ingest(
     """
     started = time.time()
     exports = {export.name: export for export in discover_all(sources)}
-    mapping = Mapping(fit_parts(exports, mapping.files))
+    files, last_live = mapping.files, ""
+    if log is not None:
+        live = LogExport(log)
+        exports[live.name], last_live, files = live, live.last, [*files, LOG_MAPPING]
+    mapping = Mapping(fit_parts(exports, files))
     check_mapping(exports, mapping.files)
     staging, unfinished = shop / "staging", shop / "unfinished"
     staging.mkdir(parents=True, exist_ok=True)
@@ -42,6 +56,7 @@ def ingest(
         # Every statement that needs an order says so.
         connection.execute("SET preserve_insertion_order = false")
         rules = Derivation(connection, staged, unfinished, settings, progress).run()
+    Tables(unfinished).last_live = last_live
     for name in ("tables", "quarantine"):
         _swap(unfinished / name, shop / name)
     shutil.rmtree(unfinished)

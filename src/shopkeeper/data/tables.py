@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
@@ -14,6 +15,7 @@ from shopkeeper.data.schema import INFERRED, TABLES
 from shopkeeper.errors import DataError
 
 BATCH_ROWS = 131_072
+LAST_LIVE = "last-live.json"
 
 
 class Tables:
@@ -57,6 +59,18 @@ class Tables:
         """All events (or some of their columns), streaming, by month and in each month by time."""
         scanner = self._dataset("events", columns).scanner(batch_size=BATCH_ROWS)
         return scanner.to_reader()
+
+    @property
+    def last_live(self) -> str:
+        """The id of the last event that ingest read of the shop's own event log; empty when it read none."""
+        try:
+            return msgspec.json.decode((self.folder / LAST_LIVE).read_bytes(), type=str)
+        except FileNotFoundError:
+            return ""
+
+    @last_live.setter
+    def last_live(self, event_id: str) -> None:
+        (self.folder / LAST_LIVE).write_bytes(msgspec.json.encode(event_id))
 
     def fingerprint(self) -> str:
         """Changes when any table does."""

@@ -12,6 +12,7 @@ import msgspec
 from shopkeeper.errors import ReleaseError
 
 MANIFEST = "manifest.json"
+EVENT_LOG = "event log"  # in `sources`: the id of the last event of the log that the release knows
 
 
 class FileEntry(msgspec.Struct, frozen=True):
