@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
+import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -80,3 +81,72 @@ def test_overlapping_files_of_days(tmp_path: Path, names: tuple[str, str]) -> No
     assert [item for (item,) in events_of(tables, "item_id")] == ["jam", "milk", "milk", "milk", "tea"]
     assert found(report) == {"duplicates": 2}
     assert len(set(events_of(tables, "event_id"))) == 5
+
+
+PRODUCTS = {"id": "item_id", "name": "title", "price": "price", "brand": "brand", "stock": "stock"}
+
+
+def aside(folder: Path, name: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.read_table(folder / f"shop/quarantine/{name}.parquet").to_pylist()
+    return rows
+
+
+def test_rows_about_the_same_item_are_put_together(tmp_path: Path) -> None:
+    head = "id,name,price,brand,stock,colour,size"
+    write(tmp_path, "products.csv", head, "b,Pot,2,,1,,", "a,Mug,1,,,red,", "a,Cup,9,Acme,7,blue,L", "c,Lid,3,,1,,")
+    write(tmp_path, "people.csv", "id,city,age", "u,Paris,", "u,Lyon,30", "v,Rome,")
+    people = meant("people.csv", "users", id="user_id")
+    tables, report = clean(tmp_path, meant("products.csv", "items", **PRODUCTS), people)
+    mug = tables.items().to_pylist()[0]
+    assert (mug["title"], mug["price"], mug["brand"], mug["stock"]) == ("Mug", 1.0, "Acme", 7.0)
+    assert json.loads(mug["attributes"]) == {"colour": "red", "size": "L"}
+    assert mug["attributes"].count("colour") == 1
+    assert json.loads(tables.table("users")["attributes"][0].as_py()) == {"city": "Paris", "age": "30"}
+    assert found(report) == {"duplicate_identifiers": 2}
+    assert [row["title"] for row in aside(tmp_path, "duplicate_identifiers_items")] == ["Cup"]
+    assert len(aside(tmp_path, "duplicate_identifiers_users")) == 1
+    first = next(rule.first for rule in report.rules if rule.name == "duplicate_identifiers")
+    assert "products.csv" in first
+    assert "Cup" in first
+
+
+def test_prices_that_cannot_be(tmp_path: Path) -> None:
+    rows = [f"p{n},Mug {n},{n}.5,,5," for n in range(30)]
+    write(tmp_path, "products.csv", "id,name,price,brand,stock,size", *rows,
+          "x,Negative,-5,,5,", "y,Huge,99999999999,,5,", "z,None,n/a,,-,")  # fmt: skip
+    tables, report = clean(tmp_path, meant("products.csv", "items", **PRODUCTS))
+    prices = {row["item_id"]: row["price"] for row in tables.items().to_pylist()}
+    assert len(prices) == 33
+    assert prices["x"] is prices["y"] is prices["z"] is None
+    assert found(report) == {"impossible_item_price": 2}
+    assert {row["price"] for row in aside(tmp_path, "impossible_item_price_items")} == {-5, 99999999999}
+
+
+def test_values_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    write(tmp_path, "products.csv", "id,name,price,brand,stock", "a,Mug,ask us,,many", "b,Pot,n/a,,-", "c,Lid, ,,3")
+    write(tmp_path, "sales.csv", "day,item,price,n", "2026-01-01,a,two,1", "2026-01-01,b,2,?", "2026-01-02,c,,lots")
+    sales = meant("sales.csv", "order_lines", day="date iso", item="item_id", price="price", n="quantity")
+    tables, report = clean(tmp_path, meant("products.csv", "items", **PRODUCTS), sales)
+    assert tables.count("items") == tables.count("events") == 3
+    assert found(report) == {"unreadable_values": 3}
+    assert [row["unread"] for row in aside(tmp_path, "unreadable_values_items")] == ["price: ask us, stock: many"]
+    assert {row["unread"] for row in aside(tmp_path, "unreadable_values_order_lines")} == {
+        "price: two", "quantity: lots",
+    }  # fmt: skip
+
+
+def test_reviews_and_images_of_the_same(tmp_path: Path) -> None:
+    head = "id,who,stars,body,day"
+    write(tmp_path, "reviews.csv", head, "1,u,4,Good,2026-01-05", "1,u,4,Good,2026-01-05", "1,u,4,Bad,2026-01-05")
+    pictures = pa.table({"id": ["1", "1", "2"], "photo": [b"\xff\xd8one", b"\xff\xd8two", b"\xff\xd8"]})
+    pq.write_table(pictures, tmp_path / "exports/photos.parquet")
+    reviews = meant("reviews.csv", "reviews", id="item_id", who="user_id", stars="rating", body="text", day="date iso")
+    tables, report = clean(tmp_path, reviews, meant("photos.parquet", "images", id="item_id", photo="image"))
+    table = tables.table("reviews")
+    assert sorted(table["text"].to_pylist()) == ["Bad", "Good"]
+    assert len(set(table["review_id"].to_pylist())) == 2
+    images = {row["item_id"]: row["image"] for row in tables.table("images").to_pylist()}
+    assert images == {"1": b"\xff\xd8one", "2": b"\xff\xd8"}
+    assert found(report) == {"duplicate_identifiers": 2}
+    assert len(aside(tmp_path, "duplicate_identifiers_reviews")) == 1
+    assert aside(tmp_path, "duplicate_identifiers_images")[0]["item_id"] == "1"

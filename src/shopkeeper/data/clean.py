@@ -86,8 +86,24 @@ EVENT_RULES: tuple[Rule, ...] = (
 # Told by other means than a predicate over events.
 UNREADABLE = Rule("unreadable_lines", "A line of a file that does not fit its columns.", "removed", "")
 NAMELESS = Rule("missing_identifiers", "A row that does not say what it is about.", "removed", "")
+SAID_AGAIN = Rule(
+    "duplicate_identifiers",
+    "A row about what an earlier row of the file is about; what only it says is kept there.",
+    "removed",
+    "",
+)
+IMPOSSIBLE_ITEM_PRICE = Rule(
+    "impossible_item_price",
+    "The catalogue's price is negative, or ten thousand times what is high here; taken off the item.",
+    "mended",
+    "",
+)
+UNREADABLE_VALUES = Rule(
+    "unreadable_values", "A value that is no number, time or yes or no; the row stays without it.", "flagged", ""
+)
 MENDED_TEXTS = Rule("encodings", "Control characters, or letters garbled by a wrong encoding.", "mended", "")
 UNITS = Rule("units", "Values multiplied by the unit of the mapping.", "mended", "")
+ROW_RULES = (UNREADABLE, UNREADABLE_VALUES, NAMELESS, SAID_AGAIN, IMPOSSIBLE_ITEM_PRICE, UNITS, MENDED_TEXTS)
 
 
 def verdict() -> str:

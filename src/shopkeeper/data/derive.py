@@ -16,6 +16,7 @@ from shopkeeper.data.readers.base import slug
 from shopkeeper.data.report import RuleReport
 from shopkeeper.data.schema import EVENTS, INFERRED, TABLES
 from shopkeeper.data.staging import Staged, select
+from shopkeeper.data.subjects import doubtful, usual_prices
 from shopkeeper.data.translate import EVENT_ROLES, ITEM_FIELDS, STAGED
 from shopkeeper.errors import MappingError
 from shopkeeper.settings import DataSettings
@@ -45,6 +46,7 @@ SHOWN = (
     "quantity",
     "price",
     "title",
+    "unread",
 )
 SQL_TYPES: dict[pa.DataType, str] = {
     pa.string(): "TEXT",
@@ -81,7 +83,7 @@ class Derivation:
         self.tables, self.quarantine = target / "tables", target / "quarantine"
         self.rules = {
             rule.name: RuleReport(rule.name, rule.sentence, rule.action)
-            for rule in (clean.UNREADABLE, clean.NAMELESS, clean.UNITS, clean.MENDED_TEXTS, *clean.EVENT_RULES)
+            for rule in (*clean.ROW_RULES, *clean.EVENT_RULES)
         }
 
     def run(self) -> list[RuleReport]:
@@ -140,8 +142,11 @@ class Derivation:
             rows = select([file], kept, STAGED)
             if "type" in file.columns:
                 rows = f"SELECT * FROM ({select([file], [*kept, 'type'], STAGED)}) WHERE type IS DISTINCT FROM 'ignore'"
+            if own:
+                counted += ", MIN(row) AS row"
+                rows = select([file], [*kept, "row"], STAGED)
             selects.append(f"SELECT {counted}, '{file.role}' AS role, COUNT(*) AS seen FROM ({rows}) GROUP BY ALL")
-        types = {**{name: STAGED[name] for name in names}, "role": "TEXT", "seen": "BIGINT"}
+        types = {**{name: STAGED[name] for name in (*names, "row")}, "role": "TEXT", "seen": "BIGINT"}
         columns = ", ".join(f"{identifier(name)} {kind}" for name, kind in types.items())
         self.connection.execute(f"CREATE TABLE described ({columns})")
         for sql in dict.fromkeys(selects):
@@ -269,9 +274,10 @@ class Derivation:
             self._count(clean.MENDED_TEXTS.name, len(texts), repr(texts[0]))
 
     def _items(self) -> None:
+        self._subjects()
         self._table("sold", statement("sold"))
         files = [file for file in self.staged if "picture" in file.columns]
-        self._view("staged_pictures", select(files, ("item_id", "picture"), STAGED))
+        self._view("staged_pictures", select(files, ("item_id", "picture", "source", "part", "row"), STAGED))
         if files:
             self._copy(statement("pictures"), self.tables / "images.parquet", TABLES["images"], ", ROW_GROUP_SIZE 2048")
         self._table("pictures", "SELECT DISTINCT item_id FROM staged_pictures WHERE picture IS NOT NULL")
@@ -289,9 +295,8 @@ class Derivation:
 
     def _others(self) -> None:
         """The tables that need nothing from the others."""
-        self._nameless()
         for name, role, columns in (
-            ("users", "users", ("user_id", "attributes", "source")),
+            ("users", "users", ("user_id", "attributes", "source", "part", "row")),
             ("judgements", "judgements", ("query", "item_id", "grade")),
             (
                 "coupons",
@@ -304,9 +309,10 @@ class Derivation:
             if files:
                 self._view(f"staged_{name}", select(files, columns, STAGED))
                 if name == "reviews":
-                    self._view(
-                        "identified_reviews", statement("identified", relation="staged_reviews", content=CONTENT)
-                    )
+                    identified = statement("identified", relation="staged_reviews", content=CONTENT)
+                    self._view("identified_reviews", identified)
+                    self._table("told_reviews", statement("told_reviews"))
+                    self._set_aside(clean.SAID_AGAIN.name, role, "SELECT * FROM told_reviews WHERE occurrence > 1")
                 self._copy(statement(name), self.tables / f"{name}.parquet", TABLES[name])
         for file in self.staged:
             # Judgements have no place for attributes: where there are any, the whole file is kept as well.
@@ -317,25 +323,23 @@ class Derivation:
                 (self.tables / "other").mkdir(exist_ok=True)
                 shutil.copyfile(file.files()[0], self.tables / "other" / f"{slug(file.path)}.parquet")
 
-    def _nameless(self) -> None:
-        """Rows that lack what they are about."""
-        needed = (("items", ["item_id"]), ("users", ["user_id"]), ("images", ["item_id"]),
-                  ("judgements", ["query", "item_id", "grade"]))  # fmt: skip
-        for role, keys in needed:
-            files = [file for file in self.staged if file.role == role]
-            if not files:
-                continue
-            names = list(dict.fromkeys(name for file in files for name in file.columns if name != "picture"))
-            if absent := [key for key in keys if key not in names]:
-                raise MappingError(
-                    f"no column is the {absent[0]}", where=files[0].path, remedy="Name one in mapping.toml."
-                )
-            missing = " OR ".join(f"{key} IS NULL" for key in keys)
-            rows = f"SELECT * FROM ({select(files, names, STAGED)}) WHERE {missing}"
-            if count := self._one(f"SELECT COUNT(*) FROM ({rows})"):
-                out = self.quarantine / f"{clean.NAMELESS.name}_{role}.parquet"
-                self.connection.execute(f"COPY ({rows}) TO {literal(out)} ({PARQUET})")
-                self._tell(clean.NAMELESS.name, count, f"{rows} LIMIT 1")
+    def _subjects(self) -> None:
+        """What the rules find in rows that are no events."""
+        for rule, role, rows in doubtful(self.staged):
+            self._set_aside(rule.name, role, rows)
+        self._table("usual_prices", usual_prices(self.staged))
+        self.connection.execute(
+            "UPDATE described SET price = NULL FROM usual_prices"
+            " WHERE described.role = 'items' AND described.source = usual_prices.source"
+            " AND (price < 0 OR price > absurd)"
+        )
+
+    def _set_aside(self, rule: str, role: str, rows: str) -> None:
+        """Count rows, and keep them in quarantine."""
+        if count := self._one(f"SELECT COUNT(*) FROM ({rows})"):
+            out = literal(self.quarantine / f"{rule}_{role}.parquet")
+            self.connection.execute(f"COPY ({rows}) TO {out} ({PARQUET})")
+            self._tell(rule, count, f"FROM read_parquet({out}) ORDER BY source, row LIMIT 1")
 
     def _count_staged(self) -> None:
         """What was found while the files were read."""

@@ -11,6 +11,7 @@ from duckdb.sqltypes import DuckDBPyType
 from shopkeeper.data.duck import identifier, literal
 
 MISSING = ("", "null", "none", "nan", "n/a", "<na>", "\\n")
+SAYS_NOTHING = ("-", "--", "—", "?", "na", "#n/a", "#na", "unknown", "tbd")  # in the place of a number or time
 LONGEST_MISSING = max(map(len, MISSING))
 YES = (
     "true", "t", "yes", "y", "1", "1.0", "in stock", "in_stock", "instock", "available", "active", "published",

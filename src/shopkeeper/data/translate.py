@@ -44,6 +44,7 @@ STAGED: dict[str, str] = {
     "row": "BIGINT",
     "source": "TEXT",
     "part": "TEXT",
+    "unread": "TEXT",
 }
 
 Reader = Callable[[Value], str]
@@ -70,6 +71,9 @@ ITEM_FIELDS = (
 EVENT_FIELDS = (
     "event_id", "type", "time", "ordinal", "user_id", "session_id", "item_id", "query", "quantity", "price", "value",
     "rating", "order_id", "slate_id", "position",
+)  # fmt: skip
+MAY_BE_UNREADABLE = (
+    "price", "stock", "quantity", "value", "discount", "rating", "launched", "starts", "ends", "available",
 )  # fmt: skip
 EVENT_ROLES = ("events", "order_lines", "ratings", "reviews")
 # The fields that have a place of their own in the tables a role feeds; any other becomes an attribute.
@@ -106,14 +110,19 @@ def translate(mapping: FileMapping, columns: dict[str, DuckDBPyType], scan: str)
     said["source"] = literal(mapping.path)
     if PART in columns:
         said["part"] = PART
-    if mapping.role == "sessions" or (mapping.role in EVENT_ROLES and not {"time", "ordinal"} & set(said)):
+    ordered = mapping.role in ("sessions", "items", "users", "images")
+    if ordered or (mapping.role in EVENT_ROLES and not {"time", "ordinal"} & set(said)):
         said["row"] = "ROW_NUMBER() OVER ()"
     if "lines" in values:
         scan = f"(SELECT *, {_unnested(values['lines'][0])} AS __line FROM {scan})"
         if "event_id" in said:  # the lines of one event are events of their own
             said["event_id"] = f"{said['event_id']} || CONCAT_WS(':', '', {said.get('item_id', 'NULL')})"
-    read = ",\n  ".join(f"CAST({sql} AS {STAGED[name]}) AS {identifier(name)}" for name, sql in said.items())
-    told = {name: identifier(name) for name in said} | _second_look(mapping, said)
+    raw, unread = _unread(said, values)
+    read = ",\n  ".join(
+        [f"CAST({sql} AS {STAGED[name]}) AS {identifier(name)}" for name, sql in said.items()]
+        + [f"{sql} AS {name}" for name, sql in raw.items()]
+    )
+    told = {name: identifier(name) for name in said} | _second_look(mapping, said) | unread
     selected = ",\n  ".join(sql if sql == identifier(name) else f"{sql} AS {name}" for name, sql in told.items())
     return f"SELECT\n  {selected}\nFROM (\nSELECT\n  {read}\nFROM {scan}\n)"
 
@@ -126,6 +135,23 @@ def _second_look(mapping: FileMapping, said: dict[str, str]) -> dict[str, str]:
     if "type" in said:
         told["type"] = _event_type(mapping, said)
     return told
+
+
+def _unread(said: dict[str, str], values: dict[str, list[Value]]) -> tuple[dict[str, str], dict[str, str]]:
+    """The texts of values that may turn out unreadable, under names of their own; and `unread`, which tells of those
+    that say something and could not be read, as "price: ask us"."""
+    raw: dict[str, str] = {}
+    cases = []
+    words = ", ".join(literal(word) for word in ex.SAYS_NOTHING)
+    for field in MAY_BE_UNREADABLE:
+        for value in values.get(field, []) if field in said else []:
+            if value.is_text:
+                name = f"__raw_{len(raw)}"
+                raw[name] = value.sql
+                text = ex.text(Value(name, name, value.kind))
+                unread = f"{field} IS NULL AND LOWER({text}) NOT IN ({words})"
+                cases.append(f"CASE WHEN {unread} THEN CONCAT('{field}: ', {text}) END")
+    return raw, {"unread": f"NULLIF(CONCAT_WS(', ', {', '.join(cases)}), '')"} if cases else {}
 
 
 def _values(mapping: FileMapping, columns: dict[str, DuckDBPyType]) -> dict[str, list[Value]]:

@@ -1,13 +1,13 @@
--- Items: one row for each product, the catalogue's own word before what other files say of it.
+-- Items: one row for each product, the catalogue's own word before what other files say of it, and its first row before
+-- what later ones add.
 -- Reads described (what each file says of an item, and how often), sold (median price in events), pictures, no_products.
 WITH preferred AS (
     SELECT
         described.*,
         ROW_NUMBER() OVER (
             PARTITION BY item_id
-            ORDER BY CASE WHEN role = 'items' THEN 0 ELSE 1 END, source, seen DESC, title, attributes
-        ) AS preference,
-        ROW_NUMBER() OVER (PARTITION BY item_id, source ORDER BY seen DESC, title, attributes) AS of_source
+            ORDER BY CASE WHEN role = 'items' THEN 0 ELSE 1 END, source, row, seen DESC, title, attributes
+        ) AS preference
     FROM described
     WHERE item_id IS NOT NULL AND item_id NOT IN (SELECT item_id FROM no_products)
 ),
@@ -27,8 +27,10 @@ merged AS (
         ARG_MIN(url, preference) FILTER (WHERE url IS NOT NULL) AS url,
         ARG_MIN(launched, preference) FILTER (WHERE launched IS NOT NULL) AS launched,
         ARG_MIN(group_id, preference) FILTER (WHERE group_id IS NOT NULL) AS group_id,
-        STRING_AGG(SUBSTRING(attributes, 2, LENGTH(attributes) - 2), ',' ORDER BY preference DESC)
-            FILTER (WHERE of_source = 1 AND LENGTH(attributes) > 2) AS attributes
+        LIST_REDUCE(
+            LIST(attributes ORDER BY preference DESC) FILTER (WHERE attributes IS NOT NULL),
+            lambda later, earlier: CAST(JSON_MERGE_PATCH(later, earlier) AS TEXT)
+        ) AS attributes
     FROM preferred
     GROUP BY item_id
 )
@@ -47,7 +49,7 @@ SELECT
     merged.url,
     merged.launched,
     merged.group_id,
-    '{' || merged.attributes || '}' AS attributes
+    merged.attributes
 FROM merged
 LEFT JOIN sold ON merged.item_id = sold.item_id
 LEFT JOIN pictures ON merged.item_id = pictures.item_id

@@ -1,6 +1,6 @@
--- Images: one for each item.
+-- Images: one for each item, the first.
 -- Reads staged_pictures.
-SELECT item_id, ANY_VALUE(picture) AS image
+SELECT item_id, picture AS image
 FROM staged_pictures
 WHERE item_id IS NOT NULL AND picture IS NOT NULL
-GROUP BY item_id
+QUALIFY ROW_NUMBER() OVER (PARTITION BY item_id ORDER BY source, part, row) = 1
