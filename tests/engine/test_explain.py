@@ -65,6 +65,12 @@ def test_unknown_item_with_the_nearest(engine: Engine) -> None:
     assert "Did you mean 'mug-red'?" in told.text
 
 
+def test_a_catalogue_too_large_to_look_for_the_nearest(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shopkeeper.engine.explain.NEAR_IDS", len(engine.catalogue) - 1)
+    told = engine.explain(Request(query="mug"), "mug-rde")
+    assert (told.verdict, "Did you mean" in told.text) == ("unknown item", False)
+
+
 def test_the_features_that_decided() -> None:
     names = small_engine().feature_names("home")
     engine = small_engine(rankers={"home": preferring("price", names)})

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from shopkeeper.data.schema import ITEMS
-from shopkeeper.engine.context import Context
+from shopkeeper.engine.context import Context, positions_of
 from shopkeeper.engine.policies import Policies
 from shopkeeper.engine.policies.diversity import marginal_relevance
 from shopkeeper.engine.policies.rules import holds_words
@@ -26,6 +26,7 @@ NOW = datetime.fromisoformat("2026-03-01T00:00:00+00:00").timestamp()
 VIEW, PURCHASE = EventType.VIEW.code, EventType.PURCHASE.code
 ROWS = np.arange(6, dtype=np.int32)
 SCORES = np.linspace(1.0, 0.5, 6, dtype=np.float32)
+SOME = st.lists(st.integers(0, 2**31 - 1), unique=True, max_size=20)
 
 CATALOGUE = Catalogue.build(
     pa.Table.from_pylist(
@@ -203,3 +204,11 @@ def test_no_candidates_and_no_items() -> None:
     assert policies(diversity=0.5).order(context(), ROWS[:0], SCORES[:0]).tolist() == []
     empty = Policies(Catalogue.build(ITEMS.empty_table()), Settings())
     assert empty.allowed(context()).tolist() == []
+
+
+@given(rows=SOME, others=SOME)
+def test_positions_are_those_of_a_search_one_by_one(rows: list[int], others: list[int]) -> None:
+    """Rows may be as large as they like: what is allocated is as large as what is asked."""
+    sought = rows[::2] + others
+    found = positions_of(np.array(sought, np.int32), np.array(rows, np.int32))
+    assert found.tolist() == [rows.index(row) if row in rows else -1 for row in sought]

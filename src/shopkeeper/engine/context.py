@@ -42,6 +42,15 @@ class Candidates(NamedTuple):
         return cls(rows[order].astype(np.int32), scores[order].astype(np.float32))
 
 
+def positions_of(sought: Rows, rows: Rows) -> npt.NDArray[np.int64]:
+    """Where each of sought int32 [k] stands in unique rows int32 [n], -1 where it does not: int64 [k]."""
+    if not len(rows):
+        return np.full(len(sought), -1)
+    order = np.argsort(rows, kind="stable")
+    at = order[np.minimum(np.searchsorted(rows, sought, sorter=order), len(rows) - 1)]
+    return np.where(rows[at] == sought, at, -1)
+
+
 @dataclass(frozen=True)
 class Context:
     """A request whose ids have become rows, with what its person did before `now`. Histories run from old to new.

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from shopkeeper.engine.pipeline import Engine, Ranking
 
 TOP_FEATURES = 6
+NEAR_IDS = 100_000  # in a larger catalogue, looking for a misspelt id takes longer than a request may
 
 
 def explain(engine: Engine, request: Request, item_id: str) -> Explanation:
@@ -21,7 +22,8 @@ def explain(engine: Engine, request: Request, item_id: str) -> Explanation:
     context = engine.context(request)
     row = engine.catalogue.ids.row(item_id)
     if row < 0:
-        near = did_you_mean(item_id, engine.catalogue.ids) or ""
+        ids = engine.catalogue.ids
+        near = (did_you_mean(item_id, ids) if len(ids) <= NEAR_IDS else None) or ""
         text = f"no item of this release has the id {item_id!r}. {near}".strip()
         return Explanation(item=item_id, surface=request.surface, verdict="unknown item", text=text)
     if rule := engine.policies.why_not(context, row):

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from shopkeeper.engine.context import Context, FittedSource, ReleaseParts, reasons_of
+from shopkeeper.engine.context import Context, FittedSource, ReleaseParts, positions_of, reasons_of
 from shopkeeper.engine.encoder import Encoder
 from shopkeeper.engine.explain import explain
 from shopkeeper.engine.facets import count
@@ -291,16 +291,16 @@ class Engine:
         if text is None or request.offset + request.size <= len(ranking.rows):
             return ranking.rows
         rest = text.retrieve(context, MATCH_CAP).rows
-        return np.concatenate((ranking.rows, rest[~np.isin(rest, ranking.rows)]))
+        return np.concatenate((ranking.rows, rest[positions_of(rest, ranking.rows) < 0]))
 
     def _sorted(self, sort: str, rows: Rows) -> Rows:
         values = sort_values(sort, self.catalogue, self.statistics)[rows]
         return rows[np.argsort(values, kind="stable")]
 
     def _placements(self, context: Context, ranking: Ranking, rows: Rows) -> tuple[Placement, ...]:
-        places = {row: at for at, row in enumerate(ranking.rows.tolist())}
-        ranked = {row: places[row] for row in rows.tolist() if row in places}  # the others match beyond the candidates
-        positions = np.fromiter(ranked.values(), np.int64)
+        positions = positions_of(rows, ranking.rows)
+        ranked = rows[positions >= 0].tolist()  # the others match beyond the candidates
+        positions = positions[positions >= 0]
         reasons = dict(zip(ranked, self._reasons(context, ranking, positions), strict=True))
         scores = dict(zip(ranked, ranking.scores[positions].tolist(), strict=True))
         first = context.request.offset + 1

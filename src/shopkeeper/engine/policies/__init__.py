@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from shopkeeper.engine.context import Context
+from shopkeeper.engine.context import Context, positions_of
 from shopkeeper.engine.filters import Masks
 from shopkeeper.engine.policies.availability import Availability
 from shopkeeper.engine.policies.diversity import Diversity
@@ -96,6 +96,6 @@ class Policies:
         pins = self._rules.pinned(context)
         if not len(pins):
             return order
-        places = np.full(self._n_items, len(pins))
-        places[pins] = np.arange(len(pins))
-        return order[np.argsort(places[rows[order]], kind="stable")]
+        places = positions_of(rows[order], pins)
+        places[places < 0] = len(pins)
+        return order[np.argsort(places, kind="stable")]
