@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -250,18 +251,23 @@ def simulate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Gets exports/ and truth/.")],
     products: Annotated[int, typer.Option(min=1, help="How many products.")] = 5_000,
     events: Annotated[int, typer.Option(min=1, help="How many events.")] = 300_000,
-    seed: Annotated[int, typer.Option(help="Same seed, same world.")] = 0,
+    seed: Annotated[int, typer.Option(help="Same seed and end, same world.")] = 0,
+    end: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day after its last, 2026-04-05; else today.")
+    ] = None,
 ) -> None:
     """Write the exports of a simulated shop, and the truth about it beside them."""
-    _simulate(folder, products, events, seed)
+    _simulate(folder, products, events, seed, end)
     show.say(f"Next: shopkeeper new SHOP --from {folder / 'exports'}")
 
 
-def _simulate(folder: Path, products: int, events: int, seed: int) -> None:
+def _simulate(folder: Path, products: int, events: int, seed: int, end: datetime | None = None) -> None:
     from shopkeeper.data.simulate import simulate  # draws pictures, which no other command needs
 
     with shown(show.console(stderr=True)) as progress:
-        simulate(folder, products=products, events=events, seed=seed, progress=progress)
+        simulate(
+            folder, products=products, events=events, seed=seed, end=end.date() if end else None, progress=progress
+        )
 
 
 @app.command()

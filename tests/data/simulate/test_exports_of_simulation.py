@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +18,10 @@ from PIL import Image
 from pyarrow import csv
 
 from shopkeeper.data.schema import ITEMS
-from shopkeeper.data.simulate import Truth, simulate, simulation
+from shopkeeper.data.simulate import Truth, simulation
 from shopkeeper.errors import DataError
+
+simulate = partial(simulation.simulate, end=date(2026, 4, 5))
 
 
 def events_of(truth: Truth) -> pa.Table:
@@ -46,6 +50,20 @@ def test_same_seed_same_bytes(tmp_path: Path) -> None:
     assert first == again
     assert first["exports/events/part-00000.parquet"] != other["exports/events/part-00000.parquet"]
     assert first["exports/products.parquet"] != other["exports/products.parquet"]
+
+
+def test_the_shop_ends_today_unless_a_day_is_named(tmp_path: Path) -> None:
+    before = datetime.now(UTC).date()
+    today = simulation.simulate(tmp_path / "today", products=20, events=500)
+    ends = datetime.fromtimestamp(today.end, UTC)
+    assert before <= ends.date() <= datetime.now(UTC).date()
+    newest = pc.max(events_of(today)["event_time"]).as_py().replace(tzinfo=UTC)
+    assert ends - timedelta(days=2) < newest < ends <= datetime.now(UTC)
+    named = simulate(tmp_path / "named", products=20, events=500, days=30)
+    assert (named.start, named.end) == (
+        datetime(2026, 3, 6, tzinfo=UTC).timestamp(),
+        datetime(2026, 4, 5, tzinfo=UTC).timestamp(),
+    )
 
 
 def test_blocks_give_one_stream_in_order_of_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +25,6 @@ from shopkeeper.data.simulate.world import EVENT, Events, World
 from shopkeeper.errors import DataError
 from shopkeeper.vocabulary import Progress, silent
 
-START = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday
-
 _EVENTS_PER_USER = 50
 _EVENTS_PER_BLOCK = 500_000
 _EVENTS_PER_VISIT = 12.0  # to begin with; each block measures its own
@@ -42,13 +40,15 @@ def simulate(
     seed: int = 0,
     catalogue: Path | pa.Table | None = None,
     days: int = 90,
+    end: date | None = None,
     predictability: float = 0.8,
     progress: Progress = silent,
 ) -> Truth:
     """Write a simulated shop: its exports under `folder/exports`, its truth under `folder/truth`.
 
     There are exactly `products` products (or the items of `catalogue`: a table with the columns of data.schema.ITEMS,
-    or its Parquet file) and exactly `events` rows of events, in order of time. The same arguments give the same bytes.
+    or its Parquet file) and exactly `events` rows of events, in order of time, in the `days` before midnight (UTC) of
+    the day `end`, by default today. The same arguments with the same end give the same bytes.
     A simulated shop that is there already is replaced.
 
     predictability: how far tastes, likeness and habit decide, from 0 (a random world, in which no model can beat
@@ -59,20 +59,22 @@ def simulate(
     not installed.
     """
     _check(folder, seed=seed, products=products, events=events, days=days, predictability=predictability)
+    until = datetime.combine(end or datetime.now(UTC).date(), time(), UTC)
+    start = until - timedelta(days)
     draft = folder / ".simulating"
     shutil.rmtree(draft, ignore_errors=True)
     (draft / "exports" / "events").mkdir(parents=True)
     shop, queries = _stock(
-        catalogue, draft / "exports" / "products.parquet", products=products, days=days,
+        catalogue, draft / "exports" / "products.parquet", products=products, start=start, days=days,
         launches=_LAUNCHES * predictability, seed=seed, progress=progress,
     )  # fmt: skip
     world = _populate(
-        shop, queries, users=max(events // _EVENTS_PER_USER, 10), languages=1 + (catalogue is None), days=days,
-        predictability=predictability, seed=seed,
+        shop, queries, users=max(events // _EVENTS_PER_USER, 10), languages=1 + (catalogue is None), start=start,
+        days=days, predictability=predictability, seed=seed,
     )  # fmt: skip
-    _write_people(world, draft / "exports", seed, progress)
+    _write_people(world, draft / "exports", start, seed, progress)
     write_truth(world, draft / "truth")
-    _write_events(world, arrivals(START, days), events, seed, draft / "exports" / "events", progress)
+    _write_events(world, arrivals(start, days), events, seed, draft / "exports" / "events", progress)
     truth = Truth(
         folder=draft,
         seed=seed,
@@ -80,8 +82,8 @@ def simulate(
         products=len(shop),
         users=len(world.shoppers),
         events=events,
-        start=START.timestamp(),
-        end=START.timestamp() + days * 86_400,
+        start=start.timestamp(),
+        end=until.timestamp(),
         examination=tuple(float(share) for share in EXAMINATION),
         swap_share=SWAP_SHARE,
     )
@@ -107,42 +109,43 @@ def _check(folder: Path, *, seed: int, predictability: float, **sizes: int) -> N
 
 
 def _stock(
-    catalogue: Path | pa.Table | None, path: Path, *, products: int, days: int, launches: float, seed: int,
-    progress: Progress,
+    catalogue: Path | pa.Table | None, path: Path, *, products: int, start: datetime, days: int, launches: float,
+    seed: int, progress: Progress,
 ) -> tuple[Assortment, Queries]:  # fmt: skip
     """Invent a catalogue, or adopt the given one, and write it to `path`."""
     rng = np.random.default_rng((seed, _CATALOGUE))
     if catalogue is None:
-        invention = invented.invent(products, rng=rng, start=START, days=days, launches=launches)
+        invention = invented.invent(products, rng=rng, start=start, days=days, launches=launches)
         invented.write_products(invention, path, rng, lambda done: progress("products", done, products))
         return invention.assortment, invented_queries(invention.leaves, rng=rng)
     table = adopted.read_catalogue(catalogue)
-    shop, brands = adopted.adopt(table, rng=rng, start=START, days=days, launches=launches)
+    shop, brands = adopted.adopt(table, rng=rng, start=start, days=days, launches=launches)
     adopted.write_adopted(table, shop, path, lambda done: progress("products", done, len(shop)))
     return shop, adopted_queries(shop, brands, rng=rng)
 
 
 def _populate(
-    shop: Assortment, queries: Queries, *, users: int, languages: int, days: int, predictability: float, seed: int
-) -> World:
+    shop: Assortment, queries: Queries, *, users: int, languages: int, start: datetime, days: int,
+    predictability: float, seed: int,
+) -> World:  # fmt: skip
     rng = np.random.default_rng((seed, _SHOPPERS))
     shoppers = invite(shop, users, languages=languages, rng=rng)
     return World(
         shop=shop,
         shoppers=shoppers,
         queries=queries,
-        coupons=issue(shop, shoppers, start=START, days=days, rng=rng),
-        season=season(shop, START, days, rng),
-        start=int(START.timestamp()) * SECOND,
+        coupons=issue(shop, shoppers, start=start, days=days, rng=rng),
+        season=season(shop, start, days, rng),
+        start=int(start.timestamp()) * SECOND,
         predictability=predictability,
     )
 
 
-def _write_people(world: World, exports: Path, seed: int, progress: Progress) -> None:
+def _write_people(world: World, exports: Path, start: datetime, seed: int, progress: Progress) -> None:
     total = len(world.shoppers)
     rng = np.random.default_rng((seed, _SHOPPERS, 1))
     write_customers(
-        world.shoppers, exports / "customers.csv", start=START, rng=rng,
+        world.shoppers, exports / "customers.csv", start=start, rng=rng,
         done=lambda done: progress("customers", done, total),
     )  # fmt: skip
     write_coupons(world.shop, world.shoppers, world.coupons, exports)
