@@ -102,6 +102,15 @@ class TestFeatures:
         assert len(set(names)) == len(names)
         assert (matrix[:, names.index("two")] == 0.5).all()
 
+    def test_old_data_served_today_stays_within_the_ages_that_were_learned(self, shop: Material) -> None:
+        span = Statistics.fit(shop.catalogue, shop.interactions, NOW).span
+        longest = (span[1] - span[0]) / DAY
+        now = columns(shop, context_of(shop, user=0))
+        later = columns(shop, replace(context_of(shop, user=0), now=NOW + 1000 * DAY))
+        assert np.nanmax(now["age_days"]) <= np.log1p(longest) + 1e-5
+        assert np.nanmax(later["age_days"]) == pytest.approx(np.log1p(longest))
+        assert np.nanmax(later["seen_hours_ago"]) == pytest.approx(np.log1p(24 * longest))
+
     def test_what_a_silent_source_says_is_missing(self, shop: Material) -> None:
         pool = Pool.of({"a": proposal(3), "b": proposal(5, 3)}, NOTHING)
         matrix = features(

@@ -17,7 +17,7 @@ from shopkeeper.engine.ranking.fusion import RANK_OFFSET, Pool
 from shopkeeper.engine.ranking.statistics import WINDOWS, Statistics
 from shopkeeper.release.catalogue import Catalogue, Labels
 from shopkeeper.release.fields import Gathered
-from shopkeeper.vocabulary import EventType, Rows, Scores
+from shopkeeper.vocabulary import EventType, Rows, Scores, Seconds
 
 Columns = dict[str, npt.NDArray[np.float32] | float]
 
@@ -82,7 +82,7 @@ def features(
     for at, name in enumerate(match_names):
         columns[name] = np.nan if match is None else match[:, at]
     columns |= _item(context, rows, catalogue, statistics)
-    columns |= _person(context, rows, catalogue)
+    columns |= _person(context, rows, catalogue, statistics)
     columns |= _affinities(context, rows, catalogue)
     columns |= _moment(context)
     names = feature_names(pool.sources, match_names)
@@ -99,20 +99,27 @@ def _item(context: Context, rows: Rows, catalogue: Catalogue, statistics: Statis
         **{f"interest_{window}": windows[:, at] for at, window in enumerate(WINDOWS)},
         "purchases": np.log1p(statistics.purchases[rows]),
         "conversion": statistics.conversion[rows],
-        "age_days": np.log1p(np.maximum(context.now - statistics.since[rows], 0.0) / DAY).astype(np.float32),
+        "age_days": np.log1p(_ages(statistics.since[rows], context, statistics) / DAY).astype(np.float32),
         "price": np.log1p(catalogue.prices[rows]),
         "price_level": statistics.price_level[rows],
     }
 
 
-def _person(context: Context, rows: Rows, catalogue: Catalogue) -> Columns:
+def _person(context: Context, rows: Rows, catalogue: Catalogue, statistics: Statistics) -> Columns:
     return {
         "history_price": _price_gap(catalogue, *_habit(context), rows),
         "anchor_price": _price_gap(catalogue, context.anchors, _evenly(context.anchors), rows),
-        **_encounters(context, rows),
+        **_encounters(context, rows, statistics),
         "history_events": float(np.log1p(len(context.history))),
         "session_events": float(np.log1p(len(context.session))),
     }
+
+
+def _ages(since: Seconds, context: Context, statistics: Statistics) -> Seconds:
+    """Seconds between `since` and the context, none longer than any that could be learned from: when a shop's newest
+    data is old, trees would meet ages that they never saw."""
+    first, last = statistics.span
+    return np.clip(context.now - since, 0.0, last - first)
 
 
 def _habit(context: Context) -> tuple[Rows, Scores]:
@@ -126,7 +133,7 @@ def _evenly(rows: Rows) -> Scores:
     return np.ones(len(rows), dtype=np.float32)
 
 
-def _encounters(context: Context, rows: Rows) -> Columns:
+def _encounters(context: Context, rows: Rows, statistics: Statistics) -> Columns:
     """How often, and when last, the person met each of `rows` (ascending)."""
     n = len(rows)
     at = np.searchsorted(rows, context.history)
@@ -137,7 +144,7 @@ def _encounters(context: Context, rows: Rows) -> Columns:
     ever = last >= 0
     ago = np.where(ever, len(context.history) - last, np.nan)
     hours = np.full(n, np.nan)
-    hours[ever] = np.maximum(context.now - context.history_times[last[ever]], 0.0) / 3600.0
+    hours[ever] = _ages(context.history_times[last[ever]], context, statistics) / 3600.0
     return {
         "seen_times": np.bincount(at, minlength=n).astype(np.float32),
         "bought_times": np.bincount(at[codes == EventType.PURCHASE.code], minlength=n).astype(np.float32),

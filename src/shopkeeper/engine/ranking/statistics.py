@@ -25,7 +25,9 @@ class Statistics:
     interest float32 [n]: decayed interest; windows float32 [n, len(WINDOWS)]: interest in the last day, week, month
     (NaN without a clock); purchases float32 [n]: decayed; conversion float32 [n]: purchases for each event of
     interest, smoothed; since float64 [n]: when the item was launched, else first seen (NaN unknown);
-    price_level float32 [n]: the share of the items of its narrowest category that are cheaper (NaN without a price).
+    span float64 [2]: the first launch or event, and the moment of the fit: every age that a ranker learns from lies
+    between; price_level float32 [n]: the share of the items of its narrowest category that are cheaper (NaN without a
+    price).
     """
 
     interest: Scores
@@ -33,6 +35,7 @@ class Statistics:
     purchases: Scores
     conversion: Scores
     since: Seconds
+    span: Seconds
     price_level: Scores
 
     @classmethod
@@ -45,12 +48,14 @@ class Statistics:
         purchases = decayed_interest(bought, now, half_life_days, n)
         interest = decayed_interest(interactions, now, half_life_days, n)
         average = purchases.sum() / max(float(interest.sum()), 1.0)
+        since = np.where(np.isnan(catalogue.launched), first_seen(interactions, n), catalogue.launched)
         return cls(
             interest=interest,
             windows=_windows(interactions, now, n),
             purchases=purchases,
             conversion=((purchases + CONVERSION_PRIOR * average) / (interest + CONVERSION_PRIOR)).astype(np.float32),
-            since=np.where(np.isnan(catalogue.launched), first_seen(interactions, n), catalogue.launched),
+            since=since,
+            span=_span(since, interactions, now),
             price_level=_price_level(catalogue),
         )
 
@@ -61,6 +66,11 @@ class Statistics:
     def load(cls, directory: Path) -> Statistics:
         """Memory-mapped."""
         return cls(**{f.name: load_array(directory, f.name) for f in fields(cls)})
+
+
+def _span(since: Seconds, interactions: Interactions, now: float) -> Seconds:
+    times = np.concatenate((since, interactions.times, [now]))
+    return np.array([np.nanmin(times), now])
 
 
 def _windows(interactions: Interactions, now: float, n: int) -> Scores:
