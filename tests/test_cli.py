@@ -110,6 +110,10 @@ def test_rollback_returns_to_the_release_before(tmp_path: Path) -> None:
     assert shop.releases.current().id == first
 
 
+def test_evaluate_says_that_it_measures_nothing_anew() -> None:
+    assert "when it was trained" in run("evaluate", "--help").stdout
+
+
 def test_evaluate_prints_where_the_report_lies(shop: Path) -> None:
     assert run("evaluate", "--shop", shop, "--html").stdout.strip().endswith("evaluation/report.html")
     assert "too few events" in run("evaluate", "--shop", shop).stdout

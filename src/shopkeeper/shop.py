@@ -120,7 +120,7 @@ class Shop:
         return train(Tables(self.directory), self.settings, self.releases, progress)
 
     def evaluate(self) -> dict[str, Any]:
-        """How good the current release was on the days held back. Raises ReleaseError."""
+        """How good the current release was when it was trained, on the days held back. Raises ReleaseError."""
         return self.releases.current().manifest.metrics
 
     def rollback(self, to: str | None = None) -> Release:

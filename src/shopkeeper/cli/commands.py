@@ -117,7 +117,7 @@ def evaluate(
     json: Json = False,
     html: Annotated[bool, typer.Option("--html", help="Print only the path of the report with plots.")] = False,
 ) -> None:
-    """How good the current release was on the days that were held back."""
+    """Show how good the current release was when it was trained, on the days that were held back."""
     opened = Shop(shop)
     report = opened.releases.current().path / "evaluation" / "report.html"
     if html:
