@@ -111,6 +111,22 @@ def test_trending_is_what_rises_not_what_is_big() -> None:
     assert rows(Trending().fit(shop), context_of(shop, user=-1)) == [CHAIR_GREEN]
 
 
+def test_trending_prefers_the_category_that_the_person_looks_at() -> None:
+    rises = [(user, LAMP_RED, VIEW, NOW - DAY / 2, 8000 + user) for user in range(1, 20)]
+    rises += [(user, CHAIR_GREEN, VIEW, NOW - DAY / 2, 9000 + user) for user in range(1, 13)]
+    usual = [(user, MUG_RED, VIEW, NOW - day * DAY, user * 100 + day) for user in range(1, 10) for day in range(1, 60)]
+    lines = [*usual, *rises]
+    shop = material_of(small_items(), interactions_of(lines))
+    source = Trending().fit(shop)
+    stranger = context_of(shop, user=-1)
+    assert rows(source, stranger) == [LAMP_RED, CHAIR_GREEN]
+    assert source.reason(stranger, LAMP_RED) == "trending now"
+    sitting = context_of(shop, user=-1, items=(shop.catalogue.ids.id(CHAIR_GREEN),))
+    assert rows(source, sitting) == [CHAIR_GREEN, LAMP_RED]
+    assert source.reason(sitting, CHAIR_GREEN).startswith("trending in ")
+    assert source.reason(sitting, LAMP_RED) == "trending now"
+
+
 def test_trending_is_silent_without_a_clock() -> None:
     nan = float("nan")
     shop = material_of(small_items(), interactions_of([(0, MUG_RED, VIEW, nan, -1)] * 5))

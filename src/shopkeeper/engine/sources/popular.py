@@ -19,22 +19,20 @@ TRENDING_SHARE = 0.1  # the short half-life as a share of the long one
 TRENDING_SURPRISE = 1.0  # standard deviations above the usual, from which an item trends
 
 
-class PopularSource:
-    """Items by decayed interest, those of the categories that the person looks at first.
+class Liking:
+    """Items by how much everybody likes them, those of the categories that the person looks at first.
 
-    interest float32 [n]: decayed interest by item row.
+    liking float32 [n], by item row: only what is above 0 is ever proposed. `word` says how it is liked, in reasons.
     """
 
-    name = "popular"
-
-    def __init__(self, interest: Scores, catalogue: Catalogue) -> None:
-        self._interest, self._catalogue = interest, catalogue
-        liked = np.flatnonzero(interest > 0)
-        self._order = liked[np.argsort(-interest[liked], kind="stable")].astype(np.int32)
+    def __init__(self, liking: Scores, catalogue: Catalogue, word: str) -> None:
+        self._liking, self._catalogue, self._word = liking, catalogue, word
+        liked = np.flatnonzero(liking > 0)
+        self._order = liked[np.argsort(-liking[liked], kind="stable")].astype(np.int32)
 
     def retrieve(self, context: Context, limit: int) -> Candidates:
         rows = self._best(context, limit)
-        scores = self._interest[rows].astype(np.float64)
+        scores = self._liking[rows].astype(np.float64)
         wanted = self._wanted(context)
         if wanted:
             members = {code: self._members(context, code, limit) for code in wanted}
@@ -42,7 +40,7 @@ class PopularSource:
             taste = np.ones(len(rows))
             for code, share in wanted.items():
                 taste[np.searchsorted(rows, members[code])] += TASTE_BOOST * share
-            scores = self._interest[rows] * taste
+            scores = self._liking[rows] * taste
         return Candidates.top(rows, scores, limit)
 
     def reason(self, context: Context, row: int) -> str:
@@ -51,17 +49,14 @@ class PopularSource:
     def reasons(self, context: Context, rows: Rows) -> list[str]:
         wanted = self._wanted(context)
         if not wanted:
-            return ["popular now"] * len(rows)
+            return [f"{self._word} now"] * len(rows)
         labels = self._catalogue.labels["category"]
         own: list[set[int]] = [set() for _ in rows]
         owners, codes = labels.of(rows)
         for owner, code in zip(owners.tolist(), codes.tolist(), strict=True):
             own[owner].add(code)
         known = (next((code for code in wanted if code in codes), None) for codes in own)
-        return ["popular now" if code is None else f"popular in {labels.values[code]}" for code in known]
-
-    def save(self, directory: Path) -> None:
-        save_arrays(directory, {"interest": self._interest})
+        return [f"{self._word} now" if code is None else f"{self._word} in {labels.values[code]}" for code in known]
 
     def _best(self, context: Context, limit: int) -> Rows:
         if context.allowed is None:
@@ -84,10 +79,22 @@ class PopularSource:
         fields = self._catalogue.labels
         value = fields.codes_of("category")[code]
         members = fields.posting_rows[fields.posting_starts[value] : fields.posting_starts[value + 1]]
-        members = members[self._interest[members] > 0]
+        members = members[self._liking[members] > 0]
         if context.allowed is not None:
             members = members[context.allowed[members]]
-        return np.sort(Candidates.top(members, self._interest[members], limit).rows)
+        return np.sort(Candidates.top(members, self._liking[members], limit).rows)
+
+
+class PopularSource(Liking):
+    """By decayed interest: float32 [n]."""
+
+    name = "popular"
+
+    def __init__(self, interest: Scores, catalogue: Catalogue) -> None:
+        super().__init__(interest, catalogue, "popular")
+
+    def save(self, directory: Path) -> None:
+        save_arrays(directory, {"interest": self._liking})
 
 
 class Popular:
@@ -104,25 +111,16 @@ class Popular:
         return PopularSource(load_array(directory, "interest"), release.catalogue)
 
 
-class TrendingSource:
-    """A fixed list, best first. rows int32 [t]; scores float32 [t], standard deviations above the usual."""
+class TrendingSource(Liking):
+    """By surprise, float32 [n]: standard deviations above the usual, 0 where an item does not trend."""
 
     name = "trending"
 
-    def __init__(self, rows: Rows, scores: Scores) -> None:
-        self._rows, self._scores = rows, scores
-
-    def retrieve(self, context: Context, limit: int) -> Candidates:
-        if context.allowed is None:
-            return Candidates(self._rows[:limit], self._scores[:limit])
-        kept = np.flatnonzero(context.allowed[self._rows])[:limit]
-        return Candidates(self._rows[kept], self._scores[kept])
-
-    def reason(self, context: Context, row: int) -> str:  # noqa: ARG002
-        return "trending now"
+    def __init__(self, surprise: Scores, catalogue: Catalogue) -> None:
+        super().__init__(surprise, catalogue, "trending")
 
     def save(self, directory: Path) -> None:
-        save_arrays(directory, {"rows": self._rows, "scores": self._scores})
+        save_arrays(directory, {"surprise": self._liking})
 
 
 class Trending:
@@ -132,15 +130,16 @@ class Trending:
     name, learns_from_events = TrendingSource.name, True
 
     def fit(self, material: Material) -> TrendingSource:
+        n = len(material.catalogue)
         if not material.interactions.has_clock:
-            return TrendingSource(*Candidates.none())
-        half_life, n = material.settings.train.half_life_days, len(material.catalogue)
+            return TrendingSource(np.zeros(n, np.float32), material.catalogue)
+        half_life = material.settings.train.half_life_days
         usual = decayed_interest(material.interactions, material.now, half_life, n)
         late = decayed_interest(material.interactions, material.now, half_life * TRENDING_SHARE, n)
         expected = usual * (late.sum() / usual.sum())
         surprise = (late - expected) / np.sqrt(expected + 1.0)
-        rows = np.flatnonzero(surprise > TRENDING_SURPRISE)
-        return TrendingSource(*Candidates.top(rows, surprise[rows], len(rows)))
+        trends = np.where(surprise > TRENDING_SURPRISE, surprise, 0.0)
+        return TrendingSource(trends.astype(np.float32), material.catalogue)
 
-    def load(self, directory: Path, release: ReleaseParts) -> TrendingSource:  # noqa: ARG002
-        return TrendingSource(load_array(directory, "rows"), load_array(directory, "scores"))
+    def load(self, directory: Path, release: ReleaseParts) -> TrendingSource:
+        return TrendingSource(load_array(directory, "surprise"), release.catalogue)
