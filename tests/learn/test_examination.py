@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -61,3 +62,30 @@ def test_a_click_far_down_weighs_more(tmp_path: Path) -> None:
     ]
     weights = [one.weight for one in weigh(asked, TRUTH, tables.folder, items)]
     assert weights == pytest.approx([1, 5, 1])
+
+
+def test_lists_of_different_surfaces_are_not_compared(tmp_path: Path) -> None:
+    """On the home page an item stands first and is wanted; in the cart it stands second and is not, by the same people
+    who look at both places alike. Only what moves within a surface tells places apart."""
+    events = []
+    generator = np.random.default_rng(0)
+    for slate in range(4000):
+        surface = ("home", "cart")[slate % 2]
+        first = (slate // 2) % 20 == 0  # now and then the two change places
+        for item, usual in (("i0", 1 + slate % 2), ("i1", 2 - slate % 2)):
+            place = 3 - usual if first else usual
+            shown = {"slate_id": f"s{slate}", "item_id": item, "attributes": json.dumps({"surface": surface})}
+            events.append({**shown, "event_id": f"{slate}{item}", "type": "impression", "position": place})
+            if generator.random() < (0.6 if surface == "home" else 0.1):
+                events.append({**shown, "event_id": f"{slate}{item}v", "type": "view"})
+    found = examination_of(write_shop(tmp_path / "named", catalogue(3), events).folder)
+    assert found is not None
+    np.testing.assert_allclose(found, [1.0, 1.0], atol=0.15)
+    wanted_first = [event for event in events if event["item_id"] == "i0"]
+    mixed = [{**event, "attributes": None} for event in wanted_first]
+    unnamed = examination_of(write_shop(tmp_path / "unnamed", catalogue(3), mixed).folder)
+    named = examination_of(write_shop(tmp_path / "one", catalogue(3), wanted_first).folder)
+    assert unnamed is not None
+    assert named is not None
+    assert unnamed[1] < 0.5  # the mixture takes the cart's coldness for the second place's
+    np.testing.assert_allclose(named, [1.0, 1.0], atol=0.25)
