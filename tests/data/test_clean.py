@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +151,42 @@ def test_reviews_and_images_of_the_same(tmp_path: Path) -> None:
     assert found(report) == {"duplicate_identifiers": 2}
     assert len(aside(tmp_path, "duplicate_identifiers_reviews")) == 1
     assert aside(tmp_path, "duplicate_identifiers_images")[0]["item_id"] == "1"
+
+
+SOLD = {
+    "invoice": "order_id", "code": "item_id", "name": "title", "price": "price", "who": "user_id", "when": "time iso",
+}  # fmt: skip
+
+
+def test_words_of_billing_in_the_names_of_products(tmp_path: Path) -> None:
+    lines = [f"{n},{10000 + n},Thing {n},2.5,u{n % 7},2026-01-02 10:{n % 60:02}:00" for n in range(160)]
+    odd = [("COFFEE1X", "Ground Coffee"), ("DOLL-7", "Doll carriage wood"), ("TOFFEE", "Toffee"),
+           ("VAN", "Delivery van"), ("KIT", "Testing kit"), ("BOX", "Safe deposit box")]  # fmt: skip
+    billed = [("POST", "POSTAGE"), ("SH", "Shipping & handling"), ("C2", "CARRIAGE"), ("M", "Manual")]
+    named = [(code, name, "3", f"u{n}") for code, name in (*odd, *billed) for n in range(4)]
+    # One word of several, and a sign besides: nobody is named, or the price is any.
+    signed = [("DOT", "Dotcom postage", "3", "")] * 3 + [
+        ("CRUK", "CRUK Commission", f"{10**n}", "u1") for n in range(4)
+    ]
+    lines += [
+        f"x{n},{code},{name},{price},{who},2026-01-03 11:{n:02}:00"
+        for n, (code, name, price, who) in enumerate([*named, *signed])
+    ]
+    write(tmp_path, "sales.csv", "invoice,code,name,price,who,when", *lines)
+    tables, report = clean(tmp_path, meant("sales.csv", "order_lines", **SOLD))
+    gone = {row["item_id"] for row in aside(tmp_path, "no_product")}
+    assert gone == {"POST", "SH", "C2", "M", "DOT", "CRUK"}
+    assert found(report) == {"no_product": 23}
+    assert {code for code, _ in odd} <= set(tables.items()["item_id"].to_pylist())
+
+
+def test_real_postage(real_data: Callable[[str], Path], tmp_path: Path) -> None:
+    columns = {
+        "Invoice": "order_id", "StockCode": "item_id", "Description": "title", "Quantity": "quantity",
+        "InvoiceDate": "time %m/%d/%y %H:%M", "Price": "price", "Customer ID": "user_id",
+    }  # fmt: skip
+    mapping = Mapping([meant("transactions.parquet", "order_lines", **columns)])
+    ingest(mapping, [real_data("online-retail")], tmp_path / "shop", DataSettings())
+    gone = {row["item_id"] for row in aside(tmp_path, "no_product")}
+    assert gone >= {"POST", "DOT", "M", "BANK CHARGES", "AMAZONFEE", "D", "S", "CRUK", "C2"}
+    assert gone <= {"POST", "DOT", "M", "BANK CHARGES", "AMAZONFEE", "D", "S", "CRUK", "C2", "m", "B"}

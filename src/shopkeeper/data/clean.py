@@ -14,14 +14,24 @@ from typing import Literal
 # Words for what is billed but is no product, as regular expressions, in the languages that shops keep books in.
 NO_PRODUCT_WORDS = (
     r"\bpostage\b", r"\bshipping\b", r"\bcarriage\b", r"\bdelivery\b", r"\bhandling\b", r"\bfreight\b", r"\bfees?\b",
-    r"fee$", r"\bcommission\b", r"\bbank charges?\b", r"\bdiscount\b", r"\badjust(ment)?s?\b", r"\bbad debt\b",
-    r"^manual\b", r"^samples?$", r"\btest product\b", r"^test", r"\brounding\b", r"\bsurcharge\b", r"\bdeposit\b",
+    r"\bcommission\b", r"\bbank charges?\b", r"\bdiscount\b", r"\badjust(ment)?s?\b", r"\bbad debt\b",
+    r"^manual\b", r"^samples?$", r"\btest product\b", r"^test( item| article)?$", r"\brounding\b",
+    r"\bsurcharge\b", r"\bdeposit\b",
     r"\bversand", r"\bporto\b", r"gebühr", r"\brabatt\b", r"\bgutschrift\b", r"\bkorrektur\b", r"\bmuster\b",
     r"\bfrais de\b", r"\blivraison\b", r"\bremise\b", r"\bajustement\b", r"\béchantillons?\b",
     r"\benv[ií]o\b", r"\bdescuento\b", r"\bajuste\b", r"\bcomisi[oó]n\b", r"\bfrete\b", r"\bdesconto\b",
     r"\bspedizione\b", r"\bsconto\b", r"\bcommissione\b", "运费", "邮费", "快递费", "手续费", "折扣", "调整", "样品",
     "送料", "手数料", "割引",
 )  # fmt: skip
+# What else may stand in a title that says nothing but that: "Shipping & handling", "2 free samples".
+NO_PRODUCT_TITLE = (
+    r"^([\s\d%.,:;&+/()#*-]|and|und|et|y|for|of|the|to|free|express|standard|international|costs?|charges?|packing|tax"
+    r"|postage|shipping|carriage|delivery|handling|freight|fees?|commission|bank|discounts?|adjust(ment)?s?|bad debt"
+    r"|manual|samples?|test( product| item| article)?|rounding|surcharge|deposit|versand(kosten)?|porto"
+    r"|[a-z]*gebühr(en)?|rabatt|gutschrift|korrektur|muster|frais de( port)?|livraison|remise|ajustements?|échantillons?"
+    r"|env[ií]os?|descuento|ajuste|comisi[oó]n|frete|desconto|spedizione|sconto|commissione"
+    r"|运费|邮费|快递费|手续费|折扣|调整|样品|送料|手数料|割引)+$"
+)
 
 Action = Literal["removed", "mended", "flagged"]
 

@@ -151,12 +151,12 @@ class Derivation:
         self.connection.execute(f"CREATE TABLE described ({columns})")
         for sql in dict.fromkeys(selects):
             self.connection.execute(f"INSERT INTO described BY NAME {sql}")
-        words = "|".join(clean.NO_PRODUCT_WORDS).replace("'", "''")
-        self._table("no_products", statement("no_products", words=words))
 
     def _events(self, files: Sequence[Staged]) -> None:
         self._view("staged_events", select(files, EVENT_COLUMNS, STAGED))
         self._table("sources", statement("sources"))
+        words = "|".join(clean.NO_PRODUCT_WORDS)
+        self._table("no_products", statement("no_products", words=words, titles=clean.NO_PRODUCT_TITLE))
         self._clashes(files)
         self._check_times()
         self._mend_queries()
