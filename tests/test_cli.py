@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from shopkeeper.cli import show
 from shopkeeper.cli.commands import app
 from shopkeeper.cli.progress import shown
+from shopkeeper.data.tables import Tables
 from shopkeeper.shop import Shop
 
 
@@ -166,3 +167,18 @@ def test_every_command_has_help() -> None:
     for name in names:
         said = run(name, "--help")
         assert (said.exit_code, "Usage" in said.stdout) == (0, True)
+
+
+def test_one_product_is_a_shop_and_none_is_not(tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text("item_id,title,price\n1,Red mug,3.5\n")
+    said = run("new", tmp_path / "one", "--from", tmp_path / "one.csv")
+    assert (said.exit_code, Tables(tmp_path / "one").count("items")) == (0, 1)
+    (tmp_path / "none.csv").write_text("item_id,title,price\n")
+    for arguments in (
+        ["new", tmp_path / "none", "--from", tmp_path / "none.csv"],
+        ["ingest", "--shop", tmp_path / "none"],
+    ):
+        said = run(*arguments)
+        assert (said.exit_code, "no product and no event" in said.stderr) == (2, True)
+        assert "Next:" not in said.stdout
+    assert (tmp_path / "none" / "mapping.toml").exists()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from shopkeeper.cli import app
+from shopkeeper.cli.commands import app
 from shopkeeper.data.tables import Tables
 from shopkeeper.shop import Shop
 from shopkeeper.vocabulary import Event, EventType

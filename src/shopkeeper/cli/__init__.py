@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import os
+import sys
 
 # Read once, when an OpenMP library is first loaded: threads that spin while they wait starve each other on few cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from shopkeeper.cli.commands import app
+WRONG, INTERRUPTED = 2, 130  # exit codes
+STOPPED = "Stopped. The shop's directory is as it was after the last finished step; run it again to go on."
 
 
 def main() -> None:
     """The command `shopkeeper`."""
-    app()
+    try:
+        from shopkeeper.cli.commands import app  # takes seconds, in which one may think better of it
+
+        app()
+    except KeyboardInterrupt:
+        print(STOPPED, file=sys.stderr)
+        sys.exit(INTERRUPTED)

@@ -12,14 +12,13 @@ import typer
 from typer.core import TyperGroup
 
 from shopkeeper import __version__
-from shopkeeper.cli import show
+from shopkeeper.cli import INTERRUPTED, STOPPED, WRONG, show
 from shopkeeper.cli.progress import shown
+from shopkeeper.data.duck import was_interrupted
 from shopkeeper.data.tables import Tables
-from shopkeeper.errors import SettingsError, ShopkeeperError
+from shopkeeper.errors import DataError, SettingsError, ShopkeeperError
 from shopkeeper.shop import Shop
 from shopkeeper.vocabulary import Request
-
-WRONG, INTERRUPTED = 2, 130  # exit codes
 
 
 class _Polite(TyperGroup):
@@ -32,9 +31,16 @@ class _Polite(TyperGroup):
             show.console(stderr=True).print(str(error), style="red", markup=False, soft_wrap=True)
             raise typer.Exit(WRONG) from None
         except KeyboardInterrupt:
-            say = "Stopped. The shop's directory is as it was after the last finished step; run it again to go on."
-            show.console(stderr=True).print(say, soft_wrap=True)
-            raise typer.Exit(INTERRUPTED) from None
+            raise _stopped() from None
+        except RuntimeError as error:
+            if was_interrupted(error):
+                raise _stopped() from None
+            raise
+
+
+def _stopped() -> typer.Exit:
+    show.console(stderr=True).print(STOPPED, soft_wrap=True)
+    return typer.Exit(INTERRUPTED)
 
 
 app = typer.Typer(
@@ -95,6 +101,12 @@ def _ingest(shop: Shop) -> None:
     with shown(show.console(stderr=True)) as progress:
         report = shop.ingest(progress)
     show.ingested(report)
+    if not any(table.rows for table in report.tables if table.name in ("items", "events")):
+        raise DataError(
+            "no product and no event was found",
+            where=str(shop.directory),
+            remedy="Say in mapping.toml which file holds them, or add rows; then run: shopkeeper ingest",
+        )
     show.say(f"What was cleaned, and why: {shop.directory / 'reports' / 'ingest.html'}")
 
 

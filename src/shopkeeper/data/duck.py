@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
@@ -25,11 +24,11 @@ def literal(text: str | Path) -> str:
     return "'" + str(text).replace("'", "''") + "'"
 
 
-def literals(texts: Iterable[str | Path]) -> str:
-    """A DuckDB list of strings: ['a', 'b']."""
-    return "[" + ", ".join(literal(text) for text in texts) + "]"
-
-
 def identifier(name: str) -> str:
     """A SQL name, whatever it holds: "Customer ID"."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def was_interrupted(error: RuntimeError) -> bool:
+    """Whether an error is DuckDB's word for Ctrl-C, which it takes in the place of Python's KeyboardInterrupt."""
+    return "Query interrupted" in str(error)

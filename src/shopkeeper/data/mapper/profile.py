@@ -334,6 +334,8 @@ def _tag_counts(profile: Profile) -> None:
         profile.tags.add("unique")
     if profile.n_distinct <= 30 and profile.unique < 0.5:
         profile.tags.add("enum")
+    if profile.n_distinct == 1 and "number" in profile.tags:
+        profile.tags.discard("boolean")  # "1" may be the first number of many
 
 
 def _tag_order(profile: Profile) -> None:
