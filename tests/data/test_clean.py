@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from shopkeeper.data.ingest import ingest
 from shopkeeper.data.mapping import ColumnMapping, FileMapping, Mapping
@@ -190,3 +194,46 @@ def test_real_postage(real_data: Callable[[str], Path], tmp_path: Path) -> None:
     gone = {row["item_id"] for row in aside(tmp_path, "no_product")}
     assert gone >= {"POST", "DOT", "M", "BANK CHARGES", "AMAZONFEE", "D", "S", "CRUK", "C2"}
     assert gone <= {"POST", "DOT", "M", "BANK CHARGES", "AMAZONFEE", "D", "S", "CRUK", "C2", "m", "B"}
+
+
+CELLS = {
+    "id": ["", "1", "2", "x"],
+    "user": ["", "u", "v"],
+    "item": ["", "a", "b", "n/a"],
+    "what": ["view", "purchase", "noise", "dance", ""],
+    "time": ["2026-01-01 10:00:00", "2026-01-31 23:59:00", "2026-02-01", "1970-01-01", "2999-01-01", "soon", ""],
+    "n": ["", "1", "-2", "many", "1e300", "inf"],
+    "price": ["", "2.5", "-3", "ask us", "€ 1.234,50"],
+}
+ROW = st.tuples(*(st.sampled_from(cells) for cells in CELLS.values()))
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(ROW, max_size=60), st.lists(ROW, max_size=60), st.booleans())
+def test_every_row_is_in_the_tables_or_set_aside(
+    tmp_path: Path, one: list[tuple[str, ...]], other: list[tuple[str, ...]], identified: bool
+) -> None:
+    with tempfile.TemporaryDirectory(dir=tmp_path) as place:
+        folder = Path(place)
+        # Enough rows with a time, in either file, that its clock can be read.
+        usual = [("", "w", "c", "view", f"2026-01-02 10:00:{n:02}", "1", "2") for n in range(20)]
+        for name, rows in (("one.csv", one), ("other.csv", other)):
+            write(folder, name, ",".join(CELLS), *(",".join(f'"{cell}"' for cell in row) for row in [*usual, *rows]))
+        columns = {**LOG, "n": "quantity", "price": "price", "id": "event_id" if identified else "attribute"}
+        files = [
+            msgspec.structs.replace(meant(name, "events", **columns), event_types={"noise": "ignore"})
+            for name in ("one.csv", "other.csv")
+        ]
+        tables, report = clean(folder, *files)
+        removed = sum(rule.rows for rule in report.rules if rule.action == "removed")
+        kept_aside = sum(
+            pq.read_metadata(folder / f"shop/quarantine/{rule.name}.parquet").num_rows
+            for rule in report.rules
+            if rule.rows and rule.action == "removed"
+        )
+        assert tables.count("events") + removed == 40 + len(one) + len(other)
+        assert kept_aside == removed
+        ids = events_of(tables, "event_id")
+        assert len(set(ids)) == len(ids)
+        before = events_of(tables, "event_id", "type", "time")
+        assert events_of(clean(folder, *files)[0], "event_id", "type", "time") == before

@@ -28,8 +28,8 @@ NO_PRODUCT_TITLE = (
     r"^([\s\d%.,:;&+/()#*-]|and|und|et|y|for|of|the|to|free|express|standard|international|costs?|charges?|packing|tax"
     r"|postage|shipping|carriage|delivery|handling|freight|fees?|commission|bank|discounts?|adjust(ment)?s?|bad debt"
     r"|manual|samples?|test( product| item| article)?|rounding|surcharge|deposit|versand(kosten)?|porto"
-    r"|[a-z]*gebühr(en)?|rabatt|gutschrift|korrektur|muster|frais de( port)?|livraison|remise|ajustements?|échantillons?"
-    r"|env[ií]os?|descuento|ajuste|comisi[oó]n|frete|desconto|spedizione|sconto|commissione"
+    r"|[a-z]*gebühr(en)?|rabatt|gutschrift|korrektur|muster|frais de( port)?|livraison|remise|ajustements?"
+    r"|échantillons?|env[ií]os?|descuento|ajuste|comisi[oó]n|frete|desconto|spedizione|sconto|commissione"
     r"|运费|邮费|快递费|手续费|折扣|调整|样品|送料|手数料|割引)+$"
 )
 
