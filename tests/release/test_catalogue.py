@@ -81,6 +81,13 @@ def test_labels_keep_the_order_of_the_source(shoes: Catalogue) -> None:
     assert [shoes.labels["materials"].values[code] for code in shoes.labels["materials"].codes] == ["mesh", "rubber"]
 
 
+def test_the_narrowest_category_is_the_last_one(shoes: Catalogue) -> None:
+    values = (*shoes.labels["category"].values, None)
+    assert [values[code] for code in shoes.narrowest_categories()] == ["Running", "Running", "Beach", None]
+    assert [values[code] for code in shoes.narrowest_categories(np.array([3, 2], np.int32))] == [None, "Beach"]
+    assert build([{"item_id": "x"}]).narrowest_categories().tolist() == [-1]
+
+
 def test_a_tree_of_categories_has_paths_and_a_set_of_labels_has_none(shoes: Catalogue) -> None:
     assert shoes.labels.rows_with("category_path", "Shoes > Running").tolist() == [0, 1]
     genres = build(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.interactions import Interactions
 from shopkeeper.vocabulary import EVENT_TYPES, INTEREST, Codes, Scores, Seconds
 
@@ -28,8 +29,9 @@ def decayed_interest(interactions: Interactions, now: float, half_life_days: flo
     return np.bincount(interactions.items, weights, minlength=n_items).astype(np.float32)
 
 
-def first_seen(interactions: Interactions, n_items: int) -> Seconds:
-    """float64 [n_items]: when each item's first event was; NaN without one or without a clock."""
-    first = np.full(n_items, np.inf)
+def known_since(catalogue: Catalogue, interactions: Interactions) -> Seconds:
+    """float64 [n_items]: when each item was launched, else when its first event was; NaN where neither is known."""
+    first = np.full(len(catalogue), np.inf)
     np.minimum.at(first, interactions.items, np.nan_to_num(interactions.times, nan=np.inf))
-    return np.where(np.isfinite(first), first, np.nan)
+    seen = np.where(np.isfinite(first), first, np.nan)
+    return np.where(np.isnan(catalogue.launched), seen, catalogue.launched)

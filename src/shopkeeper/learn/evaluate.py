@@ -12,7 +12,7 @@ from shopkeeper.learn import metrics
 from shopkeeper.learn.metrics import Comparison, Estimate, Ranks
 from shopkeeper.learn.replay import Scorer, replay
 from shopkeeper.learn.requests import Asked
-from shopkeeper.vocabulary import Progress, Rows, silent
+from shopkeeper.vocabulary import Progress, silent
 
 SERVED = "served"
 MEASURE = "ndcg@10"  # by which systems are compared and chosen
@@ -68,15 +68,6 @@ def measure(engine: Engine, answers: Ranks, asked: Sequence[Asked]) -> dict[str,
     interest = engine.statistics.interest.astype(np.float64) + 1.0
     return {
         **{name: metric(gains, ideal) for name, metric in metrics.ACCURACY.items()},
-        "diversity": metrics.diversity(answers, narrowest_categories(engine)),
+        "diversity": metrics.diversity(answers, engine.catalogue.narrowest_categories()),
         "novelty": metrics.novelty(answers, interest / interest.sum()),
     }
-
-
-def narrowest_categories(engine: Engine) -> Rows:
-    """int32 [n_items]: the last category of each item, -1 without one."""
-    groups = np.full(len(engine.catalogue), -1, np.int32)
-    if labels := engine.catalogue.labels.get("category"):
-        filled = np.flatnonzero(np.diff(labels.starts))
-        groups[filled] = labels.codes[labels.starts[filled + 1] - 1]
-    return groups

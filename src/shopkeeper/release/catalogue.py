@@ -54,6 +54,16 @@ class Catalogue:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def narrowest_categories(self, rows: Rows | None = None) -> Rows:
+        """int32 [k]: the last category of each of rows int32 [k] (None: of every item), -1 without one."""
+        rows = np.arange(len(self), dtype=np.int32) if rows is None else rows
+        narrowest = np.full(len(rows), -1, np.int32)
+        if labels := self.labels.get("category"):
+            ends = labels.starts[rows + 1]
+            filled = ends > labels.starts[rows]
+            narrowest[filled] = labels.codes[ends[filled] - 1]
+        return narrowest
+
     @classmethod
     def build(cls, items: pa.Table) -> Catalogue:
         """From a table of schema ITEMS; its row r is the catalogue's row r.

@@ -6,9 +6,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from shopkeeper.engine.interest import DAY, decayed_interest, first_seen, interest_of
+from shopkeeper.engine.interest import DAY, decayed_interest, interest_of, known_since
 from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.interactions import Interactions
@@ -48,7 +47,7 @@ class Statistics:
         purchases = decayed_interest(bought, now, half_life_days, n)
         interest = decayed_interest(interactions, now, half_life_days, n)
         average = purchases.sum() / max(float(interest.sum()), 1.0)
-        since = np.where(np.isnan(catalogue.launched), first_seen(interactions, n), catalogue.launched)
+        since = known_since(catalogue, interactions)
         return cls(
             interest=interest,
             windows=_windows(interactions, now, n),
@@ -84,10 +83,7 @@ def _windows(interactions: Interactions, now: float, n: int) -> Scores:
 def _price_level(catalogue: Catalogue) -> Scores:
     """Ranks prices within the last category of each item (the narrowest), or within the shop where there is none."""
     n, prices = len(catalogue), np.asarray(catalogue.prices, dtype=np.float32)
-    group: npt.NDArray[np.int64] = np.full(n, -1)
-    if category := catalogue.labels.get("category"):
-        filled = np.flatnonzero(np.diff(category.starts))
-        group[filled] = category.codes[category.starts[filled + 1] - 1]
+    group = catalogue.narrowest_categories().astype(np.int64)
     priced = ~np.isnan(prices)
     group[~priced] = np.iinfo(np.int64).max  # behind the others, where no group holds them
     order = np.lexsort((prices, group))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from shopkeeper.engine.context import Candidates, Context, Material, ReleaseParts
-from shopkeeper.engine.interest import DAY, first_seen
+from shopkeeper.engine.interest import DAY, known_since
 from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.vocabulary import Seconds
 
@@ -44,8 +44,7 @@ class New:
     name, learns_from_events = NewSource.name, True
 
     def fit(self, material: Material) -> NewSource:
-        launched = material.catalogue.launched
-        return NewSource(np.where(np.isnan(launched), first_seen(material.interactions, len(launched)), launched))
+        return NewSource(known_since(material.catalogue, material.interactions))
 
     def load(self, directory: Path, release: ReleaseParts) -> NewSource:  # noqa: ARG002
         return NewSource(load_array(directory, "since"))

@@ -66,11 +66,8 @@ class Liking:
     def _wanted(self, context: Context) -> dict[int, float]:
         """The narrowest categories of the anchors, or else of the last events: category code → share of them."""
         rows = context.anchors if len(context.anchors) else context.history[-TASTE_EVENTS:]
-        if not len(rows) or "category" not in self._catalogue.labels:
-            return {}
-        labels = self._catalogue.labels["category"]
-        rows = rows[labels.starts[rows + 1] > labels.starts[rows]]
-        codes, counts = np.unique(labels.codes[labels.starts[rows + 1] - 1], return_counts=True)
+        narrowest = self._catalogue.narrowest_categories(rows)
+        codes, counts = np.unique(narrowest[narrowest >= 0], return_counts=True)
         first = np.argsort(-counts, kind="stable")[:TASTE_CATEGORIES]
         return {int(codes[at]): float(counts[at] / counts.sum()) for at in first}
 
