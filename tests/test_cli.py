@@ -65,6 +65,7 @@ def test_explain_says_a_sentence(shop: Path) -> None:
     ("arguments", "part"),
     [
         (["search", ""], "needs a query"),
+        (["search", "\udcff\udcfe"], "this is no text"),
         (["search", "mug", "--filter", "prise < 3"], "price"),
         (["recommend", "--surface", "hom"], "Did you mean 'home'?"),
         (["rollback"], "no earlier release"),

@@ -20,9 +20,10 @@ POPULARITY = "popularity"
 def surface_of(request: Request, surfaces: Mapping[str, Surface]) -> Surface:
     """The surface that a request speaks to.
 
-    Raises RequestError for an unknown surface, for a query or items that the surface needs and the request lacks, and
-    for a size or offset out of bounds.
+    Raises RequestError for an unknown surface, for a query or items that the surface needs and the request lacks, for
+    a query that is no text, and for a size or offset out of bounds.
     """
+    _text("query", request.query)
     surface = surfaces.get(request.surface)
     if surface is None:
         near = did_you_mean(request.surface, surfaces)
@@ -60,6 +61,13 @@ def sort_values(sort: str, catalogue: Catalogue, statistics: Statistics) -> npt.
             remedy=did_you_mean(name, [*catalogue.numbers, POPULARITY]),
         )
     return -values if sort.startswith("-") else values
+
+
+def _text(name: str, value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise RequestError("this is no text", where=name, expected="valid UTF-8") from None
 
 
 def _within(name: str, value: int, least: int, most: int) -> None:
