@@ -32,6 +32,11 @@ class _Polite(TyperGroup):
             raise typer.Exit(WRONG) from None
         except KeyboardInterrupt:
             raise _stopped() from None
+        except OSError as error:
+            place = f"{error.filename}: " if error.filename else ""
+            said = f"{place}{error.strerror or error}. Nothing was published; mend it and run the command again."
+            show.console(stderr=True).print(said, style="red", markup=False, soft_wrap=True)
+            raise typer.Exit(WRONG) from None
         except RuntimeError as error:
             if was_interrupted(error):
                 raise _stopped() from None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from shopkeeper.data.derive import Derivation
 from shopkeeper.data.duck import connect
+from shopkeeper.data.durable import alone, sync_all
 from shopkeeper.data.eventlog import LOG_MAPPING, EventLog
 from shopkeeper.data.mapping import Mapping
 from shopkeeper.data.readers import discover_all
@@ -16,6 +17,7 @@ from shopkeeper.data.readers.live import LogExport
 from shopkeeper.data.report import IngestReport, describe, write_report
 from shopkeeper.data.staging import check_mapping, fit_parts, stage
 from shopkeeper.data.tables import Tables
+from shopkeeper.errors import DataError
 from shopkeeper.settings import DataSettings
 from shopkeeper.vocabulary import Progress, silent
 
@@ -35,8 +37,22 @@ def ingest(
 
     The new tables take the place of the old ones at the end, so an interrupted run leaves the shop as it was, and the
     next one goes on with the files it had not read. Raises DataError for a source that cannot be read, MappingError for
-    a mapping that does not fit it.
+    a mapping that does not fit it, and DataError while another ingest runs on this shop.
     """
+    staging = shop / "staging"
+    with alone(staging, "ingest", DataError):
+        return _ingest(mapping, sources, shop, staging, settings, progress, log)
+
+
+def _ingest(
+    mapping: Mapping,
+    sources: Sequence[str | Path],
+    shop: Path,
+    staging: Path,
+    settings: DataSettings,
+    progress: Progress,
+    log: EventLog | None,
+) -> IngestReport:
     started = time.time()
     exports = {export.name: export for export in discover_all(sources)}
     files, last_live = mapping.files, ""
@@ -45,8 +61,7 @@ def ingest(
         exports[live.name], last_live, files = live, live.last, [*files, LOG_MAPPING]
     mapping = Mapping(fit_parts(exports, files))
     check_mapping(exports, mapping.files)
-    staging, unfinished = shop / "staging", shop / "unfinished"
-    staging.mkdir(parents=True, exist_ok=True)
+    unfinished = shop / "unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     for name in ("tables", "quarantine"):
         _restore(shop / name)
@@ -57,6 +72,7 @@ def ingest(
         connection.execute("SET preserve_insertion_order = false")
         rules = Derivation(connection, staged, unfinished, settings, progress).run()
     Tables(unfinished).last_live = last_live
+    sync_all(unfinished)
     for name in ("tables", "quarantine"):
         _swap(unfinished / name, shop / name)
     shutil.rmtree(unfinished)

@@ -154,6 +154,13 @@ def _check(file: FileMapping, where: str) -> None:
         _known(event_type, events, "event type", f"{place}, event_types {value!r}")
     for name, column in file.columns.items():
         _known(column.field, FIELDS, "field", f"{place}, column {name!r}")
+        kind, _, unit = column.format.partition(":")
+        if kind == "unit" and not re.fullmatch(r"\d+(\.\d+)?", unit):
+            raise MappingError(
+                f"the format {column.format!r} holds no number",
+                where=f"{place}, column {name!r}",
+                expected="such as unit:0.01",
+            )
 
 
 def _known(name: str, valid: Iterable[str], what: str, where: str) -> None:

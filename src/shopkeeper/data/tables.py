@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -16,17 +17,20 @@ from shopkeeper.errors import DataError
 
 BATCH_ROWS = 131_072
 LAST_LIVE = "last-live.json"
+REMEDY = "Make the tables again with: shopkeeper ingest"
 
 
 class Tables:
     """Reads `<shop>/tables`. Events are one directory partitioned by month; every other table is one file."""
 
     def __init__(self, shop: Path) -> None:
-        self.folder = Path(shop) / "tables"
+        folder, before = Path(shop) / "tables", Path(shop) / "tables.old"
+        # An ingest that was killed between its two renames left the tables it was about to replace.
+        self.folder = before if before.is_dir() and not folder.exists() else folder
 
     def has(self, name: str) -> bool:
         """Whether the table holds at least one row."""
-        return any(pq.read_metadata(path).num_rows for path in self.paths(name))
+        return self.count(name) > 0
 
     def paths(self, name: str) -> list[Path]:
         """The Parquet files of a table, months in order.
@@ -40,7 +44,8 @@ class Tables:
         return [path] if path.is_file() else []
 
     def count(self, name: str) -> int:
-        return sum(pq.read_metadata(path).num_rows for path in self.paths(name))
+        with _readable(self.folder / name):
+            return sum(pq.read_metadata(path).num_rows for path in self.paths(name))
 
     def items(self) -> pa.Table:
         """All items, of schema ITEMS, ordered by item_id."""
@@ -53,7 +58,8 @@ class Tables:
 
     def table(self, name: str) -> pa.Table:
         """A whole table in memory, in its schema; for events prefer `events`."""
-        return self._dataset(name, None).to_table()
+        with _readable(self.folder / name):
+            return self._dataset(name, None).to_table()
 
     def events(self, columns: Sequence[str] | None = None) -> pa.RecordBatchReader:
         """All events (or some of their columns), streaming, by month and in each month by time."""
@@ -92,6 +98,15 @@ class Tables:
         if not paths:
             return ds.dataset(schema.empty_table())
         return ds.dataset([str(path) for path in paths], schema=schema, format="parquet")
+
+
+@contextlib.contextmanager
+def _readable(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except pa.ArrowException as error:
+        said = str(error).splitlines()[0]
+        raise DataError(f"cannot be read as a table ({said})", where=str(place), remedy=REMEDY) from None
 
 
 def _check(name: str) -> None:

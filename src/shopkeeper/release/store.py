@@ -9,8 +9,6 @@ releases/.lock      held by the one training that may run
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -22,8 +20,9 @@ from typing import Any
 import msgspec
 
 from shopkeeper import __version__
+from shopkeeper.data.durable import alone, sync, sync_all
 from shopkeeper.errors import ReleaseError
-from shopkeeper.release.manifest import Manifest, entries, entry, read_manifest, sync, write_manifest
+from shopkeeper.release.manifest import Manifest, entries, entry, read_manifest, write_manifest
 from shopkeeper.settings import Settings
 
 REMEDY = "Go back with: shopkeeper rollback, or train again."  # for a release that is damaged
@@ -67,7 +66,7 @@ class ReleaseStore:
         Raises ReleaseError when another process is making one.
         """
         drafts = self._drafts()
-        with self._lock():
+        with alone(self.root, "training", ReleaseError):
             for left_over in drafts.iterdir():  # of a run that was killed: whoever made it no longer holds the lock
                 shutil.rmtree(left_over)
             draft = Path(tempfile.mkdtemp(dir=drafts))
@@ -96,8 +95,7 @@ class ReleaseStore:
             files=entries(draft),
         )
         write_manifest(manifest, draft)
-        for path in [*draft.rglob("*"), draft]:
-            sync(path)
+        sync_all(draft)
         draft.chmod(0o755)  # a temporary directory is closed to other accounts, a release is for the server to read
         draft.rename(self.root / manifest.id)
         sync(self.root)
@@ -195,21 +193,3 @@ class ReleaseStore:
         sync(new)
         new.replace(self.root / "current")
         sync(self.root)
-
-    @contextlib.contextmanager
-    def _lock(self) -> Iterator[None]:
-        """Held by one process at a time; the operating system lets go of it when the process ends, however it ends."""
-        with (self.root / ".lock").open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                file.seek(0)
-                raise ReleaseError(
-                    f"another training is running (process {file.read().strip() or 'unknown'})",
-                    where=str(self.root),
-                    remedy="Wait until it ends, or stop it.",
-                ) from None
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
-            yield

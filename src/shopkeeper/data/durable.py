@@ -1,0 +1,48 @@
+"""What keeps a shop's directory whole: one writer at a time, and nothing in place before it is on the disk."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from shopkeeper.errors import ShopkeeperError
+
+
+def sync(path: Path) -> None:
+    """Wait until a file or directory is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_all(directory: Path) -> None:
+    """Wait until a directory and all below it are on the disk."""
+    for path in directory.rglob("*"):
+        sync(path)
+    sync(directory)
+
+
+@contextlib.contextmanager
+def alone(directory: Path, job: str, error: type[ShopkeeperError]) -> Iterator[None]:
+    """Held by one process at a time for each directory; the operating system lets go of it when the process ends,
+    however it ends. Raises `error` while another holds it, naming its process."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / ".lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            raise error(
+                f"another {job} is running (process {file.read().strip() or 'unknown'})",
+                where=str(directory),
+                remedy="Wait until it ends, or stop it.",
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
