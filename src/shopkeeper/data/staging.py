@@ -90,8 +90,8 @@ def _translated(export: Export, file: FileMapping, key: str, folder: Path, setti
     )
     staged = Staged(file.path, file.role, str(target), key, units=", ".join(f"{name} × {unit}" for name, unit in units))
     with connect(folder / "spill", settings.memory_limit_mb) as connection, told(export.location):
-        by_part = isinstance(export, Parts) and file.role != "other"
-        scan = export.scan_by_part(raw) if by_part else export.scan(raw)
+        in_parts = export if isinstance(export, Parts) and file.role != "other" else None
+        scan = in_parts.scan_by_part(raw) if in_parts else export.scan(raw)
         columns = columns_of(connection, scan)
         statement = f"SELECT * FROM {scan}" if file.role == "other" else translate(file, columns, scan)
         by_month = file.role in EVENT_ROLES
