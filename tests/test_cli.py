@@ -183,3 +183,12 @@ def test_one_product_is_a_shop_and_none_is_not(tmp_path: Path) -> None:
         assert (said.exit_code, "no product and no event" in said.stderr) == (2, True)
         assert "Next:" not in said.stdout
     assert (tmp_path / "none" / "mapping.toml").exists()
+
+
+def test_a_file_in_place_of_a_folder_gets_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    said = CliRunner().invoke(app, ["simulate", str(tmp_path / "taken"), "--products", "5", "--events", "20"])
+    assert said.exit_code == 2
+    assert "taken" in said.output
+    assert "Traceback" not in said.output
+    assert (tmp_path / "taken").read_text() == "a file"

@@ -173,8 +173,9 @@ def test_no_query_is_too_strange(source: LexicalSource, material: Material, quer
 def test_any_text_is_a_query(source: LexicalSource, material: Material, query: str) -> None:
     context = context_of(material, user=-1, query=query)
     rows = source.retrieve(context, 10).rows
-    source.match_features(context, rows)
-    source.matches(query, np.ones(len(NAMES), np.bool_), 3)
+    assert source.match_features(context, rows).shape == (len(rows), len(MATCH_FEATURES))
+    found, total = source.matches(query, np.ones(len(NAMES), np.bool_), 3)
+    assert len(found) == min(total, 3)
 
 
 def test_matches_counts_all(source: LexicalSource) -> None:

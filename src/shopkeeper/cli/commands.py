@@ -32,9 +32,12 @@ class _Polite(TyperGroup):
             raise typer.Exit(WRONG) from None
         except KeyboardInterrupt:
             raise _stopped() from None
+        except BrokenPipeError:  # whoever read our output has seen enough
+            raise
         except OSError as error:
             place = f"{error.filename}: " if error.filename else ""
-            said = f"{place}{error.strerror or error}. Nothing was published; mend it and run the command again."
+            remedy = "What was there before is as it was; mend this and run the command again."
+            said = f"{place}{error.strerror or error}. {remedy}"
             show.console(stderr=True).print(said, style="red", markup=False, soft_wrap=True)
             raise typer.Exit(WRONG) from None
         except RuntimeError as error:
