@@ -129,12 +129,14 @@ class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Placement(msgspec.Struct, frozen=True, kw_only=True):
-    """One item at one position (1 is first)."""
+    """One item at one position (1 is first). `propensity` is the probability with which it was put there, between 0
+    and 1: below 1 where the shop explores."""
 
     item: Item
     position: int
     score: float
     reasons: tuple[Reason, ...] = ()
+    propensity: float = 1.0
 
 
 class FacetValue(msgspec.Struct, frozen=True):
@@ -163,6 +165,35 @@ class Slate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     release: str = ""
     variant: str = ""
     timings: dict[str, float] = {}
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A slate as it was shown, for the log: items[i] stood at position `offset` + i + 1 with propensities[i]."""
+
+    slate: str
+    surface: str
+    time: float
+    items: tuple[str, ...]
+    propensities: tuple[float, ...]
+    offset: int = 0
+    user: str | None = None
+    session: str | None = None
+    query: str = ""
+    release: str = ""
+    variant: str = ""
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The shop's newer word on one item: the whole `item`, or else that it is `deleted`, or else the figures that are
+    not None. `time` is in seconds since the epoch (UTC)."""
+
+    id: str
+    time: float
+    item: Item | None = None
+    deleted: bool = False
+    price: float | None = None
+    stock: float | None = None
+    available: bool | None = None
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
