@@ -103,7 +103,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a page asks for. Search is a surface with a query; a shelf is a surface without one.
 
     `items` are the anchors: the product looked at (similar), the cart's content (cart).
-    `sort` is a field name, "-" before it for descending; empty is by relevance. `time` defaults to now.
+    `sort` is a field name, "-" before it for descending; empty is by relevance. `time` defaults to now. A `size` of 0
+    asks for the total and the facets alone.
     """
 
     surface: str = "search"
@@ -154,13 +155,15 @@ class Facet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Slate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An answer. `total` counts the items that match; `timings` are milliseconds by stage."""
+    """An answer. `total` counts the items that match; `timings` are milliseconds by stage. `matched` are the words in
+    the placements' titles and brands by which they match the query, folded: what a page marks."""
 
     id: str
     surface: str
     placements: tuple[Placement, ...] = ()
     total: int = 0
     facets: tuple[Facet, ...] = ()
+    matched: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     release: str = ""
     variant: str = ""

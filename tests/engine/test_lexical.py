@@ -227,6 +227,24 @@ def test_says_what_matched(source: LexicalSource, material: Material, query: str
     assert source.reason(context_of(material, user=-1, query=query), NAMES.index(item)) == reason
 
 
+@pytest.mark.parametrize(
+    ("query", "text", "marked"),
+    [
+        ("red mug", "Red mugs, hired", ("mugs", "red")),
+        ("hedphones", "Wireless Headphones", ("headphones",)),
+        ("mou", "Mouse on a mousepad", ("mouse", "mousepad")),
+        ("cafe", "Café press", ("cafe",)),
+        ("tn2110", "Brother TN-2110 toner", ("2110", "tn")),
+        ("flashlight", "Flash light with batteries", ("flash", "light")),
+        ("a mug of tea", "A set of mugs", ("mugs",)),
+        ("陶瓷马克杯", "红色陶瓷马克杯", ("陶瓷", "马克杯")),
+        ("", "Mug", ()),
+    ],
+)
+def test_names_the_words_that_matched(source: LexicalSource, query: str, text: str, marked: tuple[str, ...]) -> None:
+    assert source.matched(query, [text, "nothing alike"]) == marked
+
+
 def test_reading_a_release_leaves_it_as_it_was(source: LexicalSource, material: Material, tmp_path: Path) -> None:
     source.save(tmp_path)
     before = sorted(os.listdir(tmp_path / "index"))

@@ -73,6 +73,15 @@ class TestSearch:
         assert sorted(id_ for page in pages for id_ in ids(page)) == ["chair-red", "lamp-red", "mug-red", "teapot-red"]
         assert [placement.position for page in pages for placement in page.placements] == [1, 2, 3, 4]
 
+    def test_the_words_that_matched_are_those_of_the_page(self, engine: Engine) -> None:
+        assert ask(engine, query="red lammp").matched == ("lamp", "red")
+        assert ask(engine, query="red lammp", size=0).matched == ()
+        assert ask(engine, "home").matched == ()
+
+    def test_a_page_of_none_counts_all(self, engine: Engine) -> None:
+        slate = ask(engine, query="lamp", size=0, facets=("price",))
+        assert (slate.placements, slate.total, slate.facets[0].maximum) == ((), 3, 13.0)
+
     def test_unknown_values_stand_last_either_way(self) -> None:
         rows = [{"item_id": str(at), "title": "mug", "price": price} for at, price in enumerate((3.0, None, 1.0))]
         engine = small_engine(items=items_table(rows), interactions=interactions_of([]))
@@ -174,7 +183,7 @@ class TestRefusals:
             (Request(surface="search"), "needs a query"),
             (Request(surface="search", query="  "), "needs a query"),
             (Request(surface="similar"), "needs items"),
-            (Request(surface="home", size=0), "size is 0; expected 1 to 500"),
+            (Request(surface="home", size=-1), "size is -1; expected 0 to 500"),
             (Request(surface="home", size=501), "size is 501"),
             (Request(surface="home", offset=-1), "offset is -1"),
             (Request(surface="home", sort="prise"), "Did you mean 'price'"),

@@ -116,6 +116,10 @@ def test_explain_says_why_and_why_not(client: TestClient) -> None:
     assert told(item="mug-red", query="red mug")["verdict"] == "shown"
     assert "price" in told(item="mug-red", query="red mug", filter="price > 6")["text"]
     assert told(item="chair-red", query="mug")["verdict"] == "not a candidate"
+    fourth = client.post("/v1/search", json={"query": "red", "size": 1, "offset": 3}).json()["placements"][0]
+    last = fourth["item"]["id"]
+    assert told(item=last, query="red", size="3")["verdict"] == "ranked"
+    assert told(item=last, query="red", size="1", offset="3")["verdict"] == "shown"
     assert told(item="mug-rde")["verdict"] == "unknown item"
     assert told(item="mug-blue", items="mug-red")["surface"] == "similar"
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
+
+from shopkeeper.vocabulary import Item
 
 FIELDS = ("title", "brand", "category", "attributes", "description")
 
@@ -38,6 +41,12 @@ def item_texts(items: pa.Table) -> Iterator[ItemText]:
             yield _item_text(row)
 
 
+def names_of(item: Item) -> list[str]:
+    """What a page calls an item: its title in every language, and its brand."""
+    titles = [text for name, text in item.attributes.items() if _home(name) == "title" and isinstance(text, str)]
+    return [item.title, *titles, item.brand or ""]
+
+
 def _item_text(row: dict[str, Any]) -> ItemText:
     fields: dict[str, list[str]] = {
         "title": [row["title"] or ""],
@@ -49,13 +58,20 @@ def _item_text(row: dict[str, Any]) -> ItemText:
     attributes = msgspec.json.decode(row["attributes"]) if row["attributes"] else {}
     for name, value in attributes.items():
         texts = [text for each in (value if isinstance(value, list) else [value]) if (text := _text(name, each))]
-        if translated := _TRANSLATED.fullmatch(name):
-            home = translated[1].lower()
-            fields[_HOMES.get(home, home)].extend(texts)
+        if home := _home(name):
+            fields[home].extend(texts)
         else:
             labels.extend((name, text) for text in texts)
     said = {name: "\n".join(filter(None, texts)) for name, texts in fields.items()}
     return ItemText(row["item_id"], attributes="\n".join(text for _, text in labels), labels=tuple(labels), **said)
+
+
+@lru_cache(maxsize=10_000)
+def _home(attribute: str) -> str | None:
+    """The field that an attribute translates."""
+    translated = _TRANSLATED.fullmatch(attribute)
+    name = translated[1].lower() if translated else ""
+    return _HOMES.get(name, name) or None
 
 
 def _text(name: str, value: Any) -> str:

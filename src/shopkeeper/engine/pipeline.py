@@ -17,6 +17,7 @@ from shopkeeper.engine.context import Context, FittedSource, ReleaseParts, posit
 from shopkeeper.engine.encoder import Encoder
 from shopkeeper.engine.explain import explain
 from shopkeeper.engine.facets import count
+from shopkeeper.engine.item_text import names_of
 from shopkeeper.engine.policies import Policies
 from shopkeeper.engine.ranking.features import feature_names, features
 from shopkeeper.engine.ranking.fusion import Pool, fuse
@@ -192,6 +193,7 @@ class Engine:
             placements=placements,
             total=total,
             facets=facets,
+            matched=self._matched(request, placements),
             notes=self._notes(context, ranking),
             release=self.release,
             timings=watch.timings,
@@ -292,6 +294,12 @@ class Engine:
             return ranking.rows
         rest = text.retrieve(context, MATCH_CAP).rows
         return np.concatenate((ranking.rows, rest[positions_of(rest, ranking.rows) < 0]))
+
+    def _matched(self, request: Request, placements: Sequence[Placement]) -> tuple[str, ...]:
+        text = self._text_source(request.surface)
+        if text is None or not request.query:
+            return ()
+        return text.matched(request.query, (name for placement in placements for name in names_of(placement.item)))
 
     def _sorted(self, sort: str, rows: Rows) -> Rows:
         values = sort_values(sort, self.catalogue, self.statistics)[rows]

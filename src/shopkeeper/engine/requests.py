@@ -37,7 +37,7 @@ def surface_of(request: Request, surfaces: Mapping[str, Surface]) -> Surface:
         raise RequestError(f"{request.surface} needs a query", where="query", expected="some words")
     if surface.needs == "items" and not request.items:
         raise RequestError(f"{request.surface} needs items", where="items", expected="at least one item id")
-    _within("size", request.size, 1, MAX_SIZE)
+    _within("size", request.size, 0, MAX_SIZE)
     _within("offset", request.offset, 0, MAX_OFFSET)
     _within("items", len(request.items), 0, MAX_ITEMS)
     return surface

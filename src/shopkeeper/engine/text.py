@@ -47,6 +47,8 @@ _PIECE = re.compile(rf"\d+(?:[.,]\d+)*|{_LETTERS}")
 _RUN = re.compile(rf"(?P<unspaced>[{_UNSPACED}]+)|(?:{_PIECE.pattern})(?:[-'’.&]?(?:{_PIECE.pattern}))*")
 _ASCII_PIECE = r"(?:\d+(?:[.,]\d+)*|[a-z]+)"  # most texts are plain: the same, many times as fast
 _ASCII_RUN = re.compile(rf"{_ASCII_PIECE}(?:[-'.&]?{_ASCII_PIECE})*", re.ASCII)
+_TOKEN = re.compile(rf"[^\W_{_UNSPACED}]+")
+_UNSPACED_START = re.compile(f"[{_UNSPACED}]")
 _ACCENTS = re.compile("[\u0300-\u036f]")
 
 
@@ -56,6 +58,11 @@ class Word(NamedTuple):
     text: str
     parts: tuple[str, ...]
     unspaced: bool
+
+
+def is_unspaced(text: str) -> bool:
+    """Whether the text begins in a script that writes its words without spaces."""
+    return bool(_UNSPACED_START.match(text))
 
 
 def fold(text: str) -> str:
@@ -87,6 +94,11 @@ def characters(text: str) -> list[str]:
         if run["unspaced"]:
             found.extend((*run[0], "|"))
     return found
+
+
+def spaced_tokens(folded: str) -> list[str]:
+    """The runs of letters and digits of a folded text, without those of the unspaced scripts."""
+    return _TOKEN.findall(folded)
 
 
 def query_words(query: str) -> list[Word]:

@@ -89,10 +89,21 @@ def _answer_requests(app: FastAPI, shop: Shop) -> None:
         session: str | None = None,
         items: Annotated[list[str], Query()] = [],  # noqa: B006 - never changed, and FastAPI wants it written so
         filter: str = "",  # noqa: A002 - the name in the address
+        size: int = 24,
+        offset: int = 0,
     ) -> Response:
         """Why an item stands where it stands, or why it is absent. The surface is search where there is a query."""
         surface = surface or ("search" if query else "similar" if items else "home")
-        request = Request(surface=surface, query=query, user=user, session=session, items=tuple(items), filter=filter)
+        request = Request(
+            surface=surface,
+            query=query,
+            user=user,
+            session=session,
+            items=tuple(items),
+            filter=filter,
+            size=size,
+            offset=offset,
+        )
         return Json(shop.explain(item, request))
 
 

@@ -6,7 +6,7 @@ others, which comes close to BM25F (Robertson, Zaragoza & Taylor, 2004) without 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from math import ceil
 from pathlib import Path
@@ -19,7 +19,7 @@ import tantivy
 from shopkeeper.engine.context import Candidates, Context, Material, ReleaseParts
 from shopkeeper.engine.item_text import FIELDS, item_texts
 from shopkeeper.engine.query_plan import Reading, Wanted, plan_query
-from shopkeeper.engine.text import characters, fold, words
+from shopkeeper.engine.text import characters, fold, is_unspaced, spaced_tokens, words
 from shopkeeper.engine.text_index import CODE, WORDS, TextIndex, stemmer
 from shopkeeper.engine.text_match import FIELD_BITS, TermFields, TermFieldsBuilder
 from shopkeeper.vocabulary import Mask, Rows, Scores
@@ -91,6 +91,16 @@ class LexicalSource:
             for at, field in zip(*(axis.tolist() for axis in np.nonzero(fields)), strict=True):
                 named[at][field].setdefault(word, reading.text)
         return [_match_reason(held) for held in named]
+
+    def matched(self, query: str, texts: Iterable[str]) -> tuple[str, ...]:
+        """The words of `texts`, folded and ascending, that the query asks for in one of its readings."""
+        readings = [reading for wanted in self._plan(query) if not wanted.optional for reading in wanted.readings]
+        unspaced = {reading.text for reading in readings if is_unspaced(reading.text)}
+        stems = {term for reading in readings if reading.text not in unspaced for term in reading.terms}
+        text, starts = fold("\n".join(texts)), {stem[:2] for stem in stems}
+        likely = {token for token in spaced_tokens(text) if token[:2] in starts}  # of many words, few are worth a stem
+        found = {word for token in likely for word in words(token) if self._stem(word) in stems}
+        return tuple(sorted(found | {word for word in unspaced if word in text}))
 
     def save(self, directory: Path) -> None:
         self._index.save(directory / "index")
