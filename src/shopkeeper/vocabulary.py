@@ -198,6 +198,27 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stock: float | None = None
     available: bool | None = None
 
+    def then(self, later: Change) -> Change:
+        """What holds after a later word on the same item: a whole item or a deletion replaces all, figures are laid
+        over what was said before, and nothing but a whole item brings back what was deleted."""
+        if later.item is not None or later.deleted:
+            return later
+        if self.deleted:
+            return self
+        if self.item is not None:
+            return msgspec.structs.replace(self, time=later.time, item=later.applied_to(self.item))
+        return msgspec.structs.replace(self, time=later.time, **later.figures)
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """Those that are told. Stock decides whether an item can be had, where nothing else does."""
+        told = {name: said for name in ("price", "stock", "available") if (said := getattr(self, name)) is not None}
+        return {"available": told["stock"] > 0, **told} if "stock" in told else told
+
+    def applied_to(self, item: Item) -> Item:
+        """The item after the change, where it is no deletion."""
+        return self.item or msgspec.structs.replace(item, **self.figures)
+
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why an item stands where it stands, or why it is absent.

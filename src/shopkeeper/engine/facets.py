@@ -7,10 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from shopkeeper.release.catalogue import Catalogue
-from shopkeeper.release.fields import gather
 from shopkeeper.vocabulary import Facet, FacetValue, Rows
 
 USEFUL = "*"  # asks for the facets that divide the answer best
@@ -21,10 +19,12 @@ NOT_OFFERED = ("category_path", "available")  # said by category, and by being t
 
 
 class Tally(NamedTuple):
-    """The label values that some items have, int32 ascending, and how many of the items have each, int64."""
+    """The label values that some items have, int32 ascending, how many of the items have each, int64, and the position
+    of the field that each belongs to, int64."""
 
     codes: Rows
     counts: npt.NDArray[np.int64]
+    fields: npt.NDArray[np.int64]
 
 
 def count(catalogue: Catalogue, rows: Rows, names: Sequence[str], limit: int = 10) -> tuple[Facet, ...]:
@@ -33,8 +33,8 @@ def count(catalogue: Catalogue, rows: Rows, names: Sequence[str], limit: int = 1
     A label field gives its `limit` most frequent values, a numeric one its range. Raises RequestError for a field
     that no item has.
     """
-    labels = catalogue.labels
-    tally = Tally(*np.unique(gather(labels.starts, labels.codes, rows).codes, return_counts=True))
+    codes, counts = np.unique(catalogue.labels.gather(rows).codes, return_counts=True)
+    tally = Tally(codes, counts, catalogue.labels.field_of(codes))
     wanted: dict[str, None] = {}
     for name in names:
         wanted |= dict.fromkeys(_useful(catalogue, rows, tally, limit) if name == USEFUL else (name,))
@@ -49,7 +49,7 @@ def _useful(catalogue: Catalogue, rows: Rows, tally: Tally, limit: int) -> list[
     """
     labels = catalogue.labels
     common = tally.counts >= max(2.0, RAREST * len(rows))
-    owners, counts = labels.field_of(tally.codes[common]), tally.counts[common]
+    owners, counts = tally.fields[common], tally.counts[common]
     by_field = np.lexsort((-counts, owners))
     owners, shares = owners[by_field], counts[by_field] / max(1, len(rows))
     places = np.arange(len(owners)) - np.searchsorted(owners, owners)  # a value's place within its field
@@ -70,10 +70,9 @@ def _facet(catalogue: Catalogue, rows: Rows, tally: Tally, name: str, limit: int
     values: tuple[FacetValue, ...] = ()
     minimum = maximum = None
     if is_label:
-        codes = catalogue.labels.codes_of(name)
-        own = slice(*np.searchsorted(tally.codes, (codes.start, codes.stop)))
-        top = np.argsort(-tally.counts[own], kind="stable")[:limit] + own.start
-        texts = catalogue.labels.texts.take(pa.array(tally.codes[top])).to_pylist()
+        own = np.flatnonzero(tally.fields == catalogue.labels.position(name))
+        top = own[np.argsort(-tally.counts[own], kind="stable")[:limit]]
+        texts = catalogue.labels.texts_of(tally.codes[top])
         values = tuple(map(FacetValue, texts, tally.counts[top].tolist()))
     if is_number:
         numbers = catalogue.numbers.of(name, rows)

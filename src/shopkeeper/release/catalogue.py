@@ -18,15 +18,17 @@ from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.release.facts import build_fields
 from shopkeeper.release.fields import (
     LabelFields,
+    LabelMap,
     Labels,
     NumberFields,
+    NumberMap,
     fold_texts,
     read_table,
     write_table,
 )
 from shopkeeper.vocabulary import Ids, Item, Mask, Rows, Scores, Seconds
 
-__all__ = ["Catalogue", "LabelFields", "Labels", "NumberFields"]
+__all__ = ["Catalogue", "Labels"]
 
 ARRAYS = ("prices", "launched", "available", "groups")
 SHOWN = tuple(name for name in ITEMS.names if name != "group_id")
@@ -47,8 +49,8 @@ class Catalogue:
     launched: Seconds
     available: Mask
     groups: Rows
-    labels: LabelFields
-    numbers: NumberFields
+    labels: LabelMap
+    numbers: NumberMap
     shown: pa.Table
 
     def __len__(self) -> int:
@@ -59,9 +61,8 @@ class Catalogue:
         rows = np.arange(len(self), dtype=np.int32) if rows is None else rows
         narrowest = np.full(len(rows), -1, np.int32)
         if labels := self.labels.get("category"):
-            ends = labels.starts[rows + 1]
-            filled = ends > labels.starts[rows]
-            narrowest[filled] = labels.codes[ends[filled] - 1]
+            owners, codes = labels.of(rows)
+            narrowest[owners] = codes  # of several, the last stays
         return narrowest
 
     @classmethod
@@ -116,6 +117,9 @@ class Catalogue:
         return [" ".join((title or "").split()) or self.ids.id(row) for title, row in zip(titles, rows, strict=True)]
 
     def save(self, directory: Path) -> None:
+        """A released catalogue; one with changes laid over it lives in memory alone."""
+        if not isinstance(self.labels, LabelFields) or not isinstance(self.numbers, NumberFields):
+            raise TypeError("only a released catalogue can be saved")
         save_arrays(directory, {name: getattr(self, name) for name in ARRAYS})
         self.labels.save(directory / "labels")
         self.numbers.save(directory / "numbers")

@@ -6,6 +6,7 @@ what is not said takes no room.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from shopkeeper.vocabulary import Rows
 
 Starts = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating[Any]]
+Codes = npt.NDArray[np.integer[Any]]
 
 LABEL_ARRAYS = ("firsts", "starts", "codes", "posting_starts", "posting_rows")
 NUMBER_ARRAYS = ("firsts", "rows", "amounts")
@@ -84,9 +86,62 @@ def places_of(starts: Starts, rows: Rows) -> tuple[npt.NDArray[np.int64], npt.ND
     return owners, np.arange(len(owners)) + np.repeat(firsts - np.cumsum(lengths) + lengths, lengths)
 
 
+class LabelMap(Mapping[str, Labels]):
+    """All label fields of n items: field name, in any case → Labels. Across the fields, values have codes of their own,
+    which `gather` gives and `field_of` and `texts_of` take; within a field they count from 0, as in its Labels."""
+
+    names: tuple[str, ...]
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return _positions(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and fold_text(name) in self._positions
+
+    def position(self, name: str) -> int:
+        """Where a field stands in `names`. Raises KeyError."""
+        return self._positions[fold_text(name)]
+
+    @abstractmethod
+    def gather(self, rows: Rows) -> Gathered:
+        """The values of rows int32 [k] in all fields."""
+
+    @abstractmethod
+    def field_of(self, codes: Codes) -> npt.NDArray[np.int64]:
+        """The position in `names` of the field that owns each code."""
+
+    @abstractmethod
+    def texts_of(self, codes: Codes) -> list[str]:
+        """The values as shown."""
+
+    @abstractmethod
+    def code_of(self, name: str, text: str) -> int:
+        """The code of a value within its field, in any case; -1 when nothing has it."""
+
+    @abstractmethod
+    def members(self, name: str, code: int) -> Rows:
+        """The items that have this value of the field: int32."""
+
+    @abstractmethod
+    def rows_having(self, name: str) -> Rows:
+        """The items of which any value of this field is known: int32, by value, so an item may come twice."""
+
+    def rows_with(self, name: str, text: str) -> Rows:
+        """The items that have this value, in any case: int32; empty when nothing has it."""
+        code = self.code_of(name, text)
+        return self.members(name, code) if code >= 0 else np.empty(0, np.int32)
+
+
 @dataclass(frozen=True, eq=False)
-class LabelFields(Mapping[str, Labels]):
-    """All label fields of n items. As a mapping: field name, in any case → Labels.
+class LabelFields(LabelMap):
+    """The label fields of a release.
 
     names: the F fields; field f owns the value codes firsts[f]:firsts[f + 1] (firsts int64 [F + 1]).
     texts, keyed: large_string [V]: each value as shown, and folded; the folded ascend within a field.
@@ -104,25 +159,12 @@ class LabelFields(Mapping[str, Labels]):
     posting_rows: Rows
 
     @cached_property
-    def _positions(self) -> dict[str, int]:
-        return _positions(self.names)
-
-    @cached_property
     def _labels(self) -> Callable[[int], Labels]:
         """A field's own rows, cut out when first asked for: few fields are asked for as a whole."""
         return lru_cache(maxsize=32)(self._cut)
 
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and fold_text(name) in self._positions
-
     def __getitem__(self, name: str) -> Labels:
-        return self._labels(self._positions[fold_text(name)])
+        return self._labels(self.position(name))
 
     def _cut(self, position: int) -> Labels:
         first, last = int(self.firsts[position]), int(self.firsts[position + 1])
@@ -131,25 +173,30 @@ class LabelFields(Mapping[str, Labels]):
         values = tuple(self.texts[first:last].to_pylist())
         return Labels(values, before[self.starts], self.codes[mine] - np.int32(first))
 
+    def gather(self, rows: Rows) -> Gathered:
+        return gather(self.starts, self.codes, rows)
+
     def codes_of(self, name: str) -> range:
         """The value codes that a field owns."""
-        position = self._positions[fold_text(name)]
+        position = self.position(name)
         return range(int(self.firsts[position]), int(self.firsts[position + 1]))
 
-    def field_of(self, codes: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int64]:
-        """The position in `names` of the field that owns each code."""
+    def field_of(self, codes: Codes) -> npt.NDArray[np.int64]:
         return np.searchsorted(self.firsts, codes, side="right") - 1
 
-    def rows_with(self, name: str, text: str) -> Rows:
-        """The items that have this value, in any case: int32, ascending; empty when nothing has it."""
+    def texts_of(self, codes: Codes) -> list[str]:
+        return list(self.texts.take(pa.array(codes)).to_pylist())
+
+    def code_of(self, name: str, text: str) -> int:
         codes, key = self.codes_of(name), fold_text(text)
         code = bisect_left(codes, key, key=lambda code: self.keyed[code].as_py())
-        if code == len(codes) or self.keyed[codes[code]].as_py() != key:
-            return np.empty(0, np.int32)
-        return self.posting_rows[self.posting_starts[codes[code]] : self.posting_starts[codes[code] + 1]]
+        return code if code < len(codes) and self.keyed[codes[code]].as_py() == key else -1
+
+    def members(self, name: str, code: int) -> Rows:
+        value = self.codes_of(name)[code]
+        return self.posting_rows[self.posting_starts[value] : self.posting_starts[value + 1]]
 
     def rows_having(self, name: str) -> Rows:
-        """The items of which any value of this field is known: int32, by value, so an item may come twice."""
         codes = self.codes_of(name)
         return self.posting_rows[self.posting_starts[codes.start] : self.posting_starts[codes.stop]]
 
@@ -169,9 +216,17 @@ class LabelFields(Mapping[str, Labels]):
         )
 
 
+class NumberMap(Mapping[str, Floats]):
+    """All numeric fields of n items: field name, in any case → float [n], NaN unknown."""
+
+    @abstractmethod
+    def of(self, name: str, rows: Rows) -> Floats:
+        """The numbers of `rows` int32 [k] alone: float [k], NaN unknown."""
+
+
 @dataclass(frozen=True, eq=False)
-class NumberFields(Mapping[str, Floats]):
-    """All numeric fields of n items. As a mapping: field name, in any case → float [n], NaN unknown.
+class NumberFields(NumberMap):
+    """The numeric fields of a release.
 
     dense: the fields that nearly every item has (price float32 [n], launched float64 [n]);
     names: the F others; field f owns rows[firsts[f]:firsts[f + 1]] int32, ascending, and the same of amounts float64.
@@ -208,7 +263,6 @@ class NumberFields(Mapping[str, Floats]):
         return column
 
     def of(self, name: str, rows: Rows) -> Floats:
-        """The numbers of `rows` int32 [k] alone: float [k], NaN unknown."""
         key = fold_text(name)
         if key in self.dense:
             return self.dense[key][rows]

@@ -73,9 +73,7 @@ class Liking:
 
     def _members(self, context: Context, code: int, limit: int) -> Rows:
         """The best of a category, ascending."""
-        fields = self._catalogue.labels
-        value = fields.codes_of("category")[code]
-        members = fields.posting_rows[fields.posting_starts[value] : fields.posting_starts[value + 1]]
+        members = self._catalogue.labels.members("category", code)
         members = members[self._liking[members] > 0]
         if context.allowed is not None:
             members = members[context.allowed[members]]

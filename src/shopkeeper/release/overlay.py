@@ -1,0 +1,376 @@
+"""A released catalogue with the shop's newer words laid over it: changed figures, changed items, new ones, deletions.
+
+Rows of released items stay what they are, so that everything learned about them still holds; new items follow behind
+them. What the release holds is neither copied nor written to, but for the few arrays that figures stand in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from shopkeeper.data.schema import ITEMS
+from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.release.fields import (
+    Codes,
+    Floats,
+    Gathered,
+    LabelFields,
+    LabelMap,
+    Labels,
+    NumberMap,
+    fold_text,
+)
+from shopkeeper.vocabulary import UNKNOWN_ROW, Change, Ids, Item, Mask, Rows, Scores
+
+Element = TypeVar("Element", bound=np.generic)
+
+BASE = -1  # in `slots`: what the release says of the row still holds
+AVAILABLE = "available"
+NO_ROWS: Rows = np.empty(0, np.int32)
+NOTHING = Gathered(np.empty(0, np.int64), NO_ROWS)
+
+
+@dataclass(frozen=True, eq=False)
+class Overlay:
+    """Which rows the newer words are about.
+
+    base: the released catalogue of n items; newer: the catalogue of the m items of which the shop said everything anew;
+    rows int32 [m]: the row of each, n or above for the new ones; slots int32 [n + new]: for each row its place in
+    `newer`, or BASE; figures: by row, those of which only figures changed.
+    """
+
+    base: Catalogue
+    newer: Catalogue
+    rows: Rows
+    slots: Rows
+    figures: dict[int, Change]
+
+    def split(self, rows: Rows) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Rows]:
+        """Of rows [k]: the positions of those that the base tells of, and of the others with their slots."""
+        slots = self.slots[rows]
+        newer = np.flatnonzero(slots != BASE)
+        return np.flatnonzero(slots == BASE), newer, slots[newer]
+
+    def merge(self, rows: Rows, base: Gathered, newer: Gathered) -> Gathered:
+        """What the base says of its part of `rows`, and the newer catalogue of the others, in the order of `rows`."""
+        at_base, at_newer, _ = self.split(rows)
+        owners = np.concatenate((at_base[base.owners], at_newer[newer.owners]))
+        codes = np.concatenate((base.codes, newer.codes)).astype(np.int32)
+        order = np.argsort(owners, kind="stable")
+        return Gathered(owners[order], codes[order])
+
+    def still(self, rows: Rows) -> Rows:
+        """Those of rows of the base that the base tells of."""
+        kept: Rows = rows[self.slots[rows] == BASE]
+        return kept
+
+
+def lay_over(base: Catalogue, changes: Mapping[str, Change]) -> Catalogue:
+    """The catalogue after all `changes` since the release, each item's merged into one, by item id in the order in
+    which the items were first spoken of. Figures of items that nobody knows are passed over."""
+    known = {id_: row for id_ in changes if (row := base.ids.row(id_)) != UNKNOWN_ROW}
+    new = [id_ for id_, change in changes.items() if id_ not in known and (change.item or change.deleted)]
+    places = {**known, **{id_: len(base) + at for at, id_ in enumerate(new)}}
+    whole = [id_ for id_ in places if changes[id_].item is not None or id_ not in known]
+    newer = Catalogue.build(items_table(changes[id_].item or Item(id=id_, available=False) for id_ in whole))
+    rows = np.array([places[id_] for id_ in whole], np.int32)
+    slots = np.full(len(base) + len(new), BASE, np.int32)
+    slots[rows] = np.arange(len(rows))
+    figures = {row: changes[id_] for id_, row in known.items() if changes[id_].item is None}
+    gone = frozenset(id_ for id_, change in changes.items() if change.deleted)
+    overlay = Overlay(base, newer, rows, slots, figures)
+    prices, available = _prices(overlay), _available(overlay)
+    launched = _laid(base.launched, newer.launched, overlay)
+    return LiveCatalogue(
+        ids=MoreIds(base.ids, new, gone),
+        prices=prices,
+        launched=launched,
+        available=available,
+        groups=_groups(overlay),
+        labels=LiveLabels(overlay, available),
+        numbers=LiveNumbers(overlay, {"price": prices, "launched": launched}),
+        shown=newer.shown,
+        overlay=overlay,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class LiveCatalogue(Catalogue):
+    """A catalogue whose `shown` holds the newer items alone; `overlay` says which rows they are."""
+
+    overlay: Overlay
+
+    def items(self, rows: Sequence[int] | Rows) -> list[Item]:
+        asked = np.asarray(rows, np.int32)
+        at_base, at_newer, slots = self.overlay.split(asked)
+        found: dict[int, Item] = dict(zip(at_newer.tolist(), self.overlay.newer.items(slots), strict=True))
+        released = self.overlay.base.items(asked[at_base])
+        for at, row, item in zip(at_base.tolist(), asked[at_base].tolist(), released, strict=True):
+            change = self.overlay.figures.get(row)
+            found[at] = item if change is None else change.applied_to(item)
+        return [found[at] for at in range(len(asked))]
+
+    def names(self, rows: Sequence[int] | Rows) -> list[str]:
+        asked = np.asarray(rows, np.int32)
+        at_base, at_newer, slots = self.overlay.split(asked)
+        said = dict(zip(at_newer.tolist(), self.overlay.newer.names(slots), strict=True))
+        said |= zip(at_base.tolist(), self.overlay.base.names(asked[at_base]), strict=True)
+        return [said[at] for at in range(len(asked))]
+
+
+class MoreIds(Ids):
+    """The ids of a release with new ones behind them; those that are gone have no row any more, but rows keep their
+    ids."""
+
+    def __init__(self, base: Ids, more: Sequence[str], gone: frozenset[str]) -> None:
+        self._base, self._more, self._gone = base, tuple(more), gone
+        self._places = {id_: len(base) + at for at, id_ in enumerate(more)}
+
+    def __len__(self) -> int:
+        return len(self._base) + len(self._more)
+
+    def __contains__(self, id_: object) -> bool:
+        return isinstance(id_, str) and self.row(id_) != UNKNOWN_ROW
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._base
+        yield from self._more
+
+    def row(self, id_: str) -> int:
+        if id_ in self._gone:
+            return UNKNOWN_ROW
+        return self._places.get(id_, UNKNOWN_ROW) if id_ in self._places else self._base.row(id_)
+
+    def rows(self, ids: Iterable[str]) -> Rows:
+        return np.fromiter(map(self.row, ids), dtype=np.int32)
+
+    def id(self, row: int) -> str:
+        return self._base.id(row) if row < len(self._base) else self._more[row - len(self._base)]
+
+    def ids(self, rows: Sequence[int] | Rows) -> list[str]:
+        return [self.id(row) for row in rows]
+
+
+@dataclass(frozen=True)
+class LiveLabel(Labels):
+    """One field. `starts` and `codes` are those of the release; `newer` has the newer items' codes in this field's
+    terms, None where it has no such field."""
+
+    overlay: Overlay
+    newer: Labels | None
+
+    def of(self, rows: Rows) -> Gathered:
+        at_base, _, slots = self.overlay.split(rows)
+        newer = self.newer.of(slots) if self.newer is not None else NOTHING
+        base = super().of(rows[at_base]) if len(self.starts) else NOTHING
+        return self.overlay.merge(rows, base, newer)
+
+
+class LiveLabels(LabelMap):
+    """Values keep the codes that they have in the release; those that it does not know follow behind.
+
+    available: bool [n + new], what the field of that name says: it may follow from figures alone.
+    """
+
+    def __init__(self, overlay: Overlay, available: Mask) -> None:
+        self._overlay, self._available = overlay, available
+        self._base, self._newer = _released(overlay.base), _released(overlay.newer)
+        kept = [name for name in self._newer if name in self._base or name not in overlay.base.numbers]
+        self.names = (*self._base.names, *(name for name in kept if name not in self._base))
+        self._counts = [len(self._base.codes_of(name)) if name in self._base else 0 for name in self.names]
+        self._added: list[tuple[int, str]] = []  # the position of its field, and the text, of each new value
+        self._new: dict[tuple[int, str], tuple[int, int]] = {}  # position and folded text → the codes of a new value
+        size = len(self._newer.texts)
+        self._to_whole, self._to_own = np.full(size, -1, np.int32), np.full(size, -1, np.int32)
+        for name in kept:
+            for code, text in zip(self._newer.codes_of(name), self._newer[name].values, strict=True):
+                self._to_whole[code], self._to_own[code] = self._adopt(name, text)
+        if AVAILABLE in self:
+            self._is = np.array([self._adopt(AVAILABLE, text)[0] for text in ("false", "true")], np.int32)
+        self._fields: dict[int, Labels] = {}
+
+    def __getitem__(self, name: str) -> Labels:
+        position = self.position(name)
+        if position not in self._fields:
+            self._fields[position] = self._field(position)
+        return self._fields[position]
+
+    def gather(self, rows: Rows) -> Gathered:
+        at_base, _, slots = self._overlay.split(rows)
+        owners, codes = self._newer.gather(slots)
+        codes = self._to_whole[codes]
+        newer = Gathered(owners[codes >= 0], codes[codes >= 0])
+        owners, codes = self._overlay.merge(rows, self._base.gather(rows[at_base]), newer)
+        if self._overlay.figures and AVAILABLE in self:
+            told = np.isin(codes, self._is)
+            codes[told] = self._is[self._available[rows[owners[told]]].astype(np.int8)]
+        return Gathered(owners, codes)
+
+    def field_of(self, codes: Codes) -> npt.NDArray[np.int64]:
+        added = codes - len(self._base.texts)
+        owners = np.array([position for position, _ in self._added] or [0])
+        return np.where(added < 0, self._base.field_of(codes), owners[np.maximum(added, 0)])
+
+    def texts_of(self, codes: Codes) -> list[str]:
+        n = len(self._base.texts)
+        return [self._added[code - n][1] if code >= n else self._base.texts[code].as_py() for code in codes.tolist()]
+
+    def code_of(self, name: str, text: str) -> int:
+        code = self._base.code_of(name, text) if name in self._base else -1
+        return code if code >= 0 else self._new.get((self.position(name), fold_text(text)), (-1, -1))[1]
+
+    def members(self, name: str, code: int) -> Rows:
+        if fold_text(name) == AVAILABLE:
+            return np.flatnonzero(self[name].of(self._every_row()).codes == code).astype(np.int32)
+        known = name in self._base and code < len(self._base.codes_of(name))
+        released = self._base.members(name, code) if known else NO_ROWS
+        return np.concatenate((self._overlay.still(released), self._members_of_newer(name, code)))
+
+    def rows_having(self, name: str) -> Rows:
+        if fold_text(name) == AVAILABLE:
+            return self._every_row()
+        released = self._overlay.still(self._base.rows_having(name)) if name in self._base else NO_ROWS
+        newer = self._overlay.rows[self._newer.rows_having(name)] if name in self._newer else NO_ROWS
+        return np.concatenate((released, newer))
+
+    def _adopt(self, name: str, text: str) -> tuple[int, int]:
+        """The code of a value among all, and within its field; new ones where the release does not know it."""
+        position, key = self.position(name), fold_text(text)
+        known = self._base.code_of(name, text) if name in self._base else -1
+        if known >= 0:
+            return self._base.codes_of(name)[known], known
+        if (position, key) not in self._new:
+            self._new[position, key] = len(self._base.texts) + len(self._added), self._counts[position]
+            self._added.append((position, text))
+            self._counts[position] += 1
+        return self._new[position, key]
+
+    def _field(self, position: int) -> Labels:
+        name = self.names[position]
+        released = self._base[name] if name in self._base else Labels((), np.empty(0, np.int64), NO_ROWS)
+        values = (*released.values, *(text for owner, text in self._added if owner == position))
+        if fold_text(name) == AVAILABLE:
+            codes = np.array([self.code_of(name, text) for text in ("false", "true")], np.int32)
+            return Labels(values, np.arange(len(self._available) + 1), codes[self._available.astype(np.int8)])
+        newer = None
+        if name in self._newer:
+            own = self._newer[name]
+            to_own = self._to_own[np.asarray(self._newer.codes_of(name))]
+            newer = Labels(values, own.starts, to_own[own.codes])
+        return LiveLabel(values, released.starts, released.codes, self._overlay, newer)
+
+    def _members_of_newer(self, name: str, code: int) -> Rows:
+        if name not in self._newer:
+            return NO_ROWS
+        found = np.flatnonzero(self._to_own[np.asarray(self._newer.codes_of(name))] == code)
+        return self._overlay.rows[self._newer.members(name, int(found[0]))] if len(found) else NO_ROWS
+
+    def _every_row(self) -> Rows:
+        return np.arange(len(self._available), dtype=np.int32)
+
+
+class LiveNumbers(NumberMap):
+    """dense: price and launched of all rows, changes included."""
+
+    def __init__(self, overlay: Overlay, dense: dict[str, Floats]) -> None:
+        self._overlay, self._dense = overlay, dense
+        told = {row: change.stock for row, change in overlay.figures.items() if change.stock is not None}
+        self._stock_rows = np.array(sorted(told), np.int32)
+        self._stock = np.array([told[row] for row in sorted(told)], np.float64)
+        names = [*overlay.base.numbers, *overlay.newer.numbers, *(["stock"] if told else [])]
+        self._names = {fold_text(name): name for name in reversed(names)}
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names.values())
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and fold_text(name) in self._names
+
+    def __getitem__(self, name: str) -> Floats:
+        return self.of(name, np.arange(len(self._overlay.slots), dtype=np.int32))
+
+    def of(self, name: str, rows: Rows) -> Floats:
+        key = fold_text(name)
+        if key in self._dense:
+            return self._dense[key][rows]
+        if key not in self._names:
+            raise KeyError(name)
+        at_base, at_newer, slots = self._overlay.split(rows)
+        column = np.full(len(rows), np.nan)
+        if key in self._overlay.base.numbers:
+            column[at_base] = self._overlay.base.numbers.of(key, rows[at_base])
+        if key in self._overlay.newer.numbers:
+            column[at_newer] = self._overlay.newer.numbers.of(key, slots)
+        if key == "stock" and len(self._stock):
+            at = np.minimum(np.searchsorted(self._stock_rows, rows), len(self._stock) - 1)
+            told = self._stock_rows[at] == rows
+            column[told] = self._stock[at[told]]
+        return column
+
+
+def items_table(items: Iterable[Item]) -> pa.Table:
+    """Of schema ITEMS."""
+    return pa.Table.from_pylist([_row_of(item) for item in items], ITEMS)
+
+
+def _row_of(item: Item) -> dict[str, object]:
+    launched = None if item.launched is None else datetime.fromtimestamp(item.launched, UTC).replace(tzinfo=None)
+    attributes = msgspec.json.encode(item.attributes).decode() if item.attributes else None
+    said = {name: getattr(item, name, None) for name in ITEMS.names}
+    return said | {
+        "item_id": item.id,
+        "categories": list(item.categories),
+        "launched": launched,
+        "attributes": attributes,
+    }
+
+
+def _released(catalogue: Catalogue) -> LabelFields:
+    if not isinstance(catalogue.labels, LabelFields):
+        raise TypeError("changes are laid over a released catalogue, all at once")
+    return catalogue.labels
+
+
+def _laid(base: npt.NDArray[Element], newer: npt.NDArray[Element], overlay: Overlay) -> npt.NDArray[Element]:
+    """An array over the rows of the base, a copy over all rows."""
+    laid = np.empty(len(overlay.slots), base.dtype)
+    laid[: len(base)] = base
+    laid[overlay.rows] = newer
+    return laid
+
+
+def _available(overlay: Overlay) -> Mask:
+    available = _laid(overlay.base.available, overlay.newer.available, overlay)
+    for row, change in overlay.figures.items():
+        if change.deleted:
+            available[row] = False
+        else:
+            available[row] = change.figures.get(AVAILABLE, available[row])
+    return available
+
+
+def _prices(overlay: Overlay) -> Scores:
+    prices = _laid(overlay.base.prices, overlay.newer.prices, overlay)
+    for row, change in overlay.figures.items():
+        if change.price is not None:
+            prices[row] = change.price
+    return prices
+
+
+def _groups(overlay: Overlay) -> Rows:
+    """New items are variants of each other alone; a changed one stays in its group."""
+    n = len(overlay.base)
+    groups = _laid(overlay.base.groups, overlay.newer.groups + overlay.base.groups.max(initial=0) + 1, overlay)
+    groups[:n] = overlay.base.groups
+    return groups

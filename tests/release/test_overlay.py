@@ -1,0 +1,133 @@
+"""Changes laid over a released catalogue: the answer is that of a catalogue built from the changed items anew."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import pytest
+import small_shop
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shopkeeper.engine.facets import count
+from shopkeeper.engine.filters import compile_filter
+from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.release.overlay import items_table, lay_over
+from shopkeeper.vocabulary import Change, Item
+
+BASE = Catalogue.build(small_shop.items())
+IDS = (*BASE.ids, "kettle-1", "kettle-2", "水壶")
+TITLES = ("Red mug", "Copper kettle", "铜水壶")
+FILTERS = (
+    "price < 9",
+    "brand = Acme",
+    "brand = Novum",
+    "category in [Mugs, Kettles]",
+    "colour = copper",
+    "available = false",
+    "available = true",
+    "stock > 2",
+    "exists colour",
+    "not exists brand",
+    'category_path = "Home > Kettles"',
+)
+
+items = st.builds(
+    Item,
+    id=st.sampled_from(IDS),
+    title=st.sampled_from(TITLES),
+    brand=st.sampled_from([None, "Acme", "Novum"]),
+    categories=st.sampled_from([("Home", "Mugs"), ("Home", "Kettles")]),
+    price=st.sampled_from([None, 1.0, 8.5, 79.99]),
+    stock=st.sampled_from([None, 0.0, 3.0]),
+    attributes=st.sampled_from([{}, {"colour": "Red"}, {"colour": "copper", "litres": 1.5}]),
+)
+words = st.one_of(
+    st.builds(lambda item: Change(id=item.id, time=1.0, item=item), items),
+    st.builds(Change, id=st.sampled_from(IDS), time=st.just(1.0), deleted=st.just(True)),
+    st.builds(
+        Change,
+        id=st.sampled_from(IDS),
+        time=st.just(1.0),
+        price=st.sampled_from([None, 2.0]),
+        stock=st.sampled_from([None, 0.0, 5.0]),
+        available=st.sampled_from([None, False]),
+    ),
+)
+
+
+def merged(changes: list[Change]) -> dict[str, Change]:
+    told: dict[str, Change] = {}
+    for change in changes:
+        told[change.id] = told[change.id].then(change) if change.id in told else change
+    return told
+
+
+def anew(changes: dict[str, Change]) -> tuple[Catalogue, set[str]]:
+    """The catalogue of the changed items, built from nothing; and which of its items are gone."""
+    now = {item.id: item for item in BASE.items(range(len(BASE)))}
+    gone = set()
+    for id_, change in changes.items():
+        if change.deleted:
+            gone.add(id_)
+            now[id_] = msgspec.structs.replace(now.get(id_, Item(id=id_)), available=False)
+        elif id_ in now or change.item:
+            now[id_] = change.applied_to(now.get(id_, Item(id=id_)))
+    return Catalogue.build(items_table(now.values())), gone
+
+
+def ids_where(catalogue: Catalogue, text: str, gone: set[str]) -> set[str]:
+    try:
+        mask = compile_filter(text).mask(catalogue)
+    except Exception as error:
+        return {str(error)[:20]}
+    return {catalogue.ids.id(row) for row in np.flatnonzero(mask)} - gone
+
+
+@given(st.lists(words, max_size=12))
+def test_filters_facets_and_items_are_those_of_a_catalogue_built_anew(said: list[Change]) -> None:
+    changes = merged(said)
+    live, (fresh, gone) = lay_over(BASE, changes), anew(changes)
+    assert set(live.ids) >= set(fresh.ids)
+    for row, id_ in enumerate(live.ids):
+        assert live.ids.id(row) == id_
+        assert live.ids.row(id_) == (-1 if id_ in gone else row)
+    for text in FILTERS:
+        assert ids_where(live, text, gone) == ids_where(fresh, text, gone), text
+    here = [id_ for id_ in fresh.ids if id_ not in gone]
+    rows, same = live.ids.rows(here), fresh.ids.rows(here)
+    assert live.items(rows) == fresh.items(same)
+    assert live.names(rows) == fresh.names(same)
+    for name in ("brand", "category", "colour", "price", "available"):
+        if name in fresh.field_names:
+            counted, expected = count(live, rows, [name])[0], count(fresh, same, [name])[0]
+            assert {(each.value.casefold(), each.count) for each in counted.values} == {
+                (each.value.casefold(), each.count) for each in expected.values
+            }
+            assert (counted.minimum, counted.maximum) == (expected.minimum, expected.maximum)
+    labels = live.labels["category"]
+    narrowest = [labels.values[code] if code >= 0 else None for code in live.narrowest_categories(rows)]
+    assert narrowest == [item.categories[-1] if item.categories else None for item in fresh.items(same)]
+
+
+def test_released_rows_stay_and_new_ones_follow() -> None:
+    new = Item(id="kettle-1", title="Copper kettle", price=30.0)
+    changes = {"kettle-1": Change(id="kettle-1", time=1.0, item=new)}
+    live = lay_over(BASE, changes)
+    assert live.ids.rows(BASE.ids).tolist() == list(range(len(BASE)))
+    assert live.ids.row("kettle-1") == len(BASE)
+    assert live.prices[len(BASE)] == pytest.approx(30.0)
+    assert len(live) == len(BASE) + 1
+
+
+def test_figures_of_an_unknown_item_are_passed_over() -> None:
+    live = lay_over(BASE, {"nobody": Change(id="nobody", time=1.0, stock=3.0)})
+    assert len(live) == len(BASE)
+    assert "nobody" not in live.ids
+
+
+def test_an_empty_shop_fills() -> None:
+    empty = Catalogue.build(small_shop.items().slice(0, 0))
+    live = lay_over(empty, {"a": Change(id="a", time=1.0, item=Item(id="a", title="First", brand="Acme"))})
+    assert [item.title for item in live.items([0])] == ["First"]
+    assert ids_where(live, "brand = acme", set()) == {"a"}
