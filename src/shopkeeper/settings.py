@@ -67,6 +67,7 @@ class ReleaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: Annotated[str, _help('"0.0.0.0" lets other machines in')] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535), _help("0 takes any that is free")] = 8000
+    workers: Annotated[Positive, _help("processes that answer; best as many as the machine has cores")] = 1
 
 
 class Surface(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 # Read once, when an OpenMP library is first loaded: threads that spin while they wait starve each other on few cores.
@@ -14,6 +15,7 @@ STOPPED = "Stopped. The shop's directory is as it was after the last finished st
 
 def main() -> None:
     """The command `shopkeeper`."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever stops it so gets the same orderly end
     try:
         from shopkeeper.cli.commands import app  # takes seconds, in which one may think better of it
 

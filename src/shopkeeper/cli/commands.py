@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import socket
+import contextlib
+import signal
 import sys
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -151,41 +153,44 @@ def evaluate(
 
 @app.command()
 def serve(
-    shop: ShopDir = Path(),
+    shops: Annotated[
+        list[Path], typer.Option("--shop", metavar="DIR", help="The shop's directory; several shops may be named.")
+    ] = [Path()],  # noqa: B006 - never changed
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; instead of server.workers.")] = None,
     host: Annotated[str | None, typer.Option(help="Instead of server.host in shop.toml.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Instead of server.port; 0: any free one.")] = None,
 ) -> None:
-    """Answer over HTTP, with a page to try the shop at /."""
-    opened = Shop(shop)
-    opened.engine()
-    settings = opened.settings.server
-    serve_at(opened, host or settings.host, settings.port if port is None else port)
+    """Answer over HTTP, with a page to try the shop at /. Of several shops, each is at /NAME/, its directory's name,
+    and the first one's shop.toml says the host, the port and the number of workers."""
+    _serve(shops, workers, host, port)
 
 
-def serve_at(shop: Shop, host: str, port: int) -> None:
-    """Serve until it is interrupted. Raises SettingsError when the port cannot be taken."""
-    import uvicorn
+def _serve(shops: list[Path], workers: int | None = None, host: str | None = None, port: int | None = None) -> None:
+    from shopkeeper.console.site import named, site
+    from shopkeeper.server import supervisor
 
-    from shopkeeper.console import mount
-    from shopkeeper.server.app import create_app
-
-    application = create_app(shop)
-    mount(application)
-    try:
-        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise SettingsError(
-            f"{host}:{port} cannot be taken ({error.strerror or error})",
-            remedy="Choose another with --port, or --port 0 for any that is free.",
-        ) from None
-    url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
-    show.say(f"{shop.settings.shop.name} is open at {url} (Ctrl-C closes it)", "bold green")
+    first, several = _first_valid(shops), len(shops) > 1
+    if several:
+        named(shops)
+    else:
+        first.releases.current()  # a shop without a release is told so at once
+    settings = first.settings.server
+    listener = supervisor.take(host or settings.host, settings.port if port is None else port)
+    open_ = f"{len(shops)} shops are open" if several else f"{first.settings.shop.name} is open"
+    show.say(f"{open_} at {supervisor.address(listener)} (Ctrl-C closes)", "bold green")
     sys.stdout.flush()
-    try:
-        uvicorn.Server(uvicorn.Config(application, log_level="warning", access_log=False)).run(sockets=[listener])
-    except KeyboardInterrupt:
-        show.say("Closed.")
-        raise typer.Exit(INTERRUPTED) from None
+    stopped_by = supervisor.serve(partial(site, shops), listener, workers or settings.workers)
+    show.say("Closed.")
+    if stopped_by == signal.SIGINT:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _first_valid(shops: list[Path]) -> Shop:
+    """The first shop with a valid shop.toml. Raises SettingsError, of the last, when none has."""
+    for directory in shops[:-1]:
+        with contextlib.suppress(SettingsError):
+            return Shop(directory)
+    return Shop(shops[-1])
 
 
 @app.command()
@@ -312,4 +317,4 @@ def demo(
         show.say("Training", "bold")
         _train(shop)
     if not no_serve:
-        serve_at(shop, shop.settings.server.host, shop.settings.server.port)
+        _serve([directory])

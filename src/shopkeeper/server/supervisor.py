@@ -1,0 +1,158 @@
+"""The processes that answer: one here, or several that share a listening socket, looked after by this one.
+
+A worker that dies gives its place to another. SIGTERM and SIGINT stop all: what was asked is still answered, for at
+most DRAIN_S seconds. Workers whose supervisor is gone, however it went, stop as well, so that the port is free again.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from shopkeeper.errors import SettingsError
+
+DRAIN_S = 10.0  # that requests in flight get to finish
+LONGEST_PAUSE_S = 30.0  # before a place is filled again whose workers keep dying
+STEADY_S = 60.0  # a worker that lived so long died by an accident of its own
+TICK_S = 0.2
+
+Build = Callable[[], ASGIApp]  # makes what answers; a worker process finds it by its name
+
+_log = logging.getLogger(__name__)
+_spawn = multiprocessing.get_context("spawn")  # a forked child would inherit locks that other threads hold
+
+
+def take(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes any that is free. Raises SettingsError when it cannot be had."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise SettingsError(
+            f"{host}:{port} cannot be taken ({error.strerror or error})",
+            remedy="Choose another with --port, or --port 0 for any that is free.",
+        ) from None
+
+
+def address(listener: socket.socket) -> str:
+    """Where a browser finds it: http://127.0.0.1:8000."""
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def serve(build: Build, listener: socket.socket, workers: int = 1) -> int:
+    """Answer at `listener` until a signal says to stop, and return its number. One worker is this process itself.
+
+    Several workers get PROMETHEUS_MULTIPROC_DIR, a directory where they keep their counts for one another.
+    """
+    if workers == 1:
+        return _answer(build(), listener)
+    cores = os.cpu_count() or 1
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // workers)))
+    with tempfile.TemporaryDirectory(prefix="shopkeeper-metrics-") as metrics:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
+        return _Supervisor(build, listener, workers).run()
+
+
+@dataclass
+class _Place:
+    """A place among the workers: the process in it, since when, and how many died young there one after the other."""
+
+    process: BaseProcess
+    since: float
+    died_young: int = 0
+    free_until: float | None = None  # when it is empty: the moment to fill it again
+
+
+class _Supervisor:
+    def __init__(self, build: Build, listener: socket.socket, workers: int) -> None:
+        self._build, self._listener, self._workers = build, listener, workers
+
+    def run(self) -> int:
+        heard = _listen()
+        places = [_Place(self._start(), time.monotonic()) for _ in range(self._workers)]
+        try:
+            while not heard:
+                wait([place.process.sentinel for place in places if place.free_until is None], TICK_S)
+                for place in places:
+                    self._tend(place)
+        finally:
+            self._listener.close()
+            _stop([place.process for place in places])
+        return heard[0]
+
+    def _start(self) -> BaseProcess:
+        """A new worker. It does not hear the Ctrl-C of a terminal while it starts: stopping it is our affair."""
+        process = _spawn.Process(target=_work, args=(self._build, self._listener), name="shopkeeper worker")
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            process.start()
+        finally:
+            signal.signal(signal.SIGINT, before)
+        return process
+
+    def _tend(self, place: _Place) -> None:
+        now = time.monotonic()
+        if place.free_until is None and not place.process.is_alive():
+            place.died_young = place.died_young + 1 if now - place.since < STEADY_S else 0
+            pause = min(2.0 ** (place.died_young - 1), LONGEST_PAUSE_S) if place.died_young > 1 else 0.0
+            place.free_until = now + pause
+            died, code = place.process.pid, place.process.exitcode
+            _log.error(
+                "The worker process %s ended with code %s; another takes its place in %.0f s.", died, code, pause
+            )
+        if place.free_until is not None and now >= place.free_until:
+            place.process, place.since, place.free_until = self._start(), now, None
+
+
+def _stop(processes: list[BaseProcess]) -> None:
+    """Ask all to finish, and end those that do not within twice DRAIN_S."""
+    for process in processes:
+        process.terminate()
+    last = time.monotonic() + 2 * DRAIN_S
+    for process in processes:
+        process.join(max(0.0, last - time.monotonic()))
+        if process.is_alive():
+            _log.error("The worker process %s does not stop and is killed.", process.pid)
+            process.kill()
+            process.join()
+
+
+def _work(build: Build, listener: socket.socket) -> None:
+    """The life of a worker process."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _answer(build(), listener)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _answer(app: ASGIApp, listener: socket.socket) -> int:
+    heard = _listen()
+    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=round(DRAIN_S))
+    uvicorn.Server(config).run(sockets=[listener])
+    return heard[0] if heard else 0
+
+
+def _listen() -> list[int]:
+    """From now on, SIGINT and SIGTERM only add their number to this list. (uvicorn hands on what it has heard.)"""
+    heard: list[int] = []
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda number, _: heard.append(number))
+    return heard
