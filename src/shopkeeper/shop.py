@@ -18,7 +18,6 @@ from shopkeeper.data.tables import Tables
 from shopkeeper.engine.opening import open_release
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.errors import DataError, MissingExtraError, RequestError, ShopkeeperError
-from shopkeeper.release.manifest import EVENT_LOG
 from shopkeeper.release.store import Release, ReleaseStore
 from shopkeeper.settings import DataSettings, Settings, ShopSettings, read_settings, settings_text
 from shopkeeper.vocabulary import Event, Explanation, Item, Progress, Request, Slate, silent
@@ -228,18 +227,18 @@ class Shop:
                 raise
             _log.error("The new release cannot be opened, the one before goes on serving. %s", error)
         else:
-            last = self._replay(engine, release.manifest.sources.get(EVENT_LOG, ""))
+            place = self._replay(engine, self.log.known(release.manifest.live).events)
             self._engine = engine
-            self._replay(engine, last)  # what came at the very end; ids make it harmless
+            self._replay(engine, place)  # what came at the very end; ids make it harmless
         self._opened = stamp
         return self._engine
 
-    def _replay(self, engine: Engine, last: str) -> str:
-        """Tell an engine what was recorded after the event `last`; the id of the last event that it knows then."""
-        for events in self.log.after(last):
+    def _replay(self, engine: Engine, place: int) -> int:
+        """Tell an engine what was recorded after `place`; the place that it knows then."""
+        for last, events in self.log.events_after(place):
             engine.record(events)
-            last = events[-1].id
-        return last
+            place = last
+        return place
 
 
 def _shopper(engine: Engine, row: int, events: int) -> Shopper:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import sqlite3
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
+from functools import reduce
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shopkeeper.data.eventlog import LOG_MAPPING, TABLE, EventLog
-from shopkeeper.data.readers.live import LogExport
+from shopkeeper.data.eventlog import BEGINNING, EventLog, Places
+from shopkeeper.data.eventlog import slates as slates_module
+from shopkeeper.data.eventlog.changes import merged
+from shopkeeper.data.readers.live import LOG_MAPPING, LogExport
 from shopkeeper.data.schema import FIELDS
 from shopkeeper.errors import DataError
-from shopkeeper.vocabulary import Event, EventType
+from shopkeeper.vocabulary import Change, Event, EventType, Item, Shown
 
 
 @pytest.fixture
@@ -26,6 +32,14 @@ def log(tmp_path: Path) -> EventLog:
 
 def view(id_: str, at: float | None = 100.0) -> Event:
     return Event(id=id_, type=EventType.VIEW, time=at, user="u1", item="i1")
+
+
+def events_in(log: EventLog, place: int = 0) -> list[Event]:
+    return [event for _, events in log.events_after(place) for event in events]
+
+
+def slate(id_: str = "s1", query: str = "") -> Shown:
+    return Shown(slate=id_, surface="home", time=1.0, items=("a", "b"), propensities=(1.0, 0.5), query=query)
 
 
 def test_an_event_comes_back_whole_after_reopening(tmp_path: Path) -> None:
@@ -48,7 +62,7 @@ def test_an_event_comes_back_whole_after_reopening(tmp_path: Path) -> None:
     first = EventLog(tmp_path / "events.sqlite")
     first.append([event])
     first.close()
-    assert list(EventLog(tmp_path / "events.sqlite").after()) == [[event]]
+    assert events_in(EventLog(tmp_path / "events.sqlite")) == [event]
 
 
 def test_the_same_id_counts_once(log: EventLog) -> None:
@@ -71,45 +85,46 @@ def test_whatever_times_they_claim_every_event_follows_once(
 ) -> None:
     log = EventLog(tmp_path_factory.mktemp("log") / "events.sqlite")
     log.append([view(f"{number}", time) for number, time in enumerate(times[:known])])
-    place, last = log.newest()
-    assert place == len(times[:known])
+    place = log.newest().events
     log.append([view(f"{number}", time) for number, time in enumerate(times[known:], start=known)])
-    batches = list(log.after(last, size))
-    assert [event.id for batch in batches for event in batch] == [str(n) for n in range(known, len(times))]
-    assert all(len(batch) <= size for batch in batches)
+    batches = list(log.events_after(place, size))
+    assert [event.id for _, batch in batches for event in batch] == [str(n) for n in range(known, len(times))]
+    assert all(len(batch) <= size for _, batch in batches)
+    assert [last for last, _ in batches][-1:] in ([], [log.newest().events])
     log.close()
 
 
-def test_another_log_is_new_from_its_beginning(log: EventLog) -> None:
+def test_another_log_is_new_from_its_beginning(tmp_path: Path, log: EventLog) -> None:
     log.append([view("a"), view("b")])
-    assert [[event.id for event in batch] for batch in log.after("an event of a log that was moved aside")] == [
-        ["a", "b"]
-    ]
+    known = log.newest()
+    assert log.known(known) == known == Places(log=known.log, events=2)
+    log.close()
+    log.path.rename(tmp_path / "moved aside")
+    assert EventLog(log.path).known(known) == BEGINNING
 
 
 def test_what_comes_while_the_log_is_read_is_read_too(log: EventLog) -> None:
     log.append([view("a")])
-    read = log.after()
-    assert [event.id for event in next(read)] == ["a"]
+    read = log.events_after()
+    assert [event.id for event in next(read)[1]] == ["a"]
     log.append([view("b", at=1.0)])
-    assert [event.id for event in next(read)] == ["b"]
+    assert [event.id for event in next(read)[1]] == ["b"]
 
 
 def test_ingest_sees_what_was_written_whenever_sqlite_writes_it_down(log: EventLog) -> None:
     """While someone reads, SQLite cannot bring all that is written into the file: its size may stay the same."""
     log.append([view("a")])
-    first = LogExport(log)
-    assert LogExport(log).fingerprint() == first.fingerprint()
+    first = LogExport(log, log.newest())
+    assert LogExport(log, log.newest()).fingerprint() == first.fingerprint()
     with closing(sqlite3.connect(log.path)) as reader:
         reader.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        assert LogExport(log).fingerprint() == first.fingerprint()
-        reader.execute("BEGIN").execute(f"SELECT * FROM {TABLE}").fetchall()
+        assert LogExport(log, log.newest()).fingerprint() == first.fingerprint()
+        reader.execute("BEGIN").execute("SELECT * FROM events").fetchall()
         log.append([view("b")])
-        second = LogExport(log)
+        second = LogExport(log, log.newest())
     assert second.fingerprint() != first.fingerprint()
     ids = [[row["id"] for batch in export.batches() for row in batch.to_pylist()] for export in (first, second)]
     assert ids == [["a"], ["a", "b"]]
-    assert (first.last, second.last) == ("a", "b")
 
 
 def test_many_threads_and_two_handles_lose_nothing(tmp_path: Path) -> None:
@@ -143,5 +158,198 @@ def test_any_text_survives(tmp_path_factory: pytest.TempPathFactory, id_: str, q
     log = EventLog(tmp_path_factory.mktemp("log") / "events.sqlite")
     event = Event(id=id_, type=EventType.SEARCH, time=1.0, query=query, attributes=attributes)
     log.append([event])
-    assert list(log.after()) == [[event]]
+    assert events_in(log) == [event]
     log.close()
+
+
+def test_a_file_of_the_version_before_keeps_its_events(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "events.sqlite")) as old:
+        old.execute(
+            "CREATE TABLE shopkeeper_events (id TEXT PRIMARY KEY, type TEXT NOT NULL, time REAL NOT NULL, user_id TEXT,"
+            " session_id TEXT, item_id TEXT, query TEXT, quantity REAL, price REAL, rating REAL, order_id TEXT,"
+            " slate_id TEXT, position INTEGER, attributes TEXT)"
+        )
+        insert = (
+            "INSERT INTO shopkeeper_events (id, type, time, user_id, item_id, attributes) VALUES (?, ?, ?, ?, ?, ?)"
+        )
+        old.executemany(insert, [(id_, "view", 100.0, "u1", "i1", '{"a":1}') for id_ in ("second", "first")])
+        old.commit()
+    log = EventLog(tmp_path / "events.sqlite")
+    assert [(event.id, event.attributes) for event in events_in(log)] == [("second", {"a": 1}), ("first", {"a": 1})]
+    assert log.append([view("first"), view("third")]) == [view("third")]
+    log.close()
+    assert len(EventLog(tmp_path / "events.sqlite")) == 3
+
+
+def test_an_event_that_cannot_be_kept_troubles_nobody_else(log: EventLog) -> None:
+    """Also where it shares its transaction: the first writer holds the others back until all of them wait."""
+    outcomes: dict[str, object] = {}
+    began, others_wait = threading.Event(), threading.Event()
+
+    def hold(_: sqlite3.Connection) -> None:
+        began.set()
+        others_wait.wait()
+
+    def write(name: str, event: Event) -> None:
+        try:
+            outcomes[name] = log.append([event])
+        except DataError as error:
+            outcomes[name] = error
+
+    events = {"good": view("good"), "bad": view("bad \ud800"), "late": view("late")}
+    first = threading.Thread(target=log._commit.run, args=(hold,))
+    first.start()
+    began.wait()
+    threads = [threading.Thread(target=write, args=each) for each in events.items()]
+    for thread in threads:
+        thread.start()
+    while len(log._commit._waiting) < len(threads):
+        time.sleep(0.001)
+    others_wait.set()
+    for thread in [first, *threads]:
+        thread.join()
+    assert outcomes["good"] == [events["good"]]
+    assert outcomes["late"] == [events["late"]]
+    assert isinstance(outcomes["bad"], DataError)
+    assert sorted(event.id for event in events_in(log)) == ["good", "late"]
+
+
+@pytest.mark.parametrize("broken", [{"time": float("nan")}, {"position": 2**70}, {"query": "\ud800"}])
+def test_what_sqlite_cannot_hold_is_a_sentence_and_leaves_the_log_as_it_was(log: EventLog, broken: dict) -> None:
+    with pytest.raises(DataError, match="the events could not be kept"):
+        log.append([view("a"), Event(id="b", type=EventType.VIEW, **broken)])
+    assert len(log) == 0
+
+
+def append_some(path: Path, worker: int) -> list[str]:
+    log = EventLog(path)
+    fresh = [
+        event.id for number in range(25) for event in log.append([view(f"{worker}-{number}"), view(f"shared-{number}")])
+    ]
+    log.change([Change(id=f"item-{worker}", time=1.0, stock=float(worker))])
+    log.show([slate(f"{worker}")])
+    log.close()
+    return fresh
+
+
+def test_processes_that_open_and_write_one_new_log_agree(tmp_path: Path) -> None:
+    path, workers = tmp_path / "events.sqlite", 3
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        fresh = list(pool.map(append_some, [path] * workers, range(workers)))
+    log = EventLog(path)
+    kept = [event.id for event in events_in(log)]
+    own = {f"{worker}-{number}" for worker in range(workers) for number in range(25)}
+    assert len(kept) == len(set(kept))
+    assert set(kept) == own | {f"shared-{number}" for number in range(25)}
+    assert sorted(id_ for each in fresh for id_ in each) == sorted(kept)
+    assert {change.id for _, changes in log.changes_after() for change in changes} == {"item-0", "item-1", "item-2"}
+    assert log.newest().shown == workers
+
+
+def test_the_version_tells_of_every_write_and_only_of_writes(log: EventLog) -> None:
+    seen = log.version()
+    assert log.version() == seen
+    log.append([view("a")])
+    after = log.version()
+    assert after != seen
+    other = EventLog(log.path)
+    assert (log.version(), len(log)) == (after, 1)
+    other.change([Change(id="i", time=1.0, deleted=True)])
+    assert log.version() != after
+
+
+def test_places_are_never_given_twice(log: EventLog) -> None:
+    log.append([view("a"), view("b")])
+    before = log.newest()
+    with closing(sqlite3.connect(log.path)) as connection:
+        connection.execute("DELETE FROM events")
+        connection.commit()
+    log.append([view("c")])
+    assert [place for place, _ in log.events_after(before.events)] == [before.events + 1]
+
+
+# --- item changes ---
+
+ITEM = Item(id="mug", title="Mug 马克杯", price=5.0, stock=3.0, attributes={"colour": "red"})
+
+
+def test_changes_come_back_in_order(log: EventLog) -> None:
+    changes = [
+        Change(id="mug", time=1.0, item=ITEM),
+        Change(id="mug", time=2.0, stock=0.0, available=False),
+        Change(id="lamp", time=2.0, deleted=True),
+    ]
+    assert log.change(changes[:1]) == 1
+    assert log.change(changes[1:]) == 3
+    assert [batch for _, batch in log.changes_after(size=2)] == [changes[:2], changes[2:]]
+    assert list(log.changes_after(1)) == [(3, changes[1:])]
+    assert log.newest().changes == 3
+
+
+words = st.one_of(
+    st.builds(lambda price: Change(id="mug", time=1.0, item=Item(id="mug", price=price)), st.floats(0, 9)),
+    st.just(Change(id="mug", time=1.0, deleted=True)),
+    st.builds(
+        lambda **figures: Change(id="mug", time=1.0, **figures),
+        price=st.none() | st.floats(0, 9),
+        stock=st.none() | st.floats(0, 9),
+        available=st.none() | st.booleans(),
+    ),
+)
+
+
+@given(before=st.lists(words, max_size=4), after=st.lists(words, min_size=1, max_size=4))
+def test_words_on_an_item_may_be_put_together_in_any_grouping(before: list[Change], after: list[Change]) -> None:
+    """A follower that puts together as it reads knows what one knows who reads everything at once."""
+    at_once = reduce(merged, [*before, *after], None)
+    so_far = reduce(merged, before, None)
+    assert reduce(merged, after, so_far) == at_once
+    assert merged(so_far, reduce(merged, after, None)) == at_once
+
+
+def test_figures_lie_over_the_item_and_do_not_bring_back_a_deleted_one() -> None:
+    whole, sold_out = Change(id="mug", time=1.0, item=ITEM), Change(id="mug", time=2.0, stock=0.0, available=False)
+    deleted = Change(id="mug", time=3.0, deleted=True)
+    assert merged(whole, sold_out).item == msgspec.structs.replace(ITEM, stock=0.0, available=False)
+    assert merged(Change(id="mug", time=1.0, price=4.0), sold_out) == msgspec.structs.replace(sold_out, price=4.0)
+    assert merged(merged(deleted, sold_out), whole) == whole
+    assert merged(deleted, sold_out) == deleted
+
+
+# --- slates shown ---
+
+
+def test_slates_are_written_without_anybody_waiting(log: EventLog) -> None:
+    log.show([slate("one"), slate("two")])
+    log.flush()
+    assert log.newest().shown == 2
+    log.show([slate("three")])
+    log.close()
+    assert EventLog(log.path).newest().shown == 3
+
+
+def test_slates_are_written_by_themselves(log: EventLog) -> None:
+    log.show([slate()])
+    while not log.newest().shown:
+        time.sleep(0.01)
+
+
+def test_slates_that_cannot_be_kept_are_counted_and_told_once(
+    log: EventLog, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(slates_module, "PAUSE_S", 60.0)
+    with closing(sqlite3.connect(log.path)) as connection:
+        connection.execute("ALTER TABLE shown RENAME TO hidden")
+        for _ in range(2):
+            log.show([slate(), slate()])
+            log.flush()
+        connection.execute("ALTER TABLE hidden RENAME TO shown")
+    assert (log.lost, len(caplog.records)) == (4, 1)
+    monkeypatch.setattr(slates_module, "CAPACITY", 3)
+    log.show([slate()] * 5)
+    log.show([slate()])
+    assert (log.lost, len(caplog.records)) == (7, 1)
+    log.flush()
+    assert log.newest().shown == 3
+    log.append([view("a")])
+    assert len(log) == 1

@@ -83,7 +83,7 @@ def test_an_event_counts_once(client: TestClient, shop: Shop) -> None:
     events = [{"id": f"once-{n % 3}", "type": "cart", "item": "mug-red", "user": "u9"} for n in range(5)]
     assert client.post("/v1/events", json=events).json() == {"accepted": 3, "known": 2}
     assert client.post("/v1/events", json=events).json() == {"accepted": 0, "known": 5}
-    assert sum(event.id.startswith("once-") for batch in shop.log.after() for event in batch) == 3
+    assert sum(event.id.startswith("once-") for _, batch in shop.log.events_after() for event in batch) == 3
 
 
 def test_events_from_many_threads_all_count(client: TestClient, shop: Shop) -> None:
@@ -98,7 +98,9 @@ def test_events_from_many_threads_all_count(client: TestClient, shop: Shop) -> N
         thread.start()
     for thread in threads:
         thread.join()
-    assert sum(event.id.startswith("thread-") for batch in shop.log.after() for event in batch) == 6 * 5 * 10 + 5
+    assert (
+        sum(event.id.startswith("thread-") for _, batch in shop.log.events_after() for event in batch) == 6 * 5 * 10 + 5
+    )
 
 
 def test_one_bad_event_refuses_the_whole_list(client: TestClient, shop: Shop) -> None:
@@ -106,7 +108,7 @@ def test_one_bad_event_refuses_the_whole_list(client: TestClient, shop: Shop) ->
     answer = client.post("/v1/events", json=events)
     assert answer.status_code == 400
     assert answer.json()["error"]["where"] == "1.type"
-    assert not [event for batch in shop.log.after() for event in batch if event.id == "half-1"]
+    assert not [event for _, batch in shop.log.events_after() for event in batch if event.id == "half-1"]
 
 
 def test_explain_says_why_and_why_not(client: TestClient) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 from shopkeeper.data.derive import Derivation
 from shopkeeper.data.duck import connect
 from shopkeeper.data.durable import alone, sync_all
-from shopkeeper.data.eventlog import LOG_MAPPING, EventLog
+from shopkeeper.data.eventlog import BEGINNING, EventLog
 from shopkeeper.data.mapping import Mapping
 from shopkeeper.data.readers import discover_all
-from shopkeeper.data.readers.live import LogExport
+from shopkeeper.data.readers.live import LOG_MAPPING, LogExport
 from shopkeeper.data.report import IngestReport, describe, write_report
 from shopkeeper.data.staging import check_mapping, fit_parts, stage
 from shopkeeper.data.tables import Tables
@@ -33,7 +33,7 @@ def ingest(
 ) -> IngestReport:
     """Read the sources as the mapping says into `<shop>/tables`, with what cleaning took out in `<shop>/quarantine` and
     what was found in `<shop>/reports`. The events of the shop's own `log` are read like those of any source, and the
-    tables tell which was the last.
+    tables tell up to which place.
 
     The new tables take the place of the old ones at the end, so an interrupted run leaves the shop as it was, and the
     next one goes on with the files it had not read. Raises DataError for a source that cannot be read, MappingError for
@@ -55,10 +55,11 @@ def _ingest(
 ) -> IngestReport:
     started = time.time()
     exports = {export.name: export for export in discover_all(sources)}
-    files, last_live = mapping.files, ""
+    files, live = mapping.files, BEGINNING
     if log is not None:
-        live = LogExport(log)
-        exports[live.name], last_live, files = live, live.last, [*files, LOG_MAPPING]
+        live = log.newest()
+        export = LogExport(log, live)
+        exports[export.name], files = export, [*files, LOG_MAPPING]
     mapping = Mapping(fit_parts(exports, files))
     check_mapping(exports, mapping.files)
     unfinished = shop / "unfinished"
@@ -71,7 +72,7 @@ def _ingest(
         # Every statement that needs an order says so.
         connection.execute("SET preserve_insertion_order = false")
         rules = Derivation(connection, staged, unfinished, settings, progress).run()
-    Tables(unfinished).last_live = last_live
+    Tables(unfinished).live = live
     sync_all(unfinished)
     for name in ("tables", "quarantine"):
         _swap(unfinished / name, shop / name)

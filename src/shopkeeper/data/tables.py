@@ -12,11 +12,12 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from shopkeeper.data.eventlog import BEGINNING, Places
 from shopkeeper.data.schema import INFERRED, TABLES
 from shopkeeper.errors import DataError
 
 BATCH_ROWS = 131_072
-LAST_LIVE = "last-live.json"
+LIVE = "live.json"
 REMEDY = "Make the tables again with: shopkeeper ingest"
 
 
@@ -67,16 +68,16 @@ class Tables:
         return scanner.to_reader()
 
     @property
-    def last_live(self) -> str:
-        """The id of the last event that ingest read of the shop's own event log; empty when it read none."""
+    def live(self) -> Places:
+        """How far ingest read the shop's own log; of tables that do not tell, nothing."""
         try:
-            return msgspec.json.decode((self.folder / LAST_LIVE).read_bytes(), type=str)
+            return msgspec.json.decode((self.folder / LIVE).read_bytes(), type=Places)
         except FileNotFoundError:
-            return ""
+            return BEGINNING
 
-    @last_live.setter
-    def last_live(self, event_id: str) -> None:
-        (self.folder / LAST_LIVE).write_bytes(msgspec.json.encode(event_id))
+    @live.setter
+    def live(self, places: Places) -> None:
+        (self.folder / LIVE).write_bytes(msgspec.json.encode(places))
 
     def fingerprint(self) -> str:
         """Changes when any table does."""

@@ -18,7 +18,6 @@ from shopkeeper.learn.split import Part, split
 from shopkeeper.learn.tournament import Winner, compete
 from shopkeeper.learn.workshop import Workshop
 from shopkeeper.release.images import Images
-from shopkeeper.release.manifest import EVENT_LOG
 from shopkeeper.release.store import Release, ReleaseStore
 from shopkeeper.settings import Settings
 from shopkeeper.vocabulary import Progress, silent
@@ -32,7 +31,7 @@ def train(tables: Tables, settings: Settings, releases: ReleaseStore, progress: 
     of the past knows the future, MissingExtraError and SettingsError for an encoder or a source that cannot be had.
     """
     with releases.draft() as draft:
-        last_live = tables.last_live  # before the tables are read: an event that comes twice is better than one lost
+        live = tables.live  # before the tables are read: an event that comes twice is better than one lost
         shop = Workshop.open(tables, settings, releases.root.parent / "cache", progress)
         parts = split(shop.interactions, settings.train, shop.now)
         winners, unleaking = _choose(shop, parts.validation, progress) if parts else ({}, 0)
@@ -57,7 +56,8 @@ def train(tables: Tables, settings: Settings, releases: ReleaseStore, progress: 
         release = releases.publish(
             draft,
             settings=shop.settings,
-            sources={"tables": tables.fingerprint(), EVENT_LOG: last_live},
+            sources={"tables": tables.fingerprint()},
+            live=live,
             metrics=msgspec.to_builtins(evaluation),
         )
         releases.prune(settings.release.keep)

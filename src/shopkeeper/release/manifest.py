@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from shopkeeper.data.durable import sync
+from shopkeeper.data.eventlog import BEGINNING, Places
 from shopkeeper.errors import ReleaseError
 
 MANIFEST = "manifest.json"
-EVENT_LOG = "event log"  # in `sources`: the id of the last event of the log that the release knows
 
 
 class FileEntry(msgspec.Struct, frozen=True):
@@ -25,7 +25,8 @@ class FileEntry(msgspec.Struct, frozen=True):
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """manifest.json. `settings` and `metrics` are plain values, so that an old release stays readable.
 
-    created is ISO 8601 in UTC; sources: fingerprint of each source by name; files: path within the release → entry.
+    created is ISO 8601 in UTC; sources: fingerprint of each source by name; live: what of the shop's own log the
+    release knows; files: path within the release → entry.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     shopkeeper: str
     settings: dict[str, Any] = {}
     sources: dict[str, str] = {}
+    live: Places = BEGINNING
     metrics: dict[str, Any] = {}
     files: dict[str, FileEntry] = {}
 

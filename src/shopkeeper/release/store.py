@@ -21,6 +21,7 @@ import msgspec
 
 from shopkeeper import __version__
 from shopkeeper.data.durable import alone, sync, sync_all
+from shopkeeper.data.eventlog import BEGINNING, Places
 from shopkeeper.errors import ReleaseError
 from shopkeeper.release.manifest import Manifest, entries, entry, read_manifest, write_manifest
 from shopkeeper.settings import Settings
@@ -81,9 +82,11 @@ class ReleaseStore:
         *,
         settings: Settings,
         sources: Mapping[str, str] | None = None,
+        live: Places = BEGINNING,
         metrics: Mapping[str, Any] | None = None,
     ) -> Release:
-        """Turn a draft into the current release. `sources` maps the name of each source to its fingerprint."""
+        """Turn a draft into the current release. `sources` maps the name of each source to its fingerprint;
+        `live` is what of the shop's log it knows."""
         created = datetime.now(UTC)
         manifest = Manifest(
             id=f"{created:%Y%m%d-%H%M%S-%f}",
@@ -91,6 +94,7 @@ class ReleaseStore:
             shopkeeper=__version__,
             settings=msgspec.to_builtins(settings),
             sources=dict(sources or {}),
+            live=live,
             metrics=dict(metrics or {}),
             files=entries(draft),
         )

@@ -1,0 +1,5 @@
+"""The live log: what people did, what they were shown and what the shop changed, while the shop is open."""
+
+from shopkeeper.data.eventlog.log import BEGINNING, EventLog, Places
+
+__all__ = ["BEGINNING", "EventLog", "Places"]
