@@ -10,7 +10,7 @@ from small_encoder import make_encoder
 from source_contract import NOW, SourceContract, context_of, interactions_of, items_table, material_of
 
 from shopkeeper.engine.encoder import Encoder
-from shopkeeper.engine.sources.similar import Similar, project_terms
+from shopkeeper.engine.sources.similar import Projection, Similar
 from shopkeeper.vocabulary import EventType
 
 MUGS = ["Red mug", "Blue mug", "Green mug", "Red lamp", "Blue lamp", "Garden gnome"]
@@ -68,14 +68,14 @@ def test_projection_keeps_cosines() -> None:
     rng = np.random.default_rng(0)
     own = [rng.choice(400, 30, replace=False) for _ in range(200)]
     items = items_table([{"item_id": str(i), "title": " ".join(f"w{w}" for w in words)} for i, words in enumerate(own)])
-    exact, kept = project_terms(items, 2048), project_terms(items, 256)
+    exact, kept = Projection.fit(items, 2048)[1], Projection.fit(items, 256)[1]
     assert np.abs(exact @ exact.T - kept @ kept.T).std() < 0.08
 
 
 def test_terms_in_many_blocks_are_projected_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     titles = ["red mug of clay", "", "blue mug", "red lamp", "", "blue lamp of clay", "mug"]
     items = items_table([{"item_id": str(i), "title": title} for i, title in enumerate(titles)])
-    whole = project_terms(items, 64)
+    whole = Projection.fit(items, 64)[1]
     monkeypatch.setattr("shopkeeper.engine.sources.similar._BLOCK", 3)
-    np.testing.assert_allclose(project_terms(items, 64), whole, atol=1e-6)
+    np.testing.assert_allclose(Projection.fit(items, 64)[1], whole, atol=1e-6)
     assert not whole[[1, 4]].any()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -98,8 +98,8 @@ def reasons_of(source: Source, context: Context, rows: Rows) -> list[str]:
 class Material:
     """What sources are fitted on: the shop as it was known at `now`.
 
-    items: Arrow table of schema ITEMS; its row r is the catalogue's row r.
-    interactions hold nothing from `now` or later.
+    items: Arrow table of schema ITEMS; its row r is the catalogue's row r (for a source that is merely `updated`, that
+    row of the catalogue which comes with it). interactions hold nothing from `now` or later.
     """
 
     catalogue: Catalogue
@@ -117,9 +117,52 @@ class Material:
 
 
 class FittedSource(Source, Protocol):
-    """A source that can be written into a release."""
+    """A source that can be written into a release.
+
+    It may offer `updated(changed: Material, rows: Rows) -> FittedSource`: itself after the items `changed.items`, which
+    are rows int32 [k] of `changed.catalogue`, came or changed. Those that do not are asked about released items alone.
+    """
 
     def save(self, directory: Path) -> None: ...
+
+
+class OfRelease:
+    """A source that knows the released items alone, the first `n` rows, and is asked about nothing else."""
+
+    def __init__(self, source: FittedSource, n: int) -> None:
+        self.name, self._source, self._n = source.name, source, n
+
+    def retrieve(self, context: Context, limit: int) -> Candidates:
+        return self._source.retrieve(self._of_release(context), limit)
+
+    def reason(self, context: Context, row: int) -> str:
+        return self._source.reason(self._of_release(context), row)
+
+    def reasons(self, context: Context, rows: Rows) -> list[str]:
+        return reasons_of(self._source, self._of_release(context), rows)
+
+    def save(self, directory: Path) -> None:
+        self._source.save(directory)
+
+    def _of_release(self, context: Context) -> Context:
+        known = context.history < self._n
+        return replace(
+            context,
+            history=context.history[known],
+            history_codes=context.history_codes[known],
+            history_times=context.history_times[known],
+            session=context.session[context.session < self._n],
+            anchors=context.anchors[context.anchors < self._n],
+            allowed=None if context.allowed is None else context.allowed[: self._n],
+        )
+
+
+def updated(source: FittedSource, changed: Material, rows: Rows, n_released: int) -> FittedSource:
+    """The source after items came or changed."""
+    update: Callable[[Material, Rows], FittedSource] | None = getattr(source, "updated", None)
+    if update:
+        return update(changed, rows)
+    return source if isinstance(source, OfRelease) else OfRelease(source, n_released)
 
 
 class SourceRecipe(Protocol):

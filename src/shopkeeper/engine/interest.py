@@ -6,7 +6,7 @@ import numpy as np
 
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.interactions import Interactions
-from shopkeeper.vocabulary import EVENT_TYPES, INTEREST, Codes, Scores, Seconds
+from shopkeeper.vocabulary import EVENT_TYPES, INTEREST, Codes, Rows, Scores, Seconds
 
 DAY = 86_400.0
 WEIGHTS: Scores = np.array([INTEREST.get(kind, 0.0) for kind in EVENT_TYPES], dtype=np.float32)
@@ -35,3 +35,12 @@ def known_since(catalogue: Catalogue, interactions: Interactions) -> Seconds:
     np.minimum.at(first, interactions.items, np.nan_to_num(interactions.times, nan=np.inf))
     seen = np.where(np.isfinite(first), first, np.nan)
     return np.where(np.isnan(catalogue.launched), seen, catalogue.launched)
+
+
+def since_now(since: Seconds, catalogue: Catalogue, rows: Rows, now: float) -> Seconds:
+    """float64 [n_items]: `known_since` after the items int32 [k] came or changed `now`. An item that was known stays as
+    old as it was, unless its launch is told."""
+    longer = np.concatenate((since, np.full(len(catalogue) - len(since), now)))
+    told = rows[~np.isnan(catalogue.launched[rows])]
+    longer[told] = catalogue.launched[told]
+    return longer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from shopkeeper.engine.context import Context, FittedSource, ReleaseParts, positions_of, reasons_of
+from shopkeeper.engine.context import (
+    Context,
+    FittedSource,
+    Material,
+    ReleaseParts,
+    positions_of,
+    reasons_of,
+    updated,
+)
 from shopkeeper.engine.encoder import Encoder
 from shopkeeper.engine.explain import explain
 from shopkeeper.engine.facets import count
@@ -32,9 +41,10 @@ from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.fields import read_table, write_table
 from shopkeeper.release.images import Images
 from shopkeeper.release.interactions import Interactions
+from shopkeeper.release.overlay import items_table, lay_over
 from shopkeeper.release.store import REMEDY
 from shopkeeper.settings import Settings, Surface
-from shopkeeper.vocabulary import Event, Explanation, Ids, Placement, Reason, Request, Rows, Scores, Slate
+from shopkeeper.vocabulary import Change, Event, Explanation, Ids, Placement, Reason, Request, Rows, Scores, Slate
 
 ACTORS, SETTINGS = "actors.arrow", "settings.json"
 PINNED, STAND_IN = Reason("rules", "chosen by the shop"), Reason("popular", "popular in this shop")
@@ -92,6 +102,7 @@ class Engine:
         self.sources, self.statistics, self.settings = dict(sources), statistics, settings
         self.encoder, self.images, self.release = encoder, images, release
         self.policies = Policies(catalogue, settings)
+        self._released, self._changes = catalogue, dict[str, Change]()
         gap = settings.data.session_gap_minutes
         self._state = State(interactions, actors, catalogue.ids, session_gap_minutes=gap)
         learned = {name for name, surface in settings.surfaces.items() if surface.rank == "learned"}
@@ -103,13 +114,35 @@ class Engine:
         """What people just did: the next request knows it. Returns how many events were new (by their ids)."""
         return self._state.record(events)
 
+    def updated(self, changes: Sequence[Change]) -> Engine:
+        """The engine after `changes` in the shop; this one goes on as it is. Both know the same of people, and only the
+        newest of engines that grew from one another may be updated."""
+        told = dict(self._changes)
+        for change in changes:
+            told[change.id] = told[change.id].then(change) if change.id in told else change
+        newer = copy.copy(self)
+        newer._changes = told
+        newer.catalogue = lay_over(self._released, told)
+        newer.policies = Policies(newer.catalogue, self.settings)
+        ids = dict.fromkeys(change.id for change in changes if told[change.id].item)
+        items = items_table(item for id_ in ids if (item := told[id_].item))
+        rows, now = newer.catalogue.ids.rows(ids), time.time()
+        nothing = self.interactions.where(np.zeros(len(self.interactions), np.bool_))
+        changed = Material(newer.catalogue, items, nothing, now, self.settings, self.encoder)
+        newer.statistics = self.statistics.updated(newer.catalogue, rows, now)
+        newer.sources = {
+            name: updated(source, changed, rows, len(self._released)) for name, source in self.sources.items()
+        }
+        self._state.items = newer.catalogue.ids
+        return newer
+
     def context(self, request: Request) -> Context:
         """Ids become rows, and the person's past is looked up, up to `request.time` where it is given.
 
         Raises RequestError when the request cannot be answered as it was asked.
         """
         surface_of(request, self.settings.surfaces)
-        past = self._state.past(request.user, request.session, request.time)
+        past = self._state.past(request.user, request.session, request.time, len(self.catalogue))
         anchors = self.catalogue.ids.rows(dict.fromkeys(request.items))
         context = Context(
             request=request,

@@ -37,12 +37,15 @@ class _Live(NamedTuple):
 
 
 class State:
-    """Histories by person. Reading and recording may happen in many threads at once."""
+    """Histories by person. Reading and recording may happen in many threads at once.
+
+    items: may be replaced by ids with more rows behind the same ones, as items come into the shop.
+    """
 
     def __init__(
         self, interactions: Interactions, actors: Ids, items: Ids, *, session_gap_minutes: float = 30.0
     ) -> None:
-        self._interactions, self._actors, self._items = interactions, actors, items
+        self._interactions, self._actors, self.items = interactions, actors, items
         self._gap = session_gap_minutes * 60.0
         self._live: OrderedDict[str, deque[_Live]] = OrderedDict()
         self._known: OrderedDict[str, None] = OrderedDict()
@@ -61,13 +64,16 @@ class State:
                     continue
                 self._remember(event.id)
                 taken += 1
-                row, actor = self._items.row(event.item or ""), _actor(event.user, event.session)
+                row, actor = self.items.row(event.item or ""), _actor(event.user, event.session)
                 if row >= 0 and actor is not None and event.type is not EventType.IMPRESSION:
                     self._append(actor, _Live(now if event.time is None else event.time, row, event.type.code))
         return taken
 
-    def past(self, user: str | None, session: str | None, until: float | None = None) -> Past:
-        """What a person did strictly before `until` (None: until now, all that is known).
+    def past(
+        self, user: str | None, session: str | None, until: float | None = None, n_items: int | None = None
+    ) -> Past:
+        """What a person did strictly before `until` (None: until now, all that is known), with the first `n_items`
+        items (None: with any).
 
         A visit's nameless events join those of the person who signed in during it.
         """
@@ -79,7 +85,9 @@ class State:
         times = np.concatenate([self._interactions.times[part] for part in parts] or [np.empty(0, np.float64)])
         visits = np.concatenate([self._interactions.sessions[part] for part in parts] or [np.empty(0, np.int32)])
         with self._lock:
-            live = [event for key in keys for event in self._live.get(key, ())]
+            live = [
+                event for key in keys for event in self._live.get(key, ()) if n_items is None or event.row < n_items
+            ]
         if live:
             since, added, kinds = (np.array(column) for column in zip(*live, strict=True))
             rows = np.concatenate((rows, added.astype(np.int32)))

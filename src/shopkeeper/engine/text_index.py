@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import shutil
 import weakref
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -24,47 +25,73 @@ from shopkeeper.vocabulary import Mask, Rows
 # "words" holds each document's distinct words unstemmed: what prefixes and misspellings are looked up in.
 # "code" holds the item's id as one word.
 WORDS, CODE, ROW = "words", "code", "row"
-_HEAP_BYTES = 128_000_000
+_HEAP_BYTES, _SMALL_HEAP_BYTES = 128_000_000, 15_000_000
+
+
+class _Files:
+    """The directory of an index and of those that grew from it; removed with the last of them."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        weakref.finalize(self, shutil.rmtree, directory, ignore_errors=True)
+        self.index = tantivy.Index.open(str(directory))
+        self.index.config_reader("manual")  # it changes only when we say so
 
 
 class TextIndex:
-    """Documents are items; each holds, by field of FIELDS, stems separated by blanks.
+    """Documents are items; each holds, by field of FIELDS, stems separated by blanks. What it finds never changes:
+    `updated` gives another index.
 
     Words are matched by `near` with the optimal string alignment distance (a transposition is one error).
     """
 
     def __init__(self, scratch: Path) -> None:
         """`scratch` is a directory of this index alone, removed with it."""
-        self._scratch = scratch
-        weakref.finalize(self, shutil.rmtree, scratch, ignore_errors=True)
-        index = tantivy.Index.open(str(scratch))
-        index.config_reader("manual")  # a release never changes: nothing to watch for
-        self.schema = index.schema
-        self._searcher = index.searcher()
+        self._files = _Files(scratch)
+        self.schema = self._files.index.schema
+        self._searcher = self._files.index.searcher()
         self._by_length = _letters_by_length(self._searcher.terms_with_prefix(WORDS, ""))
+        self._new_words: dict[int, tuple[list[str], list[int]]] = {}
 
     @classmethod
     def build(cls, documents: Iterable[dict[str, str]]) -> TextIndex:
         """One document for each row, in row order: texts by field of FIELDS, WORDS and CODE."""
         scratch = Path(mkdtemp(prefix="shopkeeper-text-"))
-        builder = tantivy.SchemaBuilder().add_unsigned_field(ROW, fast=True)
+        builder = tantivy.SchemaBuilder().add_unsigned_field(ROW, fast=True, indexed=True)
         for field in FIELDS:
             builder.add_text_field(field, tokenizer_name="whitespace", index_option="position")
         builder.add_text_field(WORDS, tokenizer_name="whitespace", index_option="basic")
         builder.add_text_field(CODE, tokenizer_name="raw", index_option="basic")
         writer = tantivy.Index(builder.build(), path=str(scratch)).writer(_HEAP_BYTES, num_threads=1)
         for row, texts in enumerate(documents):
-            document = tantivy.Document()
-            document.add_unsigned(ROW, row)
-            for field, text in texts.items():
-                document.add_text(field, text)
-            writer.add_document(document)
+            writer.add_document(_document(row, texts))
         writer.commit()
         writer.wait_merging_threads()
         return cls(scratch)
 
+    def updated(self, documents: Mapping[int, dict[str, str]]) -> TextIndex:
+        """An index with these documents, by row, in the place of those that have the rows now. Only the newest index of
+        those that grew from one another may be updated."""
+        files, newer = self._files, copy.copy(self)
+        writer = files.index.writer(_SMALL_HEAP_BYTES, num_threads=1)
+        for row, texts in documents.items():
+            writer.delete_documents_by_query(tantivy.Query.term_query(self.schema, ROW, row))
+            writer.add_document(_document(row, texts))
+        writer.commit()
+        writer.wait_merging_threads()
+        files.index.reload()
+        newer._searcher = files.index.searcher()
+        unknown = {word for texts in documents.values() for word in texts[WORDS].split() if not self.count(word)}
+        known = [
+            (word, count)
+            for words, counts in self._new_words.values()
+            for word, count in zip(words, counts, strict=True)
+        ]
+        newer._new_words = _letters_by_length([*known, *((word, 1) for word in sorted(unknown))])
+        return newer
+
     def save(self, directory: Path) -> None:
-        shutil.copytree(self._scratch, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.lock"))
+        shutil.copytree(self._files.directory, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.lock"))
 
     @classmethod
     def load(cls, directory: Path) -> TextIndex:
@@ -133,18 +160,24 @@ class TextIndex:
         with the same first letter, then the most frequent."""
         found: list[tuple[int, bool, int, str]] = []
         for length in range(len(word) - distance, len(word) + distance + 1):
-            words, counts = self._by_length.get(length, ([], []))
-            if not words:
-                continue
-            errors = cdist([word], words, scorer=OSA.distance, score_cutoff=distance, dtype=np.uint8)[0]
-            found.extend(
-                (int(errors[at]), words[at][0] != word[0], -counts[at], words[at])
-                for at in np.flatnonzero(errors <= distance).tolist()
-            )
+            for words, counts in (known[length] for known in (self._by_length, self._new_words) if length in known):
+                errors = cdist([word], words, scorer=OSA.distance, score_cutoff=distance, dtype=np.uint8)[0]
+                found.extend(
+                    (int(errors[at]), words[at][0] != word[0], -counts[at], words[at])
+                    for at in np.flatnonzero(errors <= distance).tolist()
+                )
         return [(other, errors) for errors, _, _, other in sorted(found) if other != word][:limit]
 
     def _rows(self, addresses: list[tantivy.DocAddress]) -> Rows:
         return np.array(self._searcher.fast_field_values(ROW, addresses), np.int32)
+
+
+def _document(row: int, texts: Mapping[str, str]) -> tantivy.Document:
+    document = tantivy.Document()
+    document.add_unsigned(ROW, row)
+    for field, text in texts.items():
+        document.add_text(field, text)
+    return document
 
 
 def stemmer() -> Callable[[str], str]:

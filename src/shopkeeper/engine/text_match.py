@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shopkeeper.engine.item_text import FIELDS
-from shopkeeper.release.arrays import load_array
+from shopkeeper.release.arrays import Slots, load_array
 from shopkeeper.release.fields import places_of
 from shopkeeper.vocabulary import Rows
 
@@ -47,6 +47,19 @@ class TermFields:
         found[owners[hits], at[hits]] = self.bits[entries[hits]]
         return found[:, columns]
 
+    def title_sizes_of(self, rows: Rows) -> npt.NDArray[np.uint16]:
+        return self.title_sizes[rows]
+
+    def followed_by(self, other: TermFields) -> TermFields:
+        """The items of both, in memory."""
+        names = ("hashes", "bits", "title_sizes")
+        joined = {name: np.concatenate((getattr(self, name), getattr(other, name))) for name in names}
+        return TermFields(starts=np.concatenate((self.starts, other.starts[1:] + self.starts[-1])), **joined)
+
+    def updated(self, newer: TermFields, rows: Rows, n: int) -> LiveTermFields:
+        """With what `newer` says of rows int32 [k] of n, in their order."""
+        return LiveTermFields(self, newer, Slots.none(len(self.title_sizes)).taken(rows, 0, n))
+
     def save(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         for name in ("hashes", "bits", "starts", "title_sizes"):
@@ -57,6 +70,33 @@ class TermFields:
         """Memory-mapped, so that many processes share one copy."""
         names = ("hashes", "bits", "starts", "title_sizes")
         return cls(*(load_array(directory, name) for name in names))
+
+
+class LiveTermFields(TermFields):
+    """The terms of a release, and those of newer items, which have places of their own."""
+
+    def __init__(self, base: TermFields, newer: TermFields, slots: Slots) -> None:
+        super().__init__(base.hashes, base.bits, base.starts, base.title_sizes)
+        self._newer, self._slots = newer, slots
+
+    def find(self, rows: Rows, terms: Sequence[str]) -> Bits:
+        at_base, at_newer, places = self._slots.split(rows)
+        found = np.empty((len(rows), len(terms)), np.uint8)
+        found[at_base] = super().find(rows[at_base], terms)
+        found[at_newer] = self._newer.find(places, terms)
+        return found
+
+    def title_sizes_of(self, rows: Rows) -> npt.NDArray[np.uint16]:
+        at_base, at_newer, places = self._slots.split(rows)
+        sizes = np.empty(len(rows), np.uint16)
+        sizes[at_base] = self.title_sizes[rows[at_base]]
+        sizes[at_newer] = self._newer.title_sizes[places]
+        return sizes
+
+    def updated(self, newer: TermFields, rows: Rows, n: int) -> LiveTermFields:
+        """With what `newer` says of rows int32 [k] of n, one after the other."""
+        first = len(self._newer.title_sizes)
+        return LiveTermFields(self, self._newer.followed_by(newer), self._slots.taken(rows, first, n))
 
 
 class TermFieldsBuilder:

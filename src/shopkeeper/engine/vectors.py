@@ -10,7 +10,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from shopkeeper.release.arrays import load_array
+from shopkeeper.release.arrays import Slots, load_array
 from shopkeeper.vocabulary import Mask, Rows, Scores
 
 _faiss: Any = faiss  # its stubs know the C++ signatures alone
@@ -93,6 +93,10 @@ class Vectors:
         _, found = self._index.search(query[None], size, params=parameters)
         return np.sort(found[0][found[0] >= 0])
 
+    def updated(self, vectors: Scores, rows: Rows, n_items: int) -> LiveVectors:
+        """With float32 [k, d] in the place of what was known of `rows` (int32 [k]) of n_items; zeros for no vector."""
+        return LiveVectors(self, _unit(vectors), rows, Slots.none(self.n_items).taken(rows, 0, n_items))
+
     def save(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         np.save(directory / "vectors.npy", self.matrix)
@@ -108,6 +112,49 @@ class Vectors:
         index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY) if path.exists() else None
         n_items = int(np.load(directory / "n_items.npy"))
         return cls(load_array(directory, "vectors"), load_array(directory, "rows"), n_items, index)
+
+
+class LiveVectors(Vectors):
+    """Those of a release, and few newer ones, which are searched exactly."""
+
+    def __init__(self, base: Vectors, newer: Scores, newer_rows: Rows, slots: Slots) -> None:
+        self.matrix, self.rows, self.n_items = base.matrix, base.rows, len(slots)
+        self._base, self._newer, self._newer_rows, self._slots = base, newer, newer_rows, slots
+        self._held = slots.places[: base.n_items] < 0
+
+    def __len__(self) -> int:
+        return len(self._base) + len(self._newer)
+
+    def of(self, rows: Rows) -> Scores:
+        at_base, at_newer, places = self._slots.split(rows)
+        vectors = np.empty((len(rows), self.dimension), np.float32)
+        vectors[at_base] = self._base.of(rows[at_base])
+        vectors[at_newer] = self._newer[places]
+        return vectors
+
+    def search(self, query: Scores, limit: int, allowed: Mask | None = None) -> tuple[Rows, Scores]:
+        held = self._held if allowed is None else self._held & allowed[: len(self._held)]
+        rows, scores = self._base.search(query, limit, held)
+        newest = np.flatnonzero(self._slots.places[self._newer_rows] == np.arange(len(self._newer)))
+        if allowed is not None:
+            newest = newest[allowed[self._newer_rows[newest]]]
+        rows = np.concatenate((rows, self._newer_rows[newest]))
+        scores = np.concatenate((scores, self._newer[newest] @ query))
+        best = _top(scores, limit)
+        return rows[best], scores[best]
+
+    def updated(self, vectors: Scores, rows: Rows, n_items: int) -> LiveVectors:
+        newer = np.concatenate((self._newer, _unit(vectors)))
+        slots = self._slots.taken(rows, len(self._newer), n_items)
+        return LiveVectors(self._base, newer, np.concatenate((self._newer_rows, rows)), slots)
+
+
+def _unit(vectors: Scores) -> Scores:
+    """Each of length 1; zeros stay."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: Scores = np.zeros(vectors.shape, np.float32)
+    np.divide(vectors, lengths, out=unit, where=lengths > 0)
+    return unit
 
 
 def _top(scores: Scores, limit: int) -> Positions:

@@ -74,6 +74,8 @@ class Images:
 
     def get(self, row: int) -> tuple[bytes, str] | None:
         """The picture of an item and its media type; None when there is none."""
+        if row >= len(self.ends):  # it came after the release
+            return None
         picture = self.content[self.begins[row] : self.ends[row]]
         return (picture, media_type(picture)) if picture else None
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from shopkeeper.data.schema import ITEMS
+from shopkeeper.release.arrays import Slots
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.fields import (
     Codes,
@@ -32,7 +33,6 @@ from shopkeeper.vocabulary import UNKNOWN_ROW, Change, Ids, Item, Mask, Rows, Sc
 
 Element = TypeVar("Element", bound=np.generic)
 
-BASE = -1  # in `slots`: what the release says of the row still holds
 AVAILABLE = "available"
 NO_ROWS: Rows = np.empty(0, np.int32)
 NOTHING = Gathered(np.empty(0, np.int64), NO_ROWS)
@@ -43,34 +43,23 @@ class Overlay:
     """Which rows the newer words are about.
 
     base: the released catalogue of n items; newer: the catalogue of the m items of which the shop said everything anew;
-    rows int32 [m]: the row of each, n or above for the new ones; slots int32 [n + new]: for each row its place in
-    `newer`, or BASE; figures: by row, those of which only figures changed.
+    rows int32 [m]: the row of each, n or above for the new ones; slots: of all n + new rows, which are in `newer`, and
+    where; figures: by row, those of which only figures changed.
     """
 
     base: Catalogue
     newer: Catalogue
     rows: Rows
-    slots: Rows
+    slots: Slots
     figures: dict[int, Change]
-
-    def split(self, rows: Rows) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Rows]:
-        """Of rows [k]: the positions of those that the base tells of, and of the others with their slots."""
-        slots = self.slots[rows]
-        newer = np.flatnonzero(slots != BASE)
-        return np.flatnonzero(slots == BASE), newer, slots[newer]
 
     def merge(self, rows: Rows, base: Gathered, newer: Gathered) -> Gathered:
         """What the base says of its part of `rows`, and the newer catalogue of the others, in the order of `rows`."""
-        at_base, at_newer, _ = self.split(rows)
+        at_base, at_newer, _ = self.slots.split(rows)
         owners = np.concatenate((at_base[base.owners], at_newer[newer.owners]))
         codes = np.concatenate((base.codes, newer.codes)).astype(np.int32)
         order = np.argsort(owners, kind="stable")
         return Gathered(owners[order], codes[order])
-
-    def still(self, rows: Rows) -> Rows:
-        """Those of rows of the base that the base tells of."""
-        kept: Rows = rows[self.slots[rows] == BASE]
-        return kept
 
 
 def lay_over(base: Catalogue, changes: Mapping[str, Change]) -> Catalogue:
@@ -82,8 +71,7 @@ def lay_over(base: Catalogue, changes: Mapping[str, Change]) -> Catalogue:
     whole = [id_ for id_ in places if changes[id_].item is not None or id_ not in known]
     newer = Catalogue.build(items_table(changes[id_].item or Item(id=id_, available=False) for id_ in whole))
     rows = np.array([places[id_] for id_ in whole], np.int32)
-    slots = np.full(len(base) + len(new), BASE, np.int32)
-    slots[rows] = np.arange(len(rows))
+    slots = Slots.none(len(base)).taken(rows, 0, len(base) + len(new))
     figures = {row: changes[id_] for id_, row in known.items() if changes[id_].item is None}
     gone = frozenset(id_ for id_, change in changes.items() if change.deleted)
     overlay = Overlay(base, newer, rows, slots, figures)
@@ -110,7 +98,7 @@ class LiveCatalogue(Catalogue):
 
     def items(self, rows: Sequence[int] | Rows) -> list[Item]:
         asked = np.asarray(rows, np.int32)
-        at_base, at_newer, slots = self.overlay.split(asked)
+        at_base, at_newer, slots = self.overlay.slots.split(asked)
         found: dict[int, Item] = dict(zip(at_newer.tolist(), self.overlay.newer.items(slots), strict=True))
         released = self.overlay.base.items(asked[at_base])
         for at, row, item in zip(at_base.tolist(), asked[at_base].tolist(), released, strict=True):
@@ -120,7 +108,7 @@ class LiveCatalogue(Catalogue):
 
     def names(self, rows: Sequence[int] | Rows) -> list[str]:
         asked = np.asarray(rows, np.int32)
-        at_base, at_newer, slots = self.overlay.split(asked)
+        at_base, at_newer, slots = self.overlay.slots.split(asked)
         said = dict(zip(at_newer.tolist(), self.overlay.newer.names(slots), strict=True))
         said |= zip(at_base.tolist(), self.overlay.base.names(asked[at_base]), strict=True)
         return [said[at] for at in range(len(asked))]
@@ -168,7 +156,7 @@ class LiveLabel(Labels):
     newer: Labels | None
 
     def of(self, rows: Rows) -> Gathered:
-        at_base, _, slots = self.overlay.split(rows)
+        at_base, _, slots = self.overlay.slots.split(rows)
         newer = self.newer.of(slots) if self.newer is not None else NOTHING
         base = super().of(rows[at_base]) if len(self.starts) else NOTHING
         return self.overlay.merge(rows, base, newer)
@@ -204,7 +192,7 @@ class LiveLabels(LabelMap):
         return self._fields[position]
 
     def gather(self, rows: Rows) -> Gathered:
-        at_base, _, slots = self._overlay.split(rows)
+        at_base, _, slots = self._overlay.slots.split(rows)
         owners, codes = self._newer.gather(slots)
         codes = self._to_whole[codes]
         newer = Gathered(owners[codes >= 0], codes[codes >= 0])
@@ -232,12 +220,12 @@ class LiveLabels(LabelMap):
             return np.flatnonzero(self[name].of(self._every_row()).codes == code).astype(np.int32)
         known = name in self._base and code < len(self._base.codes_of(name))
         released = self._base.members(name, code) if known else NO_ROWS
-        return np.concatenate((self._overlay.still(released), self._members_of_newer(name, code)))
+        return np.concatenate((self._overlay.slots.older(released), self._members_of_newer(name, code)))
 
     def rows_having(self, name: str) -> Rows:
         if fold_text(name) == AVAILABLE:
             return self._every_row()
-        released = self._overlay.still(self._base.rows_having(name)) if name in self._base else NO_ROWS
+        released = self._overlay.slots.older(self._base.rows_having(name)) if name in self._base else NO_ROWS
         newer = self._overlay.rows[self._newer.rows_having(name)] if name in self._newer else NO_ROWS
         return np.concatenate((released, newer))
 
@@ -306,7 +294,7 @@ class LiveNumbers(NumberMap):
             return self._dense[key][rows]
         if key not in self._names:
             raise KeyError(name)
-        at_base, at_newer, slots = self._overlay.split(rows)
+        at_base, at_newer, slots = self._overlay.slots.split(rows)
         column = np.full(len(rows), np.nan)
         if key in self._overlay.base.numbers:
             column[at_base] = self._overlay.base.numbers.of(key, rows[at_base])

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 
-from shopkeeper.engine.interest import DAY, decayed_interest, interest_of, known_since
+from shopkeeper.engine.interest import DAY, decayed_interest, interest_of, known_since, since_now
 from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.interactions import Interactions
-from shopkeeper.vocabulary import EventType, Scores, Seconds
+from shopkeeper.vocabulary import EventType, Rows, Scores, Seconds
 
 WINDOWS: dict[str, float] = {"day": 1.0, "week": 7.0, "month": 30.0}  # in days
 CONVERSION_PRIOR = 20.0  # viewings of an average item that a new item is credited with
@@ -56,6 +56,22 @@ class Statistics:
             since=since,
             span=_span(since, interactions, now),
             price_level=_price_level(catalogue),
+        )
+
+    def updated(self, catalogue: Catalogue, rows: Rows, now: float) -> Statistics:
+        """With the items int32 [k] that came or changed `now`: nobody has met a new one yet."""
+        more = len(catalogue) - len(self.interest)
+        average = float(self.purchases.sum()) / max(float(self.interest.sum()), 1.0)
+        fresh = {"interest": 0.0, "purchases": 0.0, "conversion": average, "price_level": np.nan}
+        usual = 0.0 if len(self.windows) and not np.isnan(self.windows[0, 0]) else np.nan
+        return replace(
+            self,
+            since=since_now(self.since, catalogue, rows, now),
+            windows=np.concatenate((self.windows, np.full((more, len(WINDOWS)), usual, np.float32))),
+            **{
+                name: np.concatenate((getattr(self, name), np.full(more, value, np.float32)))
+                for name, value in fresh.items()
+            },
         )
 
     def save(self, directory: Path) -> None:

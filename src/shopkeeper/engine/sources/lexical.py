@@ -76,7 +76,7 @@ class LexicalSource:
         features = np.empty((len(rows), len(MATCH_FEATURES)), np.float32)
         features[:, : len(FIELDS)] = np.einsum("rwf,w->rf", held, shares)
         features[:, -3] = held.max(axis=2) @ shares
-        features[:, -2] = np.minimum(1.0, in_title / np.maximum(self._terms.title_sizes[rows], 1))
+        features[:, -2] = np.minimum(1.0, in_title / np.maximum(self._terms.title_sizes_of(rows), 1))
         features[:, -1] = len(plan)
         return features
 
@@ -101,6 +101,12 @@ class LexicalSource:
         likely = {token for token in spaced_tokens(text) if token[:2] in starts}  # of many words, few are worth a stem
         found = {word for token in likely for word in words(token) if self._stem(word) in stems}
         return tuple(sorted(found | {word for word in unspaced if word in text}))
+
+    def updated(self, changed: Material, rows: Rows) -> LexicalSource:
+        builder = TermFieldsBuilder()
+        documents = dict(zip(rows.tolist(), _documents(changed.items, builder), strict=True))
+        terms = self._terms.updated(builder.build(), rows, len(changed.catalogue))
+        return LexicalSource(self._index.updated(documents), terms)
 
     def save(self, directory: Path) -> None:
         self._index.save(directory / "index")

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from shopkeeper.engine.context import Candidates, Context, Material, ReleaseParts
-from shopkeeper.engine.interest import DAY, known_since
+from shopkeeper.engine.interest import DAY, known_since, since_now
 from shopkeeper.release.arrays import load_array, save_arrays
-from shopkeeper.vocabulary import Seconds
+from shopkeeper.vocabulary import Rows, Seconds
 
 
 class NewSource:
@@ -21,6 +21,10 @@ class NewSource:
         self._since = since
         known = np.flatnonzero(~np.isnan(since))
         self._order = known[np.argsort(-since[known], kind="stable")].astype(np.int32)
+
+    def updated(self, changed: Material, rows: Rows) -> NewSource:
+        """A new item is new from its launch on, or else from now on."""
+        return NewSource(since_now(self._since, changed.catalogue, rows, changed.now))
 
     def retrieve(self, context: Context, limit: int) -> Candidates:
         """Scores are minus the age in days."""

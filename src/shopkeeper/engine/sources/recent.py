@@ -8,6 +8,7 @@ import numpy as np
 
 from shopkeeper.engine.context import Candidates, Context, Material, ReleaseParts
 from shopkeeper.engine.interest import DAY, interest_of
+from shopkeeper.vocabulary import Rows
 
 
 class RecentSource:
@@ -30,6 +31,9 @@ class RecentSource:
             return "you viewed it before"
         days = int((context.now - times[-1]) / DAY)
         return "you viewed it today" if days < 1 else f"you viewed it {days} day{'s' if days > 1 else ''} ago"
+
+    def updated(self, changed: Material, rows: Rows) -> RecentSource:  # noqa: ARG002
+        return self
 
     def save(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)

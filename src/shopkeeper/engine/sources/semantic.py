@@ -10,7 +10,7 @@ import numpy as np
 from shopkeeper.engine.context import Candidates, Context, Material, ReleaseParts
 from shopkeeper.engine.encoder import Encoder
 from shopkeeper.engine.vectors import Vectors
-from shopkeeper.vocabulary import Scores
+from shopkeeper.vocabulary import Rows, Scores
 
 # Nonsense shall find nothing: the nearest item must be convincingly near (for real queries of an electronics shop it is
 # at 0.46 or more for 95 in 100; for random letters at 0.2 to 0.42), the others not far behind it.
@@ -41,6 +41,14 @@ class SemanticSource:
 
     def reason(self, context: Context, row: int) -> str:  # noqa: ARG002
         return f"close in meaning to “{' '.join(context.request.query[:60].split())}”"
+
+    def updated(self, changed: Material, rows: Rows) -> SemanticSource:
+        if changed.meanings is None or not len(self.vectors):
+            return self
+        vectors = np.zeros((len(rows), self.vectors.dimension), np.float32)
+        vectors[changed.meanings.rows] = changed.meanings.vectors
+        newer = self.vectors.updated(vectors, rows, len(changed.catalogue))
+        return SemanticSource(newer, self._encoder, self._max_unknown_share)
 
     def save(self, directory: Path) -> None:
         self.vectors.save(directory)

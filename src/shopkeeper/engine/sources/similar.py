@@ -9,7 +9,9 @@ from __future__ import annotations
 import zlib
 from array import array
 from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +21,7 @@ from shopkeeper.engine.context import Candidates, Context, Material, ReleasePart
 from shopkeeper.engine.item_text import ItemText, item_texts
 from shopkeeper.engine.text import fold, words
 from shopkeeper.engine.vectors import Vectors
+from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.vocabulary import Rows, Scores
 
@@ -36,8 +39,8 @@ class SimilarSource:
 
     name = "similar"
 
-    def __init__(self, vectors: Vectors, catalogue: Catalogue) -> None:
-        self.vectors, self._catalogue = vectors, catalogue
+    def __init__(self, vectors: Vectors, terms: Projection, catalogue: Catalogue) -> None:
+        self.vectors, self._terms, self._catalogue = vectors, terms, catalogue
 
     def retrieve(self, context: Context, limit: int) -> Candidates:
         rows, weights = _at_hand(context)
@@ -58,8 +61,14 @@ class SimilarSource:
         names = self._catalogue.names(at_hand)
         return [f"similar to “{names[at]}”" for at in nearest.tolist()]
 
+    def updated(self, changed: Material, rows: Rows) -> SimilarSource:
+        vectors = _joined(self._terms.vectors(changed.items), changed)
+        newer = self.vectors.updated(vectors, rows, len(changed.catalogue))
+        return SimilarSource(newer, self._terms, changed.catalogue)
+
     def save(self, directory: Path) -> None:
         self.vectors.save(directory)
+        self._terms.save(directory / "terms")
 
 
 class Similar:
@@ -69,40 +78,91 @@ class Similar:
     learns_from_events = False
 
     def fit(self, material: Material) -> SimilarSource:
-        vectors = project_terms(material.items, DIMENSION)
-        if meanings := material.meanings:
-            terms, n_sentence = vectors, meanings.vectors.shape[1]
-            vectors = np.zeros((len(terms), DIMENSION + n_sentence), np.float32)
-            np.multiply(terms, np.float32(np.sqrt(1 - _SENTENCE_SHARE)), out=vectors[:, :DIMENSION])
-            vectors[meanings.rows, DIMENSION:] = meanings.vectors * np.float32(np.sqrt(_SENTENCE_SHARE))
+        terms, vectors = Projection.fit(material.items)
+        vectors = _joined(vectors, material)
         rows = np.arange(len(vectors), dtype=np.int32)
-        return SimilarSource(Vectors.build(vectors, rows, len(vectors)), material.catalogue)
+        return SimilarSource(Vectors.build(vectors, rows, len(vectors)), terms, material.catalogue)
 
     def load(self, directory: Path, release: ReleaseParts) -> SimilarSource:
-        return SimilarSource(Vectors.load(directory), release.catalogue)
+        return SimilarSource(Vectors.load(directory), Projection.load(directory / "terms"), release.catalogue)
 
 
-def project_terms(items: pa.Table, dimension: int, seed: int = 0) -> Scores:
-    """float32 [n, dimension]: the TF-IDF terms of items (schema ITEMS) under random signs; each of length 1, or zero
-    for an item that shares no term with another."""
-    counts, codes, weights = _terms(items)
-    distinct, at, frequencies = np.unique(codes, return_inverse=True, return_counts=True)
-    rarity = np.log(max(len(counts), 1) / np.maximum(frequencies, 1)) * (frequencies > 1)
-    weights *= rarity[at].astype(np.float32)
-    signs = np.random.default_rng(seed).integers(0, 2, (len(distinct), dimension), dtype=np.int8) * np.int8(
-        2
-    ) - np.int8(1)
-    ends = np.cumsum(counts)
-    vectors = np.zeros((len(counts), dimension), np.float32)
-    for first, last in _blocks(ends):
-        start, end = int(ends[first] - counts[first]), int(ends[last - 1])
-        filled = first + np.flatnonzero(counts[first:last])
-        if len(filled):
-            terms = signs[at[start:end]] * weights[start:end, None]
-            vectors[filled] = np.add.reduceat(terms, ends[filled] - counts[filled] - start, axis=0)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    np.divide(vectors, lengths, out=vectors, where=lengths > 0)
+def _joined(terms: Scores, material: Material) -> Scores:
+    """float32 [n, d]: projected terms, float32 [n, DIMENSION], with sentence vectors where there is an encoder."""
+    meanings = material.meanings
+    if meanings is None:
+        return terms
+    vectors = np.zeros((len(terms), DIMENSION + meanings.vectors.shape[1]), np.float32)
+    np.multiply(terms, np.float32(np.sqrt(1 - _SENTENCE_SHARE)), out=vectors[:, :DIMENSION])
+    vectors[meanings.rows, DIMENSION:] = meanings.vectors * np.float32(np.sqrt(_SENTENCE_SHARE))
     return vectors
+
+
+@dataclass(frozen=True)
+class Projection:
+    """TF-IDF terms under random signs. hashes uint32 [t], ascending: the terms of the shop; counts int32 [t]: how many
+    items have each; n_items int64 [1]."""
+
+    hashes: npt.NDArray[np.uint32]
+    counts: Rows
+    n_items: npt.NDArray[np.int64]
+
+    @classmethod
+    def fit(cls, items: pa.Table, dimension: int = DIMENSION) -> tuple[Projection, Scores]:
+        """From a table of schema ITEMS, and the vectors of these items, float32 [n, dimension]."""
+        sizes, codes, weights = _terms(items)
+        hashes, at, counts = np.unique(codes, return_inverse=True, return_counts=True)
+        projection = cls(hashes, counts.astype(np.int32), np.array([len(sizes)]))
+        return projection, projection._project(sizes, at, weights, dimension)
+
+    def vectors(self, items: pa.Table) -> Scores:
+        """float32 [n, DIMENSION], each of length 1, or zero for an item that shares no term with another. Terms that
+        the shop did not have say nothing."""
+        sizes, codes, weights = _terms(items)
+        if not len(self.hashes):
+            return np.zeros((len(sizes), DIMENSION), np.float32)
+        at = np.minimum(np.searchsorted(self.hashes, codes), len(self.hashes) - 1)
+        return self._project(sizes, at, weights * (self.hashes[at] == codes), DIMENSION)
+
+    def _project(
+        self, sizes: npt.NDArray[np.int64], at: npt.NDArray[np.int64], weights: Scores, dimension: int
+    ) -> Scores:
+        """Of items of `sizes` terms each, the terms being hashes[at]."""
+        rarity = np.log(max(int(self.n_items[0]), 1) / np.maximum(self.counts, 1)) * (self.counts > 1)
+        weights = weights * rarity[at].astype(np.float32)
+        ends = np.cumsum(sizes)
+        vectors = np.zeros((len(sizes), dimension), np.float32)
+        for first, last in _blocks(ends):
+            start, end = int(ends[first] - sizes[first]), int(ends[last - 1])
+            filled = first + np.flatnonzero(sizes[first:last])
+            if len(filled):
+                distinct, own = np.unique(at[start:end], return_inverse=True)
+                terms = _signs(self.hashes[distinct], dimension)[own] * weights[start:end, None]
+                vectors[filled] = np.add.reduceat(terms, ends[filled] - sizes[filled] - start, axis=0)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        np.divide(vectors, lengths, out=vectors, where=lengths > 0)
+        return vectors
+
+    def save(self, directory: Path) -> None:
+        save_arrays(directory, {f.name: getattr(self, f.name) for f in fields(self)})
+
+    @classmethod
+    def load(cls, directory: Path) -> Projection:
+        """Memory-mapped."""
+        return cls(**{f.name: load_array(directory, f.name) for f in fields(cls)})
+
+
+def _signs(hashes: npt.NDArray[np.uint32], dimension: int) -> npt.NDArray[np.int8]:
+    """int8 [k, dimension] (a multiple of 64), 1 or -1: those of a term follow from its hash, by the finaliser of
+    SplitMix64 (Steele, Lea and Flood, 2014), so that they need no place in memory."""
+    words = dimension // 64
+    mixed: Any = hashes.astype(np.uint64)[:, None] * np.uint64(words)  # mypy takes uint64 for float64
+    mixed = (mixed + np.arange(1, words + 1, dtype=np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed = mixed ^ (mixed >> np.uint64(31))
+    bits = np.unpackbits(mixed.view(np.uint8), axis=1)
+    return bits.astype(np.int8) * np.int8(2) - np.int8(1)
 
 
 def _terms(items: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32], Scores]:
