@@ -68,6 +68,13 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: Annotated[str, _help('"0.0.0.0" lets other machines in')] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535), _help("0 takes any that is free")] = 8000
     workers: Annotated[Positive, _help("processes that answer; best as many as the machine has cores")] = 1
+    open: Annotated[bool, _help("whether a shop without keys may be open to other machines")] = False
+    cors_origins: Annotated[
+        tuple[str, ...], _help('whose pages may ask from a browser: ["https://www.example.com"]')
+    ] = ()
+    key_rate: Annotated[float, Meta(gt=0.0), _help("requests a second for a key that has no rate of its own")] = 100.0
+    body_timeout_s: Annotated[float, Meta(gt=0.0), _help("in which the body of a request must have come")] = 30.0
+    access_log: Annotated[bool, _help("whether every request is a line of the log")] = False
 
 
 class Surface(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

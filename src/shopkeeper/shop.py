@@ -20,7 +20,7 @@ from shopkeeper.engine.pipeline import Engine
 from shopkeeper.errors import DataError, MissingExtraError, RequestError, ShopkeeperError
 from shopkeeper.release.store import Release, ReleaseStore
 from shopkeeper.settings import DataSettings, Settings, ShopSettings, read_settings, settings_text
-from shopkeeper.vocabulary import Event, Explanation, Item, Progress, Request, Slate, silent
+from shopkeeper.vocabulary import Change, Event, Explanation, Item, Progress, Request, Slate, silent
 
 if TYPE_CHECKING:
     from shopkeeper.data.report import IngestReport
@@ -172,6 +172,18 @@ class Shop:
         if self._engine is not None:
             self._engine.record(fresh)
         return len(fresh)
+
+    def change(self, changes: Sequence[Change]) -> int:
+        """Keep the shop's newer word on its items for good. Returns how many were taken. Raises DataError."""
+        self.log.change(changes)
+        return len(changes)
+
+    def passing(self, items: Sequence[str], filter: str) -> list[str]:  # noqa: A002 - as requests call it
+        """Those of `items` that are known and that the filter lets through, in their order. Raises RequestError."""
+        engine = self.engine()
+        known = [(item, row) for item in items if (row := engine.catalogue.ids.row(item)) >= 0]
+        mask = engine.policies.masks.mask(filter)
+        return [item for item, row in known if mask[row]]
 
     def item(self, item: str) -> Item:
         """Raises RequestError for an id that the release does not know."""

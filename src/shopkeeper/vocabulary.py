@@ -168,6 +168,7 @@ class Slate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     release: str = ""
     variant: str = ""
     timings: dict[str, float] = {}
+    candidates: dict[str, int] = {}
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -54,7 +54,7 @@ def test_what_happens_in_one_shop_is_not_known_in_another(client: TestClient) ->
 
 
 def test_a_shop_that_cannot_open_says_why_and_keeps_none_from_serving(client: TestClient) -> None:
-    assert client.get("/empty/v1/health").status_code == 503
+    assert client.get("/empty/v1/ready").status_code == 503
     broken = client.post("/broken/v1/search", json={"query": "mug"})
     assert broken.status_code == 503
     assert "Did you mean 'name'?" in broken.json()["error"]["remedy"]

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from shopkeeper.server.app import create_app
-from shopkeeper.server.bodies import MAX_BODY_BYTES, MAX_EVENTS
+from shopkeeper.server.bodies import MAX_EVENTS
+from shopkeeper.server.intake import MAX_EVENTS_BYTES
 from shopkeeper.settings import Settings, settings_text
 from shopkeeper.shop import Shop
 from shopkeeper.vocabulary import Slate
@@ -165,7 +166,7 @@ def test_shoppers_can_be_shopped_as(client: TestClient) -> None:
 def test_a_request_that_does_not_fit_is_told_why(client: TestClient, path: str, body: object, part: str) -> None:
     answer = client.post(path, json=body)
     assert answer.status_code == 400
-    assert set(answer.json()) == {"error"}
+    assert answer.json()["request"] == answer.headers["x-request-id"]
     assert set(answer.json()["error"]) <= {"what", "where", "expected", "remedy"}
     assert part in json.dumps(answer.json(), ensure_ascii=False)
 
@@ -179,8 +180,8 @@ def test_broken_json_is_the_senders_mistake(client: TestClient, body: bytes) -> 
 
 
 def test_a_body_has_an_end(client: TestClient) -> None:
-    answer = client.post("/v1/events", content=b" " * (MAX_BODY_BYTES + 1))
-    assert answer.status_code == 400
+    answer = client.post("/v1/events", content=b" " * (MAX_EVENTS_BYTES + 1))
+    assert answer.status_code == 413
     assert "too long" in answer.json()["error"]["what"]
 
 
@@ -219,23 +220,26 @@ def test_no_text_breaks_the_shop(client: TestClient, query: str, filter: str) ->
 def test_a_new_release_is_picked_up_and_a_damaged_one_is_not(tmp_path: Path) -> None:
     shop = small_shop.open_shop(tmp_path / "shop")
     with TestClient(create_app(shop)) as client:
-        first = client.get("/v1/health").json()
+        first = client.get("/v1/ready").json()
         client.post("/v1/events", json={"id": "e", "type": "view", "item": "mug-red", "user": "keeper"})
         small_shop.publish(tmp_path / "shop", Settings(), small_shop.items().slice(0, 6))
-        second = client.get("/v1/health").json()
+        second = client.get("/v1/ready").json()
         assert (first["items"], second["items"]) == (12, 6)
         assert ids(client.post("/v1/shelves/recent", json={"user": "keeper"}).json()) == ["mug-red"]
         (tmp_path / "shop" / "releases" / "current").write_text("nonsense")
-        assert client.get("/v1/health").json() == second
+        damaged = client.get("/v1/ready").json()
+        assert {**damaged, "findings": []} == {**second, "findings": []}
+        assert "an earlier one" in damaged["findings"][0]["found"]
         shop.rollback(first["release"])
-        assert client.get("/v1/health").json() == first
+        assert client.get("/v1/ready").json() == first
 
 
 def test_a_shop_without_a_release_says_so(tmp_path: Path) -> None:
     (tmp_path / "shop.toml").write_text(settings_text(Settings()), encoding="utf-8")
     with TestClient(create_app(Shop(tmp_path))) as client:
-        health = client.get("/v1/health")
-        assert (health.status_code, health.json()["status"]) == (503, "no release")
+        ready = client.get("/v1/ready")
+        assert (ready.status_code, ready.json()["status"]) == (503, "not ready")
+        assert client.get("/v1/health").json() == {"status": "ok", "shop": "My shop"}
         answer = client.post("/v1/search", json={"query": "mug"})
         assert answer.status_code == 503
         assert "shopkeeper train" in answer.json()["error"]["remedy"]

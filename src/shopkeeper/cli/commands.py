@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from shopkeeper import __version__
-from shopkeeper.cli import INTERRUPTED, STOPPED, WRONG, show
+from shopkeeper.cli import INTERRUPTED, STOPPED, WRONG, keys, show
 from shopkeeper.cli.progress import shown
 from shopkeeper.data.duck import was_interrupted
 from shopkeeper.data.tables import Tables
@@ -61,6 +61,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="The search box and the shelves of an online shop, learned from its own catalogue and clicks.",
 )
+
+app.add_typer(keys.app, name="keys")
 
 ShopDir = Annotated[Path, typer.Option("--shop", metavar="DIR", help="The shop's directory.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -168,6 +170,7 @@ def serve(
 def _serve(shops: list[Path], workers: int | None = None, host: str | None = None, port: int | None = None) -> None:
     from shopkeeper.console.site import named, site
     from shopkeeper.server import supervisor
+    from shopkeeper.server.doors import require_keys
 
     first, several = _first_valid(shops), len(shops) > 1
     if several:
@@ -175,11 +178,14 @@ def _serve(shops: list[Path], workers: int | None = None, host: str | None = Non
     else:
         first.releases.current()  # a shop without a release is told so at once
     settings = first.settings.server
-    listener = supervisor.take(host or settings.host, settings.port if port is None else port)
+    address, processes = host or settings.host, workers or settings.workers
+    for directory in shops:
+        require_keys(directory, address)
+    listener = supervisor.take(address, settings.port if port is None else port)
     open_ = f"{len(shops)} shops are open" if several else f"{first.settings.shop.name} is open"
     show.say(f"{open_} at {supervisor.address(listener)} (Ctrl-C closes)", "bold green")
     sys.stdout.flush()
-    stopped_by = supervisor.serve(partial(site, shops), listener, workers or settings.workers)
+    stopped_by = supervisor.serve(partial(site, shops, processes), listener, processes)
     show.say("Closed.")
     if stopped_by == signal.SIGINT:
         raise typer.Exit(INTERRUPTED)

@@ -18,27 +18,29 @@ from starlette.types import ASGIApp
 
 from shopkeeper.console import mount
 from shopkeeper.errors import SettingsError, ShopkeeperError
-from shopkeeper.server.app import Json, create_app
+from shopkeeper.server.app import create_app
 from shopkeeper.server.openapi import Mistake, Refusal
+from shopkeeper.server.refusals import Json
 from shopkeeper.shop import Shop
 
 _log = logging.getLogger(__name__)
 
 
-def site(directories: Sequence[Path]) -> ASGIApp:
-    """The shops in these directories. Each has its own interface, pages, keys and data, and knows of no other.
+def site(directories: Sequence[Path], workers: int = 1) -> ASGIApp:
+    """The shops in these directories, as one of `workers` processes answers for them. Each has its own interface,
+    pages, keys and data, and knows of no other.
 
     Of several, one that cannot be opened answers with the reason and keeps none from serving. Raises SettingsError
     when two have the same name, and for a single shop that has no valid shop.toml.
     """
     if len(directories) == 1:
-        return storefront(Shop(directories[0]))
-    return _several({name: _opened(directory) for name, directory in named(directories).items()})
+        return storefront(Shop(directories[0]), workers)
+    return _several({name: _opened(directory, workers) for name, directory in named(directories).items()})
 
 
-def storefront(shop: Shop) -> FastAPI:
+def storefront(shop: Shop, workers: int = 1) -> FastAPI:
     """A shop's HTTP interface with its pages."""
-    app = create_app(shop)
+    app = create_app(shop, workers=workers)
     mount(app)
     return app
 
@@ -60,9 +62,9 @@ def named(directories: Sequence[Path]) -> dict[str, Path]:
     return shops
 
 
-def _opened(directory: Path) -> ASGIApp:
+def _opened(directory: Path, workers: int) -> ASGIApp:
     try:
-        return storefront(Shop(directory))
+        return storefront(Shop(directory), workers)
     except ShopkeeperError as error:
         _log.error("The shop stays closed until it is mended and the server started again. %s", error)
         return Json(Refusal(Mistake(error.what, error.where, error.expected, error.remedy)), status_code=503)

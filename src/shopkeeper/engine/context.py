@@ -94,6 +94,12 @@ def reasons_of(source: Source, context: Context, rows: Rows) -> list[str]:
     return at_once(context, rows) if at_once else [source.reason(context, row) for row in rows.tolist()]
 
 
+def lookups_of(source: Source) -> tuple[int, int] | None:
+    """Hits and misses of what a source remembers, by its own `lookups` where it has one."""
+    count: Callable[[], tuple[int, int]] | None = getattr(source, "lookups", None)
+    return count() if count else None
+
+
 @dataclass(frozen=True)
 class Material:
     """What sources are fitted on: the shop as it was known at `now`.

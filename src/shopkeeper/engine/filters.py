@@ -87,18 +87,34 @@ def compile_filter(text: str) -> Filter:
     return Filter(_Parser(text).everything())
 
 
+def narrowed(text: str, by: str) -> str:
+    """The filter that lets through what both do. Each is read by itself first, so that no bracket or "or" of the one
+    reaches into the other. Raises RequestError as `compile_filter` does."""
+    if not by.strip():
+        return text
+    compile_filter(by)
+    if not text.strip():
+        return by
+    compile_filter(text)
+    return f"({by} ) and ({text} )"
+
+
 class Masks:
     """The masks of one catalogue's filters by their texts; those used last are kept, within CACHE_BYTES."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._kept: OrderedDict[str, Mask] = OrderedDict()
+        self.hits = self.misses = 0
         self._capacity = max(1, CACHE_BYTES // max(1, len(catalogue)))
 
     def mask(self, text: str) -> Mask:
         """bool [n], read-only. Raises RequestError."""
         mask = self._kept.pop(text, None)
-        if mask is None:
+        if mask is not None:
+            self.hits += 1
+        else:
+            self.misses += 1
             mask = compile_filter(text).mask(self._catalogue)
             mask.flags.writeable = False
         self._kept[text] = mask

@@ -19,6 +19,7 @@ from shopkeeper.engine.context import (
     FittedSource,
     Material,
     ReleaseParts,
+    lookups_of,
     positions_of,
     reasons_of,
     updated,
@@ -230,11 +231,18 @@ class Engine:
             notes=self._notes(context, ranking),
             release=self.release,
             timings=watch.timings,
+            candidates=ranking.pool.proposed(),
         )
 
     def explain(self, request: Request, item_id: str) -> Explanation:
         """Why an item stands where it stands in the answer to `request`, or why it is absent."""
         return explain(self, request, item_id)
+
+    def cache_lookups(self) -> dict[str, tuple[int, int]]:
+        """Hits and misses: of the filters' masks, and of each source that remembers what it made of queries."""
+        masks = self.policies.masks
+        remembering = {name: lookups for name, source in self.sources.items() if (lookups := lookups_of(source))}
+        return {"filters": (masks.hits, masks.misses), **remembering}
 
     def reasons(self, context: Context, ranking: Ranking, at: int) -> tuple[Reason, ...]:
         """Why the row at position `at` of the ranking stands there: by source, with the source's rank."""

@@ -7,19 +7,23 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta
-from starlette.requests import Request as HttpRequest
 
 from shopkeeper.errors import RequestError, did_you_mean, expected_in_words, read_misfit
-from shopkeeper.vocabulary import Event, EventType, Request
+from shopkeeper.vocabulary import Event, EventType, Item, Request
 
-MAX_BODY_BYTES = 4_000_000
-MAX_EVENTS = 1_000
+MAX_EVENTS = MAX_CHANGES = 1_000
 CLOCK_SKEW_S = 3_600.0  # by which a sender's clock may be ahead of ours
 
 Id = Annotated[str, Meta(min_length=1, max_length=400)]
 Text = Annotated[str, Meta(max_length=2_000)]
 Moment = Annotated[float, Meta(ge=0.0, le=4_102_444_800.0, description="seconds since the epoch, UTC; until 2100")]
 Amount = Annotated[float, Meta(ge=-1e12, le=1e12)]
+Price = Annotated[float, Meta(ge=0.0, le=1e12)]
+LongText = Annotated[str, Meta(max_length=100_000)]
+Label = Annotated[str, Meta(min_length=1, max_length=400)]
+# A page makes links of these, and none may run a script.
+Link = Annotated[str, Meta(max_length=2_000, pattern="^(https?://|/)", description="an http address, or a path")]
+Attribute = bool | Amount | Text | Annotated[list[bool | Amount | Text], Meta(max_length=100)] | None
 
 
 class SearchBody(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,23 +50,45 @@ class EventBody(Event, frozen=True, kw_only=True, forbid_unknown_fields=True):
     attributes: Annotated[dict[str, Any], Meta(max_length=100)] = msgspec.field(default_factory=dict)
 
 
-Body = TypeVar("Body")
+class ItemBody(Item, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All that the shop says of one item now, or that it is gone: {"id": …, "deleted": true}. Without `available`, an
+    item can be had unless its stock is 0."""
+
+    id: Id
+    title: Text = ""
+    description: LongText = ""
+    brand: Label | None = None
+    categories: Annotated[tuple[Label, ...], Meta(max_length=20)] = ()
+    price: Price | None = None
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")] | None = None
+    stock: Amount | None = None
+    available: bool | None = None  # type: ignore[assignment]
+    image: Link | None = None
+    url: Link | None = None
+    launched: Moment | None = None
+    attributes: Annotated[dict[Label, Attribute], Meta(max_length=200)] = msgspec.field(default_factory=dict)
+    deleted: bool = False
+
+
+class StockBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What changes by the hour, of an item that is known otherwise: at least one of the three."""
+
+    id: Id
+    stock: Amount | None = None
+    price: Price | None = None
+    available: bool | None = None
+
+
+Body = TypeVar("Body", bound=msgspec.Struct)
+Decoded = TypeVar("Decoded")
 
 _search = msgspec.json.Decoder(SearchBody)
 _events = msgspec.json.Decoder(Annotated[list[EventBody], Meta(max_length=MAX_EVENTS)])
 _event = msgspec.json.Decoder(EventBody)
-
-
-async def read_body(http: HttpRequest) -> bytes:
-    """The body, up to MAX_BODY_BYTES. Raises RequestError when it is longer."""
-    parts: list[bytes] = []
-    size = 0
-    async for part in http.stream():
-        size += len(part)
-        if size > MAX_BODY_BYTES:
-            raise RequestError("the body is too long", where="body", expected=f"at most {MAX_BODY_BYTES:,} bytes")
-        parts.append(part)
-    return b"".join(parts)
+_items = msgspec.json.Decoder(Annotated[list[ItemBody], Meta(max_length=MAX_CHANGES)])
+_item = msgspec.json.Decoder(ItemBody)
+_stocks = msgspec.json.Decoder(Annotated[list[StockBody], Meta(max_length=MAX_CHANGES)])
+_stock = msgspec.json.Decoder(StockBody)
 
 
 def decode_search(body: bytes) -> SearchBody:
@@ -72,8 +98,7 @@ def decode_search(body: bytes) -> SearchBody:
 
 def decode_events(body: bytes) -> list[EventBody]:
     """One event or a list of up to MAX_EVENTS. Raises RequestError."""
-    many = body.lstrip()[:1] == b"["
-    events = _decode(_events, body, EventBody) if many else [_decode(_event, body, EventBody)]
+    events = _one_or_many(body, _event, _events, EventBody)
     latest = clock.time() + CLOCK_SKEW_S
     for event in events:
         if event.time is not None and event.time > latest:
@@ -83,7 +108,35 @@ def decode_events(body: bytes) -> list[EventBody]:
     return events
 
 
-def _decode(decoder: msgspec.json.Decoder[Body], body: bytes, kind: type[msgspec.Struct]) -> Body:
+def decode_items(body: bytes) -> list[ItemBody]:
+    """One item or a list of up to MAX_CHANGES. Raises RequestError."""
+    items = _one_or_many(body, _item, _items, ItemBody)
+    for item in items:
+        if item.deleted and item != ItemBody(id=item.id, deleted=True):
+            raise RequestError(
+                f"{item.id!r} is deleted, and described as well", where="deleted", expected="the id alone"
+            )
+    return items
+
+
+def decode_stock(body: bytes) -> list[StockBody]:
+    """One item's figures or a list of up to MAX_CHANGES. Raises RequestError."""
+    figures = _one_or_many(body, _stock, _stocks, StockBody)
+    for each in figures:
+        if each == StockBody(id=each.id):
+            raise RequestError(
+                f"nothing is said of {each.id!r}", where="body", expected="stock, price or available, besides the id"
+            )
+    return figures
+
+
+def _one_or_many(
+    body: bytes, one: msgspec.json.Decoder[Body], many: msgspec.json.Decoder[list[Body]], kind: type[Body]
+) -> list[Body]:
+    return _decode(many, body, kind) if body.lstrip()[:1] == b"[" else [_decode(one, body, kind)]
+
+
+def _decode(decoder: msgspec.json.Decoder[Decoded], body: bytes, kind: type[msgspec.Struct]) -> Decoded:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:

@@ -8,9 +8,22 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from shopkeeper.server.bodies import MAX_EVENTS, EventBody, SearchBody
+from shopkeeper.server.bodies import MAX_EVENTS, EventBody, ItemBody, SearchBody, StockBody
 from shopkeeper.shop import Shopper
 from shopkeeper.vocabulary import Explanation, Facet, FacetValue, Item, Placement, Reason, Slate
+
+# Why a request is turned away.
+MEANINGS = {
+    400: "The request does not fit",
+    401: "A key is missing, unknown or no longer valid",
+    403: "The key does not reach so far",
+    404: "Not known",
+    408: "The body came too slowly",
+    413: "The body is too long",
+    429: "The key asks too often; Retry-After says when to come again",
+    503: "The shop is not ready",
+}
+REFUSALS = tuple(code for code in MEANINGS if code != 404)
 
 _TEMPLATE = "#/components/schemas/{name}"
 
@@ -49,6 +62,7 @@ SEARCH = {
     "facets": ["*"],
 }
 SHELF = {"user": "u42", "session": "s7", "items": ["mug-17"], "size": 12}
+STOCK = [{"id": "mug-17", "stock": 0}, {"id": "mug-18", "price": 11.9}]
 EVENT = {"id": "e1", "type": "cart", "user": "u42", "session": "s7", "item": "mug-17", "slate": "0b5e", "position": 1}
 
 
@@ -62,9 +76,10 @@ class Mistake(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """The body of every answer that is not a success."""
+    """The body of every answer that is not a success. `request` is the id under which the log speaks of it."""
 
     error: Mistake
+    request: str = ""
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -74,35 +89,59 @@ class Receipt(msgspec.Struct, frozen=True):
     known: int
 
 
+class Taken(msgspec.Struct, frozen=True):
+    """Changes are durable when this is sent."""
+
+    accepted: int
+
+
 class Health(msgspec.Struct, frozen=True):
-    """`status` is "ok", or "no release" before the first training."""
+    """That the process turns: `status` is "ok"."""
+
+    status: str
+    shop: str
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that the shop needs in order to answer, and how it stands with it."""
+
+    name: str
+    passed: bool
+    found: str
+
+
+class Readiness(msgspec.Struct, frozen=True):
+    """`status` is "ready", or "not ready" where a finding has not passed; `release` is the one that answers."""
 
     status: str
     shop: str
     release: str
     items: int
+    findings: tuple[Finding, ...]
 
 
-_STRUCTS = (SearchBody, EventBody, Slate, Explanation, Item, Refusal, Receipt, Shopper, Health)
+_STRUCTS = (
+    *(SearchBody, EventBody, ItemBody, StockBody, Slate, Explanation, Item),
+    *(Refusal, Receipt, Taken, Shopper, Health, Readiness),
+)
 
 
 def body(kind: type[msgspec.Struct], example: Any, *, many: bool = False) -> dict[str, Any]:
     """`openapi_extra` of a route that reads one `kind`, or a list of them as well."""
     one = _reference(kind)
     schema = {"oneOf": [one, {"type": "array", "items": one, "maxItems": MAX_EVENTS}]} if many else one
-    content = {"application/json": {"schema": schema, "example": example}}
+    content = {"application/json": {"schema": schema, "example": msgspec.to_builtins(example)}}
     return {"requestBody": {"required": True, "content": content}}
 
 
-def answers(kind: Any, example: Any, *, refusals: tuple[int, ...] = (400, 503)) -> dict[int | str, dict[str, Any]]:
+def answers(kind: Any, example: Any, *, refusals: tuple[int, ...] = REFUSALS) -> dict[int | str, dict[str, Any]]:
     """`responses` of a route that answers with `kind` (a struct, or `list[struct]`)."""
     schema = {"type": "array", "items": _reference(kind.__args__[0])} if hasattr(kind, "__args__") else _reference(kind)
     content = {"application/json": {"schema": schema, "example": msgspec.to_builtins(example)}}
-    meanings = {400: "The request does not fit", 404: "Not known", 503: "The shop is not ready"}
     refused = {"application/json": {"schema": _reference(Refusal)}}
     return {
         200: {"description": "Done", "content": content},
-        **{code: {"description": meanings[code], "content": refused} for code in refusals},
+        **{code: {"description": MEANINGS[code], "content": refused} for code in refusals},
     }
 
 

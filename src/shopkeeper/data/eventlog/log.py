@@ -109,6 +109,11 @@ class EventLog:
         """Have slates written soon. Never waits for the disk and never fails: what cannot be kept counts as `lost`."""
         self._slates.put(shown)
 
+    def check(self) -> None:
+        """Write something that changes nothing. Raises DataError when the disk refuses."""
+        with self._told("the log cannot be written", "See that the disk has room and may be written."):
+            self._commit.run(lambda connection: connection.execute("UPDATE log SET id = id"))
+
     @property
     def lost(self) -> int:
         """How many slates shown could not be kept since the log was opened."""

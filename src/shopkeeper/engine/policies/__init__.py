@@ -47,7 +47,7 @@ class Policies:
     """All policies of a shop, as its settings say. Raises SettingsError when a rule cannot be followed."""
 
     def __init__(self, catalogue: Catalogue, settings: Settings) -> None:
-        masks = Masks(catalogue)
+        self.masks = masks = Masks(catalogue)
         self._n_items = len(catalogue)
         self._rules = Rules(catalogue, masks, settings.rules)
         self._hard: tuple[HardPolicy, ...] = (

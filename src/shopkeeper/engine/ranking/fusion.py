@@ -40,6 +40,10 @@ class Pool:
             scores[at, column] = proposal.scores
         return cls(tuple(proposals), rows.astype(np.int32), ranks, scores)
 
+    def proposed(self) -> dict[str, int]:
+        """How many rows each source proposed."""
+        return dict(zip(self.sources, (~np.isnan(self.ranks)).sum(axis=0).tolist(), strict=True))
+
 
 def fuse(pool: Pool, weights: Mapping[str, float]) -> Scores:
     """float32 [n]: weighted reciprocal ranks, 1 for a row that every source puts first; `weights` by source,

@@ -56,6 +56,11 @@ class LexicalSource:
                 return found
         return Candidates.none()
 
+    def lookups(self) -> tuple[int, int]:
+        """How many queries were planned before, and how many were not."""
+        plans = self._plan.cache_info()
+        return plans.hits, plans.misses
+
     def matches(self, query: str, allowed: Mask | None, cap: int) -> tuple[Rows, int]:
         """The first `cap` of all rows that match within `allowed`, ascending, and how many there are in all."""
         for relaxed in self._queries(query):

@@ -50,6 +50,11 @@ class SemanticSource:
         newer = self.vectors.updated(vectors, rows, len(changed.catalogue))
         return SemanticSource(newer, self._encoder, self._max_unknown_share)
 
+    def lookups(self) -> tuple[int, int]:
+        """How many queries were encoded before, and how many were not."""
+        vectors = self._vector.cache_info()
+        return vectors.hits, vectors.misses
+
     def save(self, directory: Path) -> None:
         self.vectors.save(directory)
 

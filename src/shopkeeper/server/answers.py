@@ -1,0 +1,98 @@
+"""Search, shelves, and why an item stands where it stands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from fastapi import FastAPI, Query
+from starlette.exceptions import HTTPException
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+
+from shopkeeper.server import openapi
+from shopkeeper.server.bodies import SearchBody, decode_search
+from shopkeeper.server.callers import Caller
+from shopkeeper.server.doors import Admin, Searcher
+from shopkeeper.server.intake import SearchBytes
+from shopkeeper.server.metrics import ShopMetrics
+from shopkeeper.server.openapi import answers
+from shopkeeper.server.pictures import pictured
+from shopkeeper.server.refusals import Json
+from shopkeeper.shop import Shop, Shopper
+from shopkeeper.vocabulary import Explanation, Request, Slate
+
+
+def add_routes(app: FastAPI, shop: Shop) -> None:
+    @app.post(
+        "/v1/search",
+        responses=answers(Slate, openapi.SLATE),
+        openapi_extra=openapi.body(SearchBody, openapi.SEARCH),
+    )
+    def search(http: HttpRequest, caller: Searcher, body: SearchBytes) -> Response:
+        """Find items: ranked matches with reasons, facets, and how many match."""
+        return Json(_answer(http, shop, caller, decode_search(body), "search"))
+
+    @app.post(
+        "/v1/shelves/{surface}",
+        responses=answers(Slate, openapi.SLATE),
+        openapi_extra=openapi.body(SearchBody, openapi.SHELF),
+    )
+    def shelf(http: HttpRequest, caller: Searcher, surface: str, body: SearchBytes) -> Response:
+        """Fill a shelf: home, similar, cart, new, popular, recent, or any other surface of shop.toml."""
+        return Json(_answer(http, shop, caller, decode_search(body), surface))
+
+    @app.get("/v1/explain", responses=answers(Explanation, openapi.EXPLANATION))
+    def explain(
+        caller: Searcher,
+        item: str,
+        query: str = "",
+        surface: str = "",
+        user: str | None = None,
+        session: str | None = None,
+        items: Annotated[list[str], Query()] = [],  # noqa: B006 - never changed, and FastAPI wants it written so
+        filter: str = "",  # noqa: A002 - the name in the address
+        size: int = 24,
+        offset: int = 0,
+    ) -> Response:
+        """Why an item stands where it stands, or why it is absent. The surface is search where there is a query."""
+        asked = Request(
+            surface=surface or ("search" if query else "similar" if items else "home"),
+            query=query,
+            user=user,
+            session=session,
+            items=tuple(items),
+            filter=filter,
+            size=size,
+            offset=offset,
+        )
+        if caller.filter and not shop.passing([item], caller.filter):
+            raise HTTPException(404, f"there is no item {item!r}")
+        return Json(shop.explain(item, _bound(shop, caller, asked)))
+
+    @app.get("/v1/shoppers", responses=answers(list[Shopper], [Shopper(user="u42", likes=("Mugs",), events=31)]))
+    def shoppers(_: Admin) -> Response:
+        """A few people of the shop, to try it as: for an admin alone, as it tells who they are."""
+        return Json(shop.shoppers())
+
+
+def _answer(http: HttpRequest, shop: Shop, caller: Caller, asked: SearchBody, surface: str) -> Slate:
+    request = _bound(shop, caller, msgspec.structs.replace(asked, surface=surface))
+    slate = shop.answer(request)
+    metrics: ShopMetrics = http.app.state.metrics
+    metrics.showed(slate)
+    metrics.looked_up(shop.engine())
+    return msgspec.structs.replace(
+        slate,
+        placements=tuple(
+            msgspec.structs.replace(each, item=pictured(http, caller, each.item)) for each in slate.placements
+        ),
+    )
+
+
+def _bound(shop: Shop, caller: Caller, asked: Request) -> Request:
+    """As the caller may ask it: what its filter hides is no anchor either, so that no reason tells of it."""
+    request = caller.bind(asked)
+    if caller.filter and request.items:
+        return msgspec.structs.replace(request, items=tuple(shop.passing(request.items, caller.filter)))
+    return request

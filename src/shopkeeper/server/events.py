@@ -1,0 +1,29 @@
+"""What people do."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+
+from shopkeeper.server import openapi
+from shopkeeper.server.bodies import EventBody, decode_events
+from shopkeeper.server.doors import Teller
+from shopkeeper.server.intake import EventBytes
+from shopkeeper.server.openapi import Receipt, answers
+from shopkeeper.server.refusals import Json
+from shopkeeper.shop import Shop
+
+
+def add_routes(app: FastAPI, shop: Shop) -> None:
+    @app.post(
+        "/v1/events",
+        responses=answers(Receipt, Receipt(accepted=1, known=0)),
+        openapi_extra=openapi.body(EventBody, openapi.EVENT, many=True),
+    )
+    def events(http: HttpRequest, caller: Teller, body: EventBytes) -> Response:
+        """Take in what people did, one event or a list. When this answers, they are on the disk; an id counts once."""
+        sent = [caller.bind_event(event) for event in decode_events(body)]
+        fresh = shop.record(sent)
+        http.app.state.metrics.took_events(fresh, len(sent) - fresh)
+        return Json(Receipt(accepted=fresh, known=len(sent) - fresh))
