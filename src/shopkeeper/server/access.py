@@ -19,6 +19,7 @@ from shopkeeper.server.refusals import HUNG_UP, refusal
 
 MAX_ADDRESS_BYTES, MAX_HEADER_BYTES = 8_000, 16_000
 SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS")
 UNKNOWN_ROUTE = "none"
 
 # Of every answer that does not say otherwise: it is data, and no browser runs, frames or guesses anything from it.
@@ -68,7 +69,8 @@ class Access:
     def _note(self, scope: Scope, state: dict[str, Any], status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", UNKNOWN_ROUTE)
         refused = state.get("refused", "")
-        self.metrics.answered(scope["method"] if route != UNKNOWN_ROUTE else "", route, status, seconds)
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        self.metrics.answered(method, route, status, seconds)
         if refused:
             self.metrics.refused(refused)
         if not self.lines:

@@ -20,9 +20,12 @@ from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 
 import uvicorn
+from prometheus_client.multiprocess import mark_process_dead
 from starlette.types import ASGIApp
 
 from shopkeeper.errors import SettingsError
+from shopkeeper.server import logs
+from shopkeeper.server.protocol import Guarded
 
 DRAIN_S = 10.0  # that requests in flight get to finish
 LONGEST_PAUSE_S = 30.0  # before a place is filled again whose workers keep dying
@@ -57,6 +60,7 @@ def serve(build: Build, listener: socket.socket, workers: int = 1) -> int:
 
     Several workers get PROMETHEUS_MULTIPROC_DIR, a directory where they keep their counts for one another.
     """
+    logs.configure()
     if workers == 1:
         return _answer(build(), listener)
     cores = os.cpu_count() or 1
@@ -110,6 +114,7 @@ class _Supervisor:
             pause = min(2.0 ** (place.died_young - 1), LONGEST_PAUSE_S) if place.died_young > 1 else 0.0
             place.free_until = now + pause
             died, code = place.process.pid, place.process.exitcode
+            mark_process_dead(died)  # type: ignore[no-untyped-call]
             _log.error(
                 "The worker process %s ended with code %s; another takes its place in %.0f s.", died, code, pause
             )
@@ -132,6 +137,7 @@ def _stop(processes: list[BaseProcess]) -> None:
 
 def _work(build: Build, listener: socket.socket) -> None:
     """The life of a worker process."""
+    logs.configure()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _answer(build(), listener)
 
@@ -145,7 +151,16 @@ def _end_with_parent() -> None:
 
 def _answer(app: ASGIApp, listener: socket.socket) -> int:
     heard = _listen()
-    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=round(DRAIN_S))
+    config = uvicorn.Config(
+        app,
+        http=Guarded,
+        ws="none",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=round(DRAIN_S),
+    )
     uvicorn.Server(config).run(sockets=[listener])
     return heard[0] if heard else 0
 
