@@ -108,15 +108,19 @@ class Shop:
         log = self.log if self._log_path.exists() else None
         return ingest(self.mapping, data.located(self.directory), self.directory, data, progress, log=log)
 
-    def train(self, progress: Progress = silent) -> Release:
-        """Tables → a measured release, published. Raises MissingExtraError without the extra `train`."""
+    def train(self, progress: Progress = silent, *, if_better: bool = False) -> Release:
+        """Tables → a measured release, published. if_better: what learning chose for a surface is published only where
+        it beats the current release's choice on the newest days; else that choice stays, on today's data.
+
+        Raises MissingExtraError without the extra `train`.
+        """
         try:
             from shopkeeper.learn.train import train
         except ModuleNotFoundError as error:
             if (error.name or "").startswith("shopkeeper"):
                 raise
             raise MissingExtraError("training", "train", error.name or "lightgbm") from None
-        return train(Tables(self.directory), self.settings, self.releases, progress)
+        return train(Tables(self.directory), self.settings, self.releases, progress, if_better=if_better)
 
     def evaluate(self) -> dict[str, Any]:
         """How good the current release was when it was trained, on the days held back. Raises ReleaseError."""

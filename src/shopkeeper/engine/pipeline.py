@@ -47,7 +47,7 @@ from shopkeeper.release.store import REMEDY
 from shopkeeper.settings import Settings, Surface
 from shopkeeper.vocabulary import Change, Event, Explanation, Ids, Placement, Reason, Request, Rows, Scores, Slate
 
-ACTORS, SETTINGS = "actors.arrow", "settings.json"
+ACTORS, SETTINGS, RANKERS = "actors.arrow", "settings.json", "rankers"
 PINNED, STAND_IN = Reason("rules", "chosen by the shop"), Reason("popular", "popular in this shop")
 MATCH_CAP = 10_000  # matching items that are counted by facets, sorted and paged through
 
@@ -257,7 +257,7 @@ class Engine:
         for name, source in self.sources.items():
             source.save(directory / "sources" / name)
         for name, ranker in self.rankers.items():
-            ranker.save(directory / "rankers" / name)
+            ranker.save(directory / RANKERS / name)
         if self.encoder is not None:
             self.encoder.save(directory / "encoder")
         if self.images is not None:
@@ -298,7 +298,7 @@ class Engine:
             },
             statistics=statistics,
             settings=settings,
-            rankers={name: Ranker.load(directory / "rankers" / name) for name in _folders(directory / "rankers")},
+            rankers={name: Ranker.load(directory / RANKERS / name) for name in _folders(directory / RANKERS)},
             encoder=encoder,
             images=Images.load(directory / "images") if (directory / "images").is_dir() else None,
             release=release,
