@@ -12,10 +12,16 @@ from shopkeeper.settings import Settings
 
 def open_release(release: Release, settings: Settings) -> Engine:
     """The engine of a release, which serves the surfaces it was trained and measured with; of today's settings it
-    takes the rules, and the surfaces that are new. Raises ReleaseError, and SettingsError for a rule."""
+    takes the rules, how much is explored, and the surfaces that are new.
+
+    Raises ReleaseError, and SettingsError for a rule.
+    """
     trained = settings_of(release)
     release.require_files()
-    surfaces = {**settings.surfaces, **trained.surfaces}
+    surfaces = dict(settings.surfaces)
+    for name, surface in trained.surfaces.items():
+        share = settings.surfaces[name].explore if name in settings.surfaces else surface.explore
+        surfaces[name] = msgspec.structs.replace(surface, explore=share)
     merged = msgspec.structs.replace(trained, rules=settings.rules, surfaces=surfaces)
     return Engine.open(release.path, merged, release=release.id)
 

@@ -26,6 +26,7 @@ from shopkeeper.engine.context import (
 )
 from shopkeeper.engine.encoder import Encoder
 from shopkeeper.engine.explain import explain
+from shopkeeper.engine.exploration import Propensities, explore
 from shopkeeper.engine.facets import count
 from shopkeeper.engine.item_text import names_of
 from shopkeeper.engine.policies import Policies
@@ -111,9 +112,9 @@ class Engine:
         for name, ranker in self.rankers.items():
             ranker.require(self.feature_names(name), name)
 
-    def record(self, events: Sequence[Event]) -> int:
-        """What people just did: the next request knows it. Returns how many events were new (by their ids)."""
-        return self._state.record(events)
+    def record(self, events: Sequence[Event]) -> None:
+        """What people just did, each event once: the next request knows it."""
+        self._state.record(events)
 
     def updated(self, changes: Sequence[Change]) -> Engine:
         """The engine after `changes` in the shop; this one goes on as it is. Both know the same of people, and only the
@@ -217,9 +218,12 @@ class Engine:
         ranking = self.rank(context, watch)
         matching, total = self._matching(context, ranking)
         rows = self._sorted(request.sort, matching) if request.sort else self._unrolled(context, ranking)
+        movable = range(len(self.policies.pinned(context)), len(ranking.rows))
+        rows, propensities = explore(rows, movable, request, context.now, self._surface(context).explore)
         facets = count(self.catalogue, matching, request.facets) if request.facets else ()
         watch.lap("facets")
-        placements = self._placements(context, ranking, rows[request.offset : request.offset + request.size])
+        page = slice(request.offset, request.offset + request.size)
+        placements = self._placements(context, ranking, rows[page], propensities[page])
         watch.lap("items")
         return Slate(
             id=token_hex(8),
@@ -346,7 +350,9 @@ class Engine:
         values = sort_values(sort, self.catalogue, self.statistics)[rows]
         return rows[np.argsort(values, kind="stable")]
 
-    def _placements(self, context: Context, ranking: Ranking, rows: Rows) -> tuple[Placement, ...]:
+    def _placements(
+        self, context: Context, ranking: Ranking, rows: Rows, propensities: Propensities
+    ) -> tuple[Placement, ...]:
         positions = positions_of(rows, ranking.rows)
         ranked = rows[positions >= 0].tolist()  # the others match beyond the candidates
         positions = positions[positions >= 0]
@@ -354,9 +360,15 @@ class Engine:
         scores = dict(zip(ranked, ranking.scores[positions].tolist(), strict=True))
         first = context.request.offset + 1
         return tuple(
-            Placement(item=item, position=position, score=scores.get(row, 0.0), reasons=reasons.get(row, ()))
-            for position, (row, item) in enumerate(
-                zip(rows.tolist(), self.catalogue.items(rows), strict=True), start=first
+            Placement(
+                item=item,
+                position=position,
+                score=scores.get(row, 0.0),
+                reasons=reasons.get(row, ()),
+                propensity=propensity,
+            )
+            for position, (row, item, propensity) in enumerate(
+                zip(rows.tolist(), self.catalogue.items(rows), propensities.tolist(), strict=True), start=first
             )
         )
 

@@ -29,7 +29,9 @@ def create_app(shop: Shop, *, workers: int = 1) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         with contextlib.suppress(ReleaseError):  # before the first training: /v1/ready says so
             shop.engine()
+        shop.follow()
         yield
+        shop.close()
 
     metrics = ShopMetrics(shop.directory.resolve().name)
     app = FastAPI(
