@@ -237,7 +237,7 @@ class TestRelease:
         assert ids(ask(Engine.open(tmp_path, Settings(rules=rules)), "popular"))[0] == "chair-green"
 
     @pytest.mark.parametrize(
-        "part", ["settings.json", "actors.arrow", "statistics/interest.npy", "catalogue/prices.npy"]
+        "part", ["settings.json", "actors/hashes.npy", "statistics/interest.npy", "catalogue/prices.npy"]
     )
     def test_a_missing_part_is_told(self, part: str, tmp_path: Path) -> None:
         small_engine().save(tmp_path)

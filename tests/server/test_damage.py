@@ -65,7 +65,7 @@ DAMAGES: dict[str, Callable[[Release], None]] = {
     "the manifest is cut": _of("manifest.json", _cut),
     "a picture is cut": _of("images/images.bin", _cut),
 }
-for part in ("catalogue/prices.npy", "sources/popular/interest.npy", "statistics/interest.npy", "actors.arrow"):
+for part in ("catalogue/prices.npy", "sources/popular/interest.npy", "statistics/interest.npy", "actors/texts.arrow"):
     DAMAGES[f"{part} keeps its size"] = _of(part, _unchanged_size)
     for harm in (_cut, _empty, _rubbish):
         DAMAGES[f"{part}{harm.__name__}"] = _of(part, harm)

@@ -12,7 +12,6 @@ from secrets import token_hex
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from shopkeeper.engine.context import (
     Context,
@@ -40,7 +39,7 @@ from shopkeeper.engine.sources.lexical import MATCH_FEATURES, LexicalSource
 from shopkeeper.engine.state import State
 from shopkeeper.errors import ReleaseError, ShopkeeperError
 from shopkeeper.release.catalogue import Catalogue
-from shopkeeper.release.fields import read_table, write_table
+from shopkeeper.release.ids import load_ids, save_ids
 from shopkeeper.release.images import Images
 from shopkeeper.release.interactions import Interactions
 from shopkeeper.release.overlay import items_table, lay_over
@@ -48,7 +47,7 @@ from shopkeeper.release.store import REMEDY
 from shopkeeper.settings import Settings, Surface
 from shopkeeper.vocabulary import Change, Event, Explanation, Ids, Placement, Reason, Request, Rows, Scores, Slate
 
-ACTORS, SETTINGS, RANKERS = "actors.arrow", "settings.json", "rankers"
+ACTORS, SETTINGS, RANKERS = "actors", "settings.json", "rankers"
 PINNED, STAND_IN = Reason("rules", "chosen by the shop"), Reason("popular", "popular in this shop")
 MATCH_CAP = 10_000  # matching items that are counted by facets, sorted and paged through
 
@@ -257,7 +256,7 @@ class Engine:
         self.catalogue.save(directory / "catalogue")
         self.interactions.save(directory / "interactions")
         self.statistics.save(directory / "statistics")
-        write_table(pa.table({"actor": pa.array(self.actors, pa.large_string())}), directory / ACTORS)
+        save_ids(self.actors, directory / ACTORS)
         for name, source in self.sources.items():
             source.save(directory / "sources" / name)
         for name, ranker in self.rankers.items():
@@ -286,7 +285,7 @@ class Engine:
     @classmethod
     def _read(cls, directory: Path, settings: Settings | None, release: str) -> Engine:
         settings = settings or msgspec.json.decode((directory / SETTINGS).read_bytes(), type=Settings)
-        actors = Ids(read_table(directory / ACTORS).column("actor").to_pylist())
+        actors = load_ids(directory / ACTORS)
         interactions = Interactions.load(directory / "interactions")
         statistics = Statistics.load(directory / "statistics")
         catalogue = Catalogue.load(directory / "catalogue")
