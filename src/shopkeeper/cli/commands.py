@@ -123,19 +123,14 @@ def _ingest(shop: Shop) -> None:
 
 
 @app.command()
-def train(
-    shop: ShopDir = Path(),
-    if_better: Annotated[
-        bool, typer.Option("--if-better", help="Change what serves a surface only where that wins on the newest days.")
-    ] = False,
-) -> None:
+def train(shop: ShopDir = Path()) -> None:
     """Train, measure on the newest days, and publish a release."""
-    _train(Shop(shop), if_better=if_better)
+    _train(Shop(shop))
 
 
-def _train(shop: Shop, *, if_better: bool = False) -> None:
+def _train(shop: Shop) -> None:
     with shown(show.console(stderr=True)) as progress:
-        release = shop.train(progress, if_better=if_better)
+        release = shop.train(progress)
     show.metrics(release.manifest.metrics)
     show.say(f"Published {release.id}.")
 

@@ -19,6 +19,7 @@ from pyarrow import csv
 
 from shopkeeper.data.schema import ITEMS
 from shopkeeper.data.simulate import Truth, simulation
+from shopkeeper.data.simulate.pictures import SIZE
 from shopkeeper.errors import DataError
 
 simulate = partial(simulation.simulate, end=date(2026, 4, 5))
@@ -138,9 +139,10 @@ def test_pictures_show_colour_and_pattern(shop: Truth) -> None:
     by_look: dict[tuple[str, str], set[bytes]] = {}
     for row in products.filter(pc.equal(products["pattern"], "plain")).to_pylist():
         with Image.open(io.BytesIO(row["image"])) as picture:
-            assert picture.format == "JPEG"
-            assert picture.size == (64, 64)
-            centre = np.asarray(picture.convert("RGB"), float)[26:38, 26:38].mean((0, 1))
+            assert picture.format == "WEBP"
+            assert picture.size == (SIZE, SIZE)
+            middle = slice(SIZE * 2 // 5, SIZE * 3 // 5)
+            centre = np.asarray(picture.convert("RGB"), float)[middle, middle].mean((0, 1))
         if row["category"].endswith("Mugs") and row["colour"] in ("red", "blue", "green"):
             assert centre.argmax() == ("red", "green", "blue").index(row["colour"])
         by_look.setdefault((row["category"], row["colour"] or ""), set()).add(row["image"])

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 Pixels = npt.NDArray[np.float32]
 
-SIZE = 64  # pixels, both ways
-_OVERSAMPLING = 3  # drawn larger and shrunk, so that edges are smooth
+SIZE = 192  # pixels, both ways
+_GRID = 64  # what the shapes are written on
+_OVERSAMPLING = 2  # drawn larger and shrunk, so that edges are smooth
+_SCALE = SIZE * _OVERSAMPLING // _GRID
 _BACKGROUND = np.array((236, 238, 241), np.float32)
 
 # A stroke is a letter and numbers on a 64 × 64 grid: P polygon, E ellipse, R rectangle, O ring (ellipse outline),
@@ -91,7 +93,8 @@ SHAPES: dict[str, str] = {
 
 @cache  # there are only so many shapes, colours and patterns
 def draw(shape: str, colour: int, pattern: int) -> bytes:
-    """The JPEG of a shape (key of SHAPES) in a colour (code of COLOURS) and a pattern (code of PATTERNS), 64 × 64.
+    """The WebP of a shape (key of SHAPES) in a colour (code of COLOURS) and a pattern (code of PATTERNS), SIZE × SIZE:
+    without loss, and for flat colours still smaller than a JPEG.
 
     Raises MissingExtraError where Pillow is not installed.
     """
@@ -104,7 +107,7 @@ def draw(shape: str, colour: int, pattern: int) -> bytes:
     ink = ink + seams * (_shade(ink) - ink)
     picture = _BACKGROUND + body * (ink - _BACKGROUND)
     out = io.BytesIO()
-    Image.fromarray(picture.astype(np.uint8)).save(out, "JPEG", quality=85)
+    Image.fromarray(picture.astype(np.uint8)).save(out, "WEBP", lossless=True, method=1)
     return out.getvalue()
 
 
@@ -113,11 +116,11 @@ def _masks(shape: str) -> tuple[Pixels, Pixels]:
     """How much of each pixel the product covers, and its dark lines and parts: 0 to 1, [SIZE, SIZE, 1]."""
     from PIL import Image, ImageDraw
 
-    k = _OVERSAMPLING
-    body, seams = (Image.new("1", (SIZE * k, SIZE * k)) for _ in range(2))
+    side = SIZE * _OVERSAMPLING
+    body, seams = (Image.new("1", (side, side)) for _ in range(2))
     for stroke in SHAPES[shape].split(";"):
         kind, *numbers = stroke.split()
-        points = [int(number) * k for number in numbers]
+        points = [int(number) * _SCALE for number in numbers]
         _stroke(ImageDraw.Draw(body), kind.upper(), points)
         if kind.islower():
             _stroke(ImageDraw.Draw(seams), kind.upper(), points)
@@ -144,9 +147,9 @@ def _stroke(canvas: ImageDraw.ImageDraw, kind: str, points: list[int]) -> None:
     elif kind == "R":
         canvas.rectangle(points, **arguments)
     elif kind == "O":
-        canvas.ellipse(points, outline=1, width=4 * _OVERSAMPLING)
+        canvas.ellipse(points, outline=1, width=4 * _SCALE)
     else:
-        canvas.line(points, width=_OVERSAMPLING * 2, **arguments)
+        canvas.line(points, width=2 * _SCALE, **arguments)
 
 
 @lru_cache(maxsize=256)
@@ -160,7 +163,7 @@ def _texture(colour: int, pattern: int) -> Pixels:
 @lru_cache(maxsize=len(PATTERNS))
 def _marks(pattern: str) -> Pixels:
     side = SIZE * _OVERSAMPLING
-    y, x = np.mgrid[0:side, 0:side] / (8.0 * _OVERSAMPLING)  # one period of the pattern is 8 pixels
+    y, x = np.mgrid[0:side, 0:side] / (8.0 * _SCALE)  # one period of the pattern is 8 squares of the grid
     marks = {
         "plain": np.zeros((side, side), bool),
         "striped": (x % 1) < 0.45,

@@ -1,0 +1,111 @@
+// How results are narrowed: values to choose, a price range, and what is chosen as chips to take away.
+// `fields` are the address's: "is:brand" (as often as there are values), "low", "high".
+
+import { button, icon, keyed, make } from "./dom.js";
+import { inTongue, money } from "./item.js";
+import { number, words } from "./words.js";
+
+const SHOWN = 8; // values of a facet; what is chosen stands beside them
+
+// { values: Map of field → values, low, high }; low and high are texts, "" where not given.
+export function choicesOf(fields) {
+  const values = new Map();
+  for (const [key, value] of fields) {
+    if (key.startsWith("is:")) values.set(key.slice(3), [...(values.get(key.slice(3)) || []), value]);
+  }
+  return { values, low: figure(fields.get("low")), high: figure(fields.get("high")) };
+}
+
+// The filter in the shop's language; `except` names a field that is left free.
+export function filterOf({ values, low, high }, except) {
+  const parts = [...values].filter(([field]) => field !== except).map(([field, each]) => `${quoted(field)} in [${each.map(quoted)}]`);
+  if (low && except !== "price") parts.push(`price >= ${low}`);
+  if (high && except !== "price") parts.push(`price <= ${high}`);
+  return parts.join(" and ");
+}
+
+export function drawFacets(facets, chosen, fields, narrow) {
+  const drawn = facets.map((facet) => (facet.name === "price" ? range(facet, chosen, fields, narrow) : options(facet, chosen, fields, narrow)));
+  const wide = matchMedia("(min-width: 56rem)").matches;
+  const open = document.querySelector(".facets details")?.open ?? wide;
+  const summary = keyed("filters", make("summary", {}, make("h2", {}, words.filters)));
+  return make("aside", { className: "facets", ariaLabel: words.filters }, make("details", { open }, summary, make("div", { className: "fields" }, ...drawn)));
+}
+
+function options({ name: field, values = [] }, chosen, fields, narrow) {
+  const taken = chosen.values.get(field) || [];
+  const counts = new Map(values.map(({ value, count }) => [value, count]));
+  const offered = [...new Set([...values.slice(0, SHOWN).map(({ value }) => value), ...taken])];
+  if (!offered.length) return null;
+  const boxes = offered.map((value) => {
+    const box = keyed(`${field}=${value}`, make("input", { type: "checkbox", checked: taken.includes(value) }));
+    box.onchange = () => narrow(toggled(fields, field, value));
+    const text = inTongue(make("span", { className: "value" }, value), value);
+    return make("label", {}, box, swatch(field, value), text, make("span", { className: "count" }, number(counts.get(value) || 0)));
+  });
+  return make("fieldset", {}, make("legend", {}, labelOf(field)), ...boxes);
+}
+
+function range({ minimum, maximum }, { low, high }, fields, narrow) {
+  if (minimum == null && !low && !high) return null;
+  const bound = (key, label, value, extreme) => {
+    const input = keyed(key, make("input", { type: "number", min: 0, step: "any", inputMode: "decimal", value, placeholder: extreme ?? "", ariaLabel: label }));
+    input.onchange = () => {
+      const changed = new URLSearchParams(fields);
+      input.value ? changed.set(key, input.value) : changed.delete(key);
+      narrow(changed);
+    };
+    return input;
+  };
+  const ends = [bound("low", words.from, low, Math.floor(minimum)), "–", bound("high", words.to, high, Math.ceil(maximum))];
+  return make("fieldset", {}, make("legend", {}, words.price), make("div", { className: "range" }, ...ends));
+}
+
+// Colours show themselves, where the style sheet's language knows them.
+function swatch(field, value) {
+  if (!/^colou?r$/i.test(field) || !CSS.supports("color", value)) return null;
+  const dot = make("span", { className: "swatch" });
+  dot.style.backgroundColor = value;
+  return dot;
+}
+
+export function chips(chosen, fields, narrow) {
+  const said = [...chosen.values].flatMap(([field, values]) => values.map((value) => [value, () => toggled(fields, field, value)]));
+  if (chosen.low) said.push([words.atLeast(money(Number(chosen.low))), () => without(fields, "low")]);
+  if (chosen.high) said.push([words.atMost(money(Number(chosen.high))), () => without(fields, "high")]);
+  if (!said.length) return null;
+  const items = said.map(([text, changed]) =>
+    make("li", {}, button({ className: "pill", ariaLabel: words.remove(text), onclick: () => narrow(changed()) }, inTongue(make("span", {}, text), text), icon("close"))));
+  const all = button({ className: "plain", onclick: () => narrow(cleared(fields)) }, words.clear);
+  return make("ul", { className: "pills chosen", role: "list", ariaLabel: words.chosen }, ...items, make("li", {}, all));
+}
+
+function toggled(fields, field, value) {
+  const changed = new URLSearchParams(fields);
+  const key = `is:${field}`;
+  changed.has(key, value) ? changed.delete(key, value) : changed.append(key, value);
+  return changed;
+}
+
+function without(fields, key) {
+  const changed = new URLSearchParams(fields);
+  changed.delete(key);
+  return changed;
+}
+
+function cleared(fields) {
+  return new URLSearchParams([...fields].filter(([key]) => key === "sort"));
+}
+
+function labelOf(field) {
+  const text = words.fields[field] || field;
+  return text.charAt(0).toUpperCase() + text.slice(1).replaceAll("_", " ");
+}
+
+function figure(text) {
+  return text && Number.isFinite(Number(text)) ? String(Number(text)) : "";
+}
+
+function quoted(text) {
+  return `"${text.replace(/[\\"]/g, "\\$&")}"`;
+}

@@ -1,0 +1,36 @@
+// The first page: shelves for the person who looks. And what they saved.
+
+import { addressOf } from "./address.js";
+import { grid, shelf, shelves } from "./cards.js";
+import { $, make, redraw } from "./dom.js";
+import { inTongue, itemOf } from "./item.js";
+import { cart, saved, shopper } from "./person.js";
+import { words } from "./words.js";
+
+export async function home(signal) {
+  const known = ["home", "recent", "popular", "new"].map((surface) =>
+    shelf(surface, words[surface], signal, surface === "popular" ? { facets: ["*"] } : {}));
+  const items = cart().slice(-20).map(({ id }) => id);
+  if (items.length) known.splice(1, 0, shelf("cart", words.yours, signal, { items }));
+  const found = await shelves(known);
+  const popular = found.find(({ answer }) => answer.request.surface === "popular");
+  const categories = popular?.answer.slate.facets.find(({ name }) => name === "category")?.values || [];
+  const nodes = found.length ? found.map(({ node }) => node) : [make("p", { className: "panel" }, words.empty)];
+  redraw($("main"), welcome(categories.slice(0, 9)), ...nodes);
+}
+
+function welcome(categories) {
+  const { user, session } = shopper();
+  const heading = make("h1", { tabIndex: -1 }, user || session ? words.welcomeBack : words.welcome);
+  const links = categories.map(({ value }) =>
+    make("li", {}, inTongue(make("a", { className: "pill", href: addressOf("search", value) }, value), value)));
+  const browse = links.length && make("nav", { ariaLabel: words.browse }, make("ul", { className: "pills", role: "list" }, ...links));
+  return make("div", { className: "welcome" }, heading, browse || null);
+}
+
+export async function favourites(signal) {
+  const items = await Promise.allSettled(saved().map((id) => itemOf(id, signal)));
+  const placements = items.filter(({ value }) => value).map(({ value }, at) => ({ item: value, position: at + 1, reasons: [] }));
+  const heading = make("h1", { tabIndex: -1 }, words.favouritesTitle);
+  redraw($("main"), heading, placements.length ? grid({ slate: { placements, matched: [] }, request: { surface: "saved" } }) : make("p", { className: "panel" }, words.noFavourites));
+}
