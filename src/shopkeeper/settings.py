@@ -88,6 +88,9 @@ class Surface(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         "learned"
     )
     diversity: Annotated[Share, _help("0: by score alone; 1: by variety alone (maximal marginal relevance)")] = 0.0
+    explore: Annotated[
+        Share, _help("of the answers, in which two places change hands by chance, so that there is something to learn")
+    ] = 0.05
     weights: Annotated[dict[str, float], _help("of sources in the fusion, where not the usual: { popular = 0.5 }")] = {}
 
 
@@ -96,9 +99,9 @@ DEFAULT_SURFACES: dict[str, Surface] = {
     "home": Surface(sources=("viewed_together", "similar", "trending", "popular"), exclude="purchased", diversity=0.1),
     "similar": Surface(sources=("similar", "viewed_together"), needs="items"),
     "cart": Surface(sources=("bought_together", "viewed_together"), needs="items"),
-    "new": Surface(sources=("new",)),
+    "new": Surface(sources=("new",), explore=0.0),
     "popular": Surface(sources=("popular",), rank="fused"),
-    "recent": Surface(sources=("recent",), rank="fused"),
+    "recent": Surface(sources=("recent",), rank="fused", explore=0.0),
 }
 
 

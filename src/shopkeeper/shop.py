@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-import threading
+import contextlib
+import time
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,18 +15,16 @@ import numpy as np
 from shopkeeper.data.eventlog import EventLog
 from shopkeeper.data.mapping import Mapping, append_mapping, read_mapping, write_mapping
 from shopkeeper.data.tables import Tables
-from shopkeeper.engine.opening import open_release
+from shopkeeper.engine.live import LiveEngine
 from shopkeeper.engine.pipeline import Engine
-from shopkeeper.errors import DataError, MissingExtraError, RequestError, ShopkeeperError
+from shopkeeper.errors import DataError, MissingExtraError, RequestError
 from shopkeeper.release.store import Release, ReleaseStore
-from shopkeeper.settings import DataSettings, Settings, ShopSettings, read_settings, settings_text
-from shopkeeper.vocabulary import Change, Event, Explanation, Item, Progress, Request, Slate, silent
+from shopkeeper.settings import DataSettings, Settings, ShopSettings, settings_text
+from shopkeeper.vocabulary import Change, Event, Explanation, Item, Progress, Request, Shown, Slate, silent
 
 if TYPE_CHECKING:
     from shopkeeper.data.report import IngestReport
     from shopkeeper.doctor import Check
-
-_log = logging.getLogger(__name__)
 
 NAMELESS = ("session:", "order:")  # how the actor of an event begins that names nobody
 
@@ -48,11 +46,8 @@ class Shop:
 
     def __init__(self, directory: str | Path) -> None:
         self.directory = Path(directory)
-        self.settings: Settings = read_settings(self.directory / "shop.toml")
         self.releases = ReleaseStore(self.directory / "releases")
-        self._opening = threading.Lock()
-        self._opened: tuple[int, int] | None = None  # the state of releases/current that `_engine` stands for
-        self._engine: Engine | None = None
+        self._live = LiveEngine(self.directory / "shop.toml", self.releases, lambda: self.log)
 
     @classmethod
     def new(cls, directory: str | Path, sources: Sequence[str | Path], *, name: str | None = None) -> Shop:
@@ -70,6 +65,11 @@ class Shop:
         write_mapping(mapping, path / "mapping.toml")
         (path / "shop.toml").write_text(settings_text(settings), encoding="utf-8")
         return cls(path)
+
+    @property
+    def settings(self) -> Settings:
+        """Those of shop.toml, as they were when it could last be read."""
+        return self._live.settings
 
     # --- files → tables → release ---
 
@@ -108,15 +108,19 @@ class Shop:
         log = self.log if self._log_path.exists() else None
         return ingest(self.mapping, data.located(self.directory), self.directory, data, progress, log=log)
 
-    def train(self, progress: Progress = silent) -> Release:
-        """Tables → a measured release, published. Raises MissingExtraError without the extra `train`."""
+    def train(self, progress: Progress = silent, *, if_better: bool = False) -> Release:
+        """Tables → a measured release, published. if_better: what learning chose for a surface is published only where
+        it beats the current release's choice on the newest days; else that choice stays, on today's data.
+
+        Raises MissingExtraError without the extra `train`.
+        """
         try:
             from shopkeeper.learn.train import train
         except ModuleNotFoundError as error:
             if (error.name or "").startswith("shopkeeper"):
                 raise
             raise MissingExtraError("training", "train", error.name or "lightgbm") from None
-        return train(Tables(self.directory), self.settings, self.releases, progress)
+        return train(Tables(self.directory), self.settings, self.releases, progress, if_better=if_better)
 
     def evaluate(self) -> dict[str, Any]:
         """How good the current release was when it was trained, on the days held back. Raises ReleaseError."""
@@ -135,20 +139,22 @@ class Shop:
     # --- request → slate → events ---
 
     def engine(self) -> Engine:
-        """The engine of the current release, with everything recorded since; a newly published one is picked up.
+        """The engine of the current release, with everything that the log tells since; see LiveEngine.
 
-        While one thread opens a new release, the others go on with the old one. Raises ReleaseError before the
-        first release; a later release that cannot be opened is logged, and the old one stays.
+        Raises ReleaseError before the first release.
         """
-        stamp = self._stamp()
-        if self._engine is not None and (stamp == self._opened or not self._opening.acquire(blocking=False)):
-            return self._engine
-        if self._engine is None:
-            self._opening.acquire()
-        try:
-            return self._open(stamp)
-        finally:
-            self._opening.release()
+        return self._live.engine()
+
+    def follow(self) -> None:
+        """From now on a thread looks for what is new (releases, settings, items), so that no request waits for it."""
+        self._live.follow()
+
+    def close(self) -> None:
+        """End `follow`, and write what the log has queued. What is asked afterwards opens it again."""
+        self._live.close()
+        log: EventLog | None = self.__dict__.pop("log", None)
+        if log is not None:
+            log.close()
 
     def answer(self, request: Request) -> Slate:
         """Raises RequestError when the request cannot be answered as it was asked."""
@@ -168,15 +174,32 @@ class Shop:
 
     def record(self, events: Sequence[Event]) -> int:
         """Keep events for good; the next request knows them. Returns how many were new. Raises DataError."""
-        fresh = self.log.append(events)
-        if self._engine is not None:
-            self._engine.record(fresh)
-        return len(fresh)
+        return len(self.log.append(events))
 
     def change(self, changes: Sequence[Change]) -> int:
-        """Keep the shop's newer word on its items for good. Returns how many were taken. Raises DataError."""
+        """Keep the shop's newer word on its items for good; answers know it within a second. Returns how many changes
+        there were. Raises DataError."""
         self.log.change(changes)
+        self._live.wake()
         return len(changes)
+
+    def show(self, request: Request, slate: Slate) -> None:
+        """Have the log tell, soon, that this slate was shown in answer to this request. Never fails."""
+        shown = Shown(
+            slate=slate.id,
+            surface=slate.surface,
+            time=time.time(),
+            items=tuple(placement.item.id for placement in slate.placements),
+            propensities=tuple(placement.propensity for placement in slate.placements),
+            offset=request.offset,
+            user=request.user,
+            session=request.session,
+            query=request.query,
+            release=slate.release,
+            variant=slate.variant,
+        )
+        with contextlib.suppress(DataError):  # a shop on a disk that cannot be written to answers all the same
+            self.log.show([shown])
 
     def passing(self, items: Sequence[str], filter: str) -> list[str]:  # noqa: A002 - as requests call it
         """Those of `items` that are known and that the filter lets through, in their order. Raises RequestError."""
@@ -219,38 +242,6 @@ class Shop:
         if row < 0:
             raise RequestError(f"there is no item {item!r}")
         return row
-
-    def _stamp(self) -> tuple[int, int] | None:
-        try:
-            status = (self.releases.root / "current").stat()
-        except FileNotFoundError:
-            return None
-        return status.st_mtime_ns, status.st_ino
-
-    def _open(self, stamp: tuple[int, int] | None) -> Engine:
-        """Called by one thread at a time."""
-        if self._engine is not None and stamp == self._opened:
-            return self._engine
-        try:
-            release = self.releases.current()
-            engine = open_release(release, self.settings)
-        except ShopkeeperError as error:
-            if self._engine is None:
-                raise
-            _log.error("The new release cannot be opened, the one before goes on serving. %s", error)
-        else:
-            place = self._replay(engine, self.log.known(release.manifest.live).events)
-            self._engine = engine
-            self._replay(engine, place)  # what came at the very end; ids make it harmless
-        self._opened = stamp
-        return self._engine
-
-    def _replay(self, engine: Engine, place: int) -> int:
-        """Tell an engine what was recorded after `place`; the place that it knows then."""
-        for last, events in self.log.events_after(place):
-            engine.record(events)
-            place = last
-        return place
 
 
 def _shopper(engine: Engine, row: int, events: int) -> Shopper:

@@ -6,6 +6,7 @@ The two never share a name: `item` and `item_id` are ids, `row` and `rows` are i
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Any, Protocol
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 import msgspec
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 Rows = npt.NDArray[np.int32]
 Scores = npt.NDArray[np.float32]
@@ -238,38 +240,62 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class Ids:
-    """Translates between ids (strings) and rows (integers). Order is that of the ids given; duplicates are an error."""
+    """Translates between ids (strings) and rows (integers). Order is that of the ids given; duplicates are an error.
 
-    __slots__ = ("_ids", "_rows")
+    texts: large_string [n], by row. hashes uint32 [n], ascending, and by_hash int32 [n], the row of each: how an id is
+    found. All three can lie in mapped files, so that millions of ids are there at once and take no memory of their own.
+    """
+
+    __slots__ = ("by_hash", "hashes", "texts")
 
     def __init__(self, ids: Iterable[str]) -> None:
-        self._ids: tuple[str, ...] = tuple(ids)
-        self._rows: dict[str, int] = {id_: row for row, id_ in enumerate(self._ids)}
-        if len(self._rows) != len(self._ids):
+        self.texts: pa.LargeStringArray = pa.array(ids, pa.large_string())
+        if len(self.texts.unique()) != len(self.texts):
             raise ValueError("ids must be unique")
+        hashes = np.fromiter(map(_hash, self), np.uint32, len(self.texts))
+        self.by_hash: Rows = np.argsort(hashes, kind="stable").astype(np.int32)
+        self.hashes: npt.NDArray[np.uint32] = hashes[self.by_hash]
+
+    @classmethod
+    def found_by(cls, texts: pa.LargeStringArray, hashes: npt.NDArray[np.uint32], by_hash: Rows) -> Ids:
+        """Of the arrays that another one had."""
+        ids = cls.__new__(cls)
+        ids.texts, ids.hashes, ids.by_hash = texts, hashes, by_hash
+        return ids
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self.texts)
 
     def __contains__(self, id_: object) -> bool:
-        return id_ in self._rows
+        return isinstance(id_, str) and self.row(id_) != UNKNOWN_ROW
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._ids)
+        return iter(self.texts.to_pylist())
 
     def row(self, id_: str) -> int:
         """The row of an id, UNKNOWN_ROW (-1) when it is not known."""
-        return self._rows.get(id_, UNKNOWN_ROW)
+        hash_ = np.uint32(_hash(id_))
+        at = int(self.hashes.searchsorted(hash_))
+        while at < len(self.hashes) and self.hashes[at] == hash_:
+            row = int(self.by_hash[at])
+            if self.id(row) == id_:
+                return row
+            at += 1
+        return UNKNOWN_ROW
 
     def rows(self, ids: Iterable[str]) -> Rows:
         """int32 [len(ids)] in the caller's order; UNKNOWN_ROW (-1) marks unknown ids."""
-        return np.fromiter((self._rows.get(id_, UNKNOWN_ROW) for id_ in ids), dtype=np.int32)
+        return np.fromiter(map(self.row, ids), dtype=np.int32)
 
     def id(self, row: int) -> str:
-        return self._ids[row]
+        return str(self.texts[row])
 
     def ids(self, rows: Sequence[int] | Rows) -> list[str]:
-        return [self._ids[row] for row in rows]
+        return [self.id(row) for row in rows]
+
+
+def _hash(id_: str) -> int:
+    return zlib.crc32(id_.encode(errors="surrogatepass"))  # what is no text is asked for, and not found
 
 
 class Progress(Protocol):

@@ -107,7 +107,7 @@ def test_a_history_that_goes_on_is_caught(shop: Workshop, parts: Split, monkeypa
     """An engine that forgets to end the history at the request: the check that every training makes sees it."""
     engine = shop.engine_of(parts.validation, {}, "fit")
     past = type(engine._state).past
-    monkeypatch.setattr(type(engine._state), "past", lambda self, user, session, until=None: past(self, user, session))  # noqa: ARG005
+    monkeypatch.setattr(type(engine._state), "past", lambda self, user, session, *_: past(self, user, session))
     assert leaks(engine, {"home": shop.requests(parts.validation)["home"]})
     tables = Tables(shop.tables.parent)
     store = ReleaseStore(shop.tables.parent / "leaking")

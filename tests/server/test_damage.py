@@ -65,7 +65,7 @@ DAMAGES: dict[str, Callable[[Release], None]] = {
     "the manifest is cut": _of("manifest.json", _cut),
     "a picture is cut": _of("images/images.bin", _cut),
 }
-for part in ("catalogue/prices.npy", "sources/popular/interest.npy", "statistics/interest.npy", "actors.arrow"):
+for part in ("catalogue/prices.npy", "sources/popular/interest.npy", "statistics/interest.npy", "actors/texts.arrow"):
     DAMAGES[f"{part} keeps its size"] = _of(part, _unchanged_size)
     for harm in (_cut, _empty, _rubbish):
         DAMAGES[f"{part}{harm.__name__}"] = _of(part, harm)
@@ -77,7 +77,8 @@ def test_a_damaged_release_is_a_sentence_and_stops_no_server(
     damage: Callable[[Release], None], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     running = small_shop.open_shop(tmp_path)
-    with TestClient(create_app(running)) as client, caplog.at_level(logging.ERROR, "shopkeeper.shop"):
+    client = TestClient(create_app(running))  # not started, so that it looks for releases when it is asked
+    with caplog.at_level(logging.ERROR, "shopkeeper.engine.live"):
         first = client.get("/v1/ready").json()
         damage(small_shop.publish(tmp_path, Settings(), small_shop.items().slice(0, 6)))
         assert client.post("/v1/search", json={"query": "mug"}).status_code == 200

@@ -123,14 +123,19 @@ def _ingest(shop: Shop) -> None:
 
 
 @app.command()
-def train(shop: ShopDir = Path()) -> None:
+def train(
+    shop: ShopDir = Path(),
+    if_better: Annotated[
+        bool, typer.Option("--if-better", help="Change what serves a surface only where that wins on the newest days.")
+    ] = False,
+) -> None:
     """Train, measure on the newest days, and publish a release."""
-    _train(Shop(shop))
+    _train(Shop(shop), if_better=if_better)
 
 
-def _train(shop: Shop) -> None:
+def _train(shop: Shop, *, if_better: bool = False) -> None:
     with shown(show.console(stderr=True)) as progress:
-        release = shop.train(progress)
+        release = shop.train(progress, if_better=if_better)
     show.metrics(release.manifest.metrics)
     show.say(f"Published {release.id}.")
 

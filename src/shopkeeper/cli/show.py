@@ -117,8 +117,17 @@ def metrics(measured: Mapping[str, Any]) -> None:
         table(("system", *MEASURES), rows, right=MEASURES)
     for surface, choice in measured.get("choices", {}).items():
         say(f"{surface} is served by {choice['winner']}: {choice['why']}", "dim")
+        if contest := choice.get("contest"):
+            say(f"  held against what release {contest['incumbent']} chose: {_contest(contest)}", "dim")
     if not measured.get("surfaces"):
         say("Nothing was measured: the shop has too few events.")
+
+
+def _contest(contest: Mapping[str, Any]) -> str:
+    if contest["beats"] is None:
+        return str(contest["why"])
+    gain = contest["beats"]["difference"]
+    return f"{contest['why']} ({gain['value']:+.4f} NDCG@10 on {contest['requests']:,} requests)"
 
 
 def _estimate(figure: Mapping[str, float] | None) -> str:

@@ -12,7 +12,6 @@ from secrets import token_hex
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from shopkeeper.engine.context import (
     Context,
@@ -26,6 +25,7 @@ from shopkeeper.engine.context import (
 )
 from shopkeeper.engine.encoder import Encoder
 from shopkeeper.engine.explain import explain
+from shopkeeper.engine.exploration import Propensities, explore
 from shopkeeper.engine.facets import count
 from shopkeeper.engine.item_text import names_of
 from shopkeeper.engine.policies import Policies
@@ -39,7 +39,7 @@ from shopkeeper.engine.sources.lexical import MATCH_FEATURES, LexicalSource
 from shopkeeper.engine.state import State
 from shopkeeper.errors import ReleaseError, ShopkeeperError
 from shopkeeper.release.catalogue import Catalogue
-from shopkeeper.release.fields import read_table, write_table
+from shopkeeper.release.ids import load_ids, save_ids
 from shopkeeper.release.images import Images
 from shopkeeper.release.interactions import Interactions
 from shopkeeper.release.overlay import items_table, lay_over
@@ -47,7 +47,7 @@ from shopkeeper.release.store import REMEDY
 from shopkeeper.settings import Settings, Surface
 from shopkeeper.vocabulary import Change, Event, Explanation, Ids, Placement, Reason, Request, Rows, Scores, Slate
 
-ACTORS, SETTINGS = "actors.arrow", "settings.json"
+ACTORS, SETTINGS, RANKERS = "actors", "settings.json", "rankers"
 PINNED, STAND_IN = Reason("rules", "chosen by the shop"), Reason("popular", "popular in this shop")
 MATCH_CAP = 10_000  # matching items that are counted by facets, sorted and paged through
 
@@ -111,9 +111,9 @@ class Engine:
         for name, ranker in self.rankers.items():
             ranker.require(self.feature_names(name), name)
 
-    def record(self, events: Sequence[Event]) -> int:
-        """What people just did: the next request knows it. Returns how many events were new (by their ids)."""
-        return self._state.record(events)
+    def record(self, events: Sequence[Event]) -> None:
+        """What people just did, each event once: the next request knows it."""
+        self._state.record(events)
 
     def updated(self, changes: Sequence[Change]) -> Engine:
         """The engine after `changes` in the shop; this one goes on as it is. Both know the same of people, and only the
@@ -217,9 +217,12 @@ class Engine:
         ranking = self.rank(context, watch)
         matching, total = self._matching(context, ranking)
         rows = self._sorted(request.sort, matching) if request.sort else self._unrolled(context, ranking)
+        movable = range(len(self.policies.pinned(context)), len(ranking.rows))
+        rows, propensities = explore(rows, movable, request, context.now, self._surface(context).explore)
         facets = count(self.catalogue, matching, request.facets) if request.facets else ()
         watch.lap("facets")
-        placements = self._placements(context, ranking, rows[request.offset : request.offset + request.size])
+        page = slice(request.offset, request.offset + request.size)
+        placements = self._placements(context, ranking, rows[page], propensities[page])
         watch.lap("items")
         return Slate(
             id=token_hex(8),
@@ -253,11 +256,11 @@ class Engine:
         self.catalogue.save(directory / "catalogue")
         self.interactions.save(directory / "interactions")
         self.statistics.save(directory / "statistics")
-        write_table(pa.table({"actor": pa.array(self.actors, pa.large_string())}), directory / ACTORS)
+        save_ids(self.actors, directory / ACTORS)
         for name, source in self.sources.items():
             source.save(directory / "sources" / name)
         for name, ranker in self.rankers.items():
-            ranker.save(directory / "rankers" / name)
+            ranker.save(directory / RANKERS / name)
         if self.encoder is not None:
             self.encoder.save(directory / "encoder")
         if self.images is not None:
@@ -282,7 +285,7 @@ class Engine:
     @classmethod
     def _read(cls, directory: Path, settings: Settings | None, release: str) -> Engine:
         settings = settings or msgspec.json.decode((directory / SETTINGS).read_bytes(), type=Settings)
-        actors = Ids(read_table(directory / ACTORS).column("actor").to_pylist())
+        actors = load_ids(directory / ACTORS)
         interactions = Interactions.load(directory / "interactions")
         statistics = Statistics.load(directory / "statistics")
         catalogue = Catalogue.load(directory / "catalogue")
@@ -298,7 +301,7 @@ class Engine:
             },
             statistics=statistics,
             settings=settings,
-            rankers={name: Ranker.load(directory / "rankers" / name) for name in _folders(directory / "rankers")},
+            rankers={name: Ranker.load(directory / RANKERS / name) for name in _folders(directory / RANKERS)},
             encoder=encoder,
             images=Images.load(directory / "images") if (directory / "images").is_dir() else None,
             release=release,
@@ -346,7 +349,9 @@ class Engine:
         values = sort_values(sort, self.catalogue, self.statistics)[rows]
         return rows[np.argsort(values, kind="stable")]
 
-    def _placements(self, context: Context, ranking: Ranking, rows: Rows) -> tuple[Placement, ...]:
+    def _placements(
+        self, context: Context, ranking: Ranking, rows: Rows, propensities: Propensities
+    ) -> tuple[Placement, ...]:
         positions = positions_of(rows, ranking.rows)
         ranked = rows[positions >= 0].tolist()  # the others match beyond the candidates
         positions = positions[positions >= 0]
@@ -354,9 +359,15 @@ class Engine:
         scores = dict(zip(ranked, ranking.scores[positions].tolist(), strict=True))
         first = context.request.offset + 1
         return tuple(
-            Placement(item=item, position=position, score=scores.get(row, 0.0), reasons=reasons.get(row, ()))
-            for position, (row, item) in enumerate(
-                zip(rows.tolist(), self.catalogue.items(rows), strict=True), start=first
+            Placement(
+                item=item,
+                position=position,
+                score=scores.get(row, 0.0),
+                reasons=reasons.get(row, ()),
+                propensity=propensity,
+            )
+            for position, (row, item, propensity) in enumerate(
+                zip(rows.tolist(), self.catalogue.items(rows), propensities.tolist(), strict=True), start=first
             )
         )
 

@@ -15,7 +15,6 @@ from shopkeeper.vocabulary import Codes, Event, EventType, Ids, Rows, Seconds
 
 LIVE_PEOPLE = 100_000  # the least recently active are forgotten first: their events are in the event log
 LIVE_EVENTS = 500  # of one person, the newest
-REMEMBERED_IDS = 1_000_000  # event ids, against double delivery
 HISTORY = 1_000  # events of one person that a request looks back on
 
 
@@ -31,9 +30,12 @@ class Past(NamedTuple):
 
 
 class _Live(NamedTuple):
+    """An event. row is UNKNOWN_ROW where the item was not known yet when it came."""
+
     time: float
     row: int
     code: int
+    item: str
 
 
 class State:
@@ -48,26 +50,21 @@ class State:
         self._interactions, self._actors, self.items = interactions, actors, items
         self._gap = session_gap_minutes * 60.0
         self._live: OrderedDict[str, deque[_Live]] = OrderedDict()
-        self._known: OrderedDict[str, None] = OrderedDict()
         self._lock = Lock()
 
-    def record(self, events: Sequence[Event]) -> int:
-        """Take in what people just did, the next request knows it; returns how many events were new.
+    def record(self, events: Sequence[Event]) -> None:
+        """Take in what people just did, each event once; the next request knows it.
 
-        An event id that came before is left out, and so is an event without a person or a known item, and an
-        impression, which is the shop's act.
+        An event without a person or an item is left out, and so is an impression, which is the shop's act. One with an
+        item that is not known yet counts from when it is.
         """
-        now, taken = clock.time(), 0
+        now = clock.time()
         with self._lock:
             for event in events:
-                if event.id in self._known:
-                    continue
-                self._remember(event.id)
-                taken += 1
-                row, actor = self.items.row(event.item or ""), _actor(event.user, event.session)
-                if row >= 0 and actor is not None and event.type is not EventType.IMPRESSION:
-                    self._append(actor, _Live(now if event.time is None else event.time, row, event.type.code))
-        return taken
+                actor = _actor(event.user, event.session)
+                if event.item and actor is not None and event.type is not EventType.IMPRESSION:
+                    time, row = now if event.time is None else event.time, self.items.row(event.item)
+                    self._append(actor, _Live(time, row, event.type.code, event.item))
 
     def past(
         self, user: str | None, session: str | None, until: float | None = None, n_items: int | None = None
@@ -84,15 +81,11 @@ class State:
         codes = np.concatenate([self._interactions.codes[part] for part in parts] or [np.empty(0, np.int8)])
         times = np.concatenate([self._interactions.times[part] for part in parts] or [np.empty(0, np.float64)])
         visits = np.concatenate([self._interactions.sessions[part] for part in parts] or [np.empty(0, np.int32)])
-        with self._lock:
-            live = [
-                event for key in keys for event in self._live.get(key, ()) if n_items is None or event.row < n_items
-            ]
+        live = self._live_of(keys, len(self.items) if n_items is None else n_items)
         if live:
-            since, added, kinds = (np.array(column) for column in zip(*live, strict=True))
-            rows = np.concatenate((rows, added.astype(np.int32)))
-            codes = np.concatenate((codes, kinds.astype(np.int8)))
-            times = np.concatenate((times, since.astype(np.float64)))
+            rows = np.concatenate((rows, np.array([event.row for event in live], np.int32)))
+            codes = np.concatenate((codes, np.array([event.code for event in live], np.int8)))
+            times = np.concatenate((times, np.array([event.time for event in live], np.float64)))
             visits = np.concatenate((visits, np.full(len(live), -1, np.int32)))
         if until is not None:
             kept = ~(times >= until)  # an unknown time is the past
@@ -101,6 +94,12 @@ class State:
         rows, codes, times, visits = rows[order], codes[order], times[order], visits[order]
         size = self._session_size(times, visits, clock.time() if until is None else until)
         return Past(next((row for row in known if row >= 0), -1), rows, codes, times, size)
+
+    def _live_of(self, keys: Sequence[str], n_items: int) -> list[_Live]:
+        with self._lock:
+            events = [event for key in keys for event in self._live.get(key, ())]
+        found = (event if event.row >= 0 else event._replace(row=self.items.row(event.item)) for event in events)
+        return [event for event in found if 0 <= event.row < n_items]
 
     def _session_size(self, times: Seconds, visits: Rows, now: float) -> int:
         """The present visit ends where a silence longer than the gap lies; without a clock, where its number ends."""
@@ -118,11 +117,6 @@ class State:
         self._live.move_to_end(actor)
         if len(self._live) > LIVE_PEOPLE:
             self._live.popitem(last=False)
-
-    def _remember(self, event_id: str) -> None:
-        self._known[event_id] = None
-        if len(self._known) > REMEMBERED_IDS:
-            self._known.popitem(last=False)
 
 
 def _actor(user: str | None, session: str | None) -> str | None:

@@ -45,15 +45,23 @@ class Fitter:
         self._settings, self._encoder, self._progress = settings, encoder, progress
         self._cache = cache / f"sources-{_digest(items, settings)}"
         self._lasting: dict[str, FittedSource] = {}
+        self._last: tuple[Interactions, float, dict[str, FittedSource]] | None = None
 
     def fit(self, known: Interactions, now: float, stage: str) -> dict[str, FittedSource]:
-        """Every source by name, as of `now`, of which `known` holds nothing. `stage` is what progress calls it."""
+        """Every source by name, as of `now`, of which `known` holds nothing. `stage` is what progress calls it.
+
+        Asked for the same again, it gives what it fitted last.
+        """
+        if self._last is not None and self._last[0] is known and self._last[1] == now:
+            return self._last[2]
+        self._last = None  # two moments at once would need twice the memory
         material = Material(self._catalogue, self._items, known, now, self._settings, self._encoder)
         sources = {}
         for done, (name, recipe) in enumerate(self._recipes.items()):
             self._progress(stage, done, len(self._recipes))
             sources[name] = recipe.fit(material) if recipe.learns_from_events else self._once(recipe, material)
         self._progress(stage, len(self._recipes), len(self._recipes))
+        self._last = known, now, sources
         return sources
 
     def _once(self, recipe: SourceRecipe, material: Material) -> FittedSource:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from shopkeeper.engine.context import Context
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.fusion import Pool
+from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.learn.metrics import Ranks
 from shopkeeper.learn.ranker import Examples
 from shopkeeper.learn.requests import Asked
@@ -57,6 +58,11 @@ def replay(
             answers[name][at, : min(k, len(kept))] = kept[:k]
     progress(stage, len(asked), len(asked))
     return answers
+
+
+def learned(engine: Engine, ranker: Ranker) -> Scorer:
+    """What orders candidates by a ranker that the engine itself does not hold."""
+    return lambda context, pool: ranker.score(engine.features(context, pool))
 
 
 def examples_of(

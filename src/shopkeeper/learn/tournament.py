@@ -4,7 +4,8 @@ of them has seen, and the fusion stays unless it is beaten."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -15,7 +16,7 @@ from shopkeeper.learn import metrics
 from shopkeeper.learn.evaluate import K
 from shopkeeper.learn.metrics import Comparison, Estimate
 from shopkeeper.learn.ranker import fit_ranker
-from shopkeeper.learn.replay import POPULARITY, Scorer, examples_of, replay
+from shopkeeper.learn.replay import POPULARITY, Scorer, examples_of, learned, replay
 from shopkeeper.learn.requests import Asked
 from shopkeeper.settings import Surface
 from shopkeeper.vocabulary import Progress
@@ -26,10 +27,22 @@ LEARN_SHARE, WATCH_SHARE = 0.6, 0.15  # of the requests, the oldest: to learn fr
 FEWEST_TO_LEARN, FEWEST_TO_JUDGE = 100, 30  # requests
 
 
+class Contest(msgspec.Struct, frozen=True):
+    """How a surface's new choice did against that of the release before, the incumbent, on requests that neither had
+    learned from. kept: whether the incumbent's stays; beats: by how much the new one is better, where both answered."""
+
+    incumbent: str
+    kept: bool
+    why: str
+    requests: int = 0
+    beats: Comparison | None = None
+
+
 class Choice(msgspec.Struct, frozen=True):
-    """How a surface's contest went. ndcg: of each contestant; popularity stands beside them and cannot win; beats: by
-    how much the winner (without one, the best) beats the fusion; why: in a sentence; importance: each feature's share
-    in the learned ranker, empty without one."""
+    """How a surface's tournament went. ndcg: of each contestant; popularity stands beside them and cannot win; beats:
+    by how much the winner (without one, the best) beats the fusion; why: in a sentence; importance: each feature's
+    share in the learned ranker, empty without one; until: seconds, the last event that it was chosen by, None without
+    a clock; contest: with the incumbent's choice, where it was held against one."""
 
     winner: str
     why: str
@@ -37,6 +50,8 @@ class Choice(msgspec.Struct, frozen=True):
     ndcg: dict[str, Estimate] = {}
     beats: Comparison | None = None
     importance: dict[str, float] = {}
+    until: float | None = None
+    contest: Contest | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +61,10 @@ class Winner:
     surface: Surface
     ranker: Ranker | None
     choice: Choice = field(repr=False)
+
+    def noting(self, **told: Any) -> Winner:
+        """The same, with these fields of its choice."""
+        return replace(self, choice=msgspec.structs.replace(self.choice, **told))
 
 
 def compete(
@@ -63,7 +82,7 @@ def compete(
     if surface.rank == LEARNED:
         ranker, importance = _learned(engine, name, asked[:learn], asked[learn:watch], seed, threads, progress)
     if ranker is not None:
-        scorers[LEARNED] = lambda context, pool: ranker.score(engine.features(context, pool))
+        scorers[LEARNED] = learned(engine, ranker)
     answers = replay(engine, judging, scorers, K, progress=progress, stage=f"compare {name}")
     wanted, gains = [one.rows for one in judging], [one.gains for one in judging]
     values = {system: metrics.ndcg(*metrics.gains_at(rows, wanted, gains)) for system, rows in answers.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 import msgspec
@@ -10,7 +11,9 @@ import pyarrow.parquet as pq
 from shopkeeper.data.tables import Tables
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.ranker import Ranker
+from shopkeeper.errors import ReleaseError
 from shopkeeper.learn.evaluate import Figures, evaluate
+from shopkeeper.learn.incumbent import Incumbent, defend
 from shopkeeper.learn.leaks import checked, leaks, refuse
 from shopkeeper.learn.report import Evaluation, write_report
 from shopkeeper.learn.requests import judgements_of
@@ -22,19 +25,38 @@ from shopkeeper.release.store import Release, ReleaseStore
 from shopkeeper.settings import Settings
 from shopkeeper.vocabulary import Progress, silent
 
+_log = logging.getLogger(__name__)
 
-def train(tables: Tables, settings: Settings, releases: ReleaseStore, progress: Progress = silent) -> Release:
+
+def train(
+    tables: Tables,
+    settings: Settings,
+    releases: ReleaseStore,
+    progress: Progress = silent,
+    *,
+    if_better: bool = False,
+) -> Release:
     """A release of the shop, published and current; older ones beyond `settings.release.keep` are removed.
 
     A shop without events, or without items, is released too: with what can be made of what there is.
-    Raises DataError for tables that contradict themselves, ReleaseError while another training runs, or where a replay
-    of the past knows the future, MissingExtraError and SettingsError for an encoder or a source that cannot be had.
+    if_better: where the current release's choice for a surface is not surely beaten on the newest requests, the new
+    release keeps it, on today's data.
+    Raises DataError for tables that contradict themselves, and with `if_better` for those that lost most of what the
+    current release knows; ReleaseError while another training runs, or where a replay of the past knows the future;
+    MissingExtraError and SettingsError for an encoder or a source that cannot be had.
     """
     with releases.draft() as draft:
+        incumbent = _incumbent(releases) if if_better else None
         live = tables.live  # before the tables are read: an event that comes twice is better than one lost
-        shop = Workshop.open(tables, settings, releases.root.parent / "cache", progress)
+        shop = Workshop.open(
+            tables, settings, releases.root.parent / "cache", progress, held=incumbent.surfaces if incumbent else ()
+        )
+        if incumbent:
+            incumbent.require_whole(shop)
         parts = split(shop.interactions, settings.train, shop.now)
         winners, unleaking = _choose(shop, parts.validation, progress) if parts else ({}, 0)
+        if incumbent:
+            winners = defend(incumbent, shop, parts.test if parts else None, winners, progress)
         rankers = {name: winner.ranker for name, winner in winners.items() if winner.ranker}
         shop = shop.with_surfaces({name: winner.surface for name, winner in winners.items()})
         figures = _measure(shop, parts.test, rankers, progress) if parts else {}
@@ -65,6 +87,15 @@ def train(tables: Tables, settings: Settings, releases: ReleaseStore, progress: 
         return release
 
 
+def _incumbent(releases: ReleaseStore) -> Incumbent | None:
+    try:
+        return Incumbent.of(releases.current())
+    except ReleaseError as error:
+        if releases.list():
+            _log.warning("The current release cannot be held against what is learned now. %s", error)
+        return None
+
+
 def _choose(shop: Workshop, part: Part, progress: Progress) -> tuple[dict[str, Winner], int]:
     """What won each surface, and how many requests were checked for leaks."""
     engine, asked = shop.engine_of(part, {}, "fit for validation"), shop.requests(part)
@@ -74,6 +105,9 @@ def _choose(shop: Workshop, part: Part, progress: Progress) -> tuple[dict[str, W
         name: compete(engine, name, requests, seed=train.seed, threads=train.threads, progress=progress)
         for name, requests in asked.items()
     }
+    if part.all.has_clock:
+        until = float(part.history.times.max())
+        winners = {name: winner.noting(until=until) for name, winner in winners.items()}
     return winners, len(checked(engine, asked))
 
 

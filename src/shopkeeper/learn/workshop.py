@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,8 +47,11 @@ class Workshop:
     now: float
 
     @classmethod
-    def open(cls, tables: Tables, settings: Settings, cache: Path, progress: Progress) -> Workshop:
-        """Reads the tables. What is costly to make is kept in `cache`."""
+    def open(
+        cls, tables: Tables, settings: Settings, cache: Path, progress: Progress, *, held: Sequence[Surface] = ()
+    ) -> Workshop:
+        """Reads the tables. What is costly to make is kept in `cache`. held: surfaces besides those of the settings,
+        for which there may be engines as well."""
         progress("read tables", 0, 1)
         items = tables.items().combine_chunks()
         catalogue = Catalogue.build(items)
@@ -58,7 +61,7 @@ class Workshop:
         progress("build encoder", 0, 1)
         encoder = build_encoder(settings.encoder, cache / "encoder", settings.train.threads)
         progress("build encoder", 1, 1)
-        named = dict.fromkeys(name for surface in settings.surfaces.values() for name in surface.sources)
+        named = dict.fromkeys(name for surface in (*settings.surfaces.values(), *held) for name in surface.sources)
         fitter = Fitter(recipes(named), catalogue, items, settings, encoder, cache, progress)
         return cls(
             tables=tables.folder,
@@ -113,11 +116,13 @@ class Workshop:
         stage: str,
     ) -> Engine:
         half_life = self.settings.train.half_life_days
+        used = {name for surface in self.settings.surfaces.values() for name in surface.sources}
+        fitted = self.fitter.fit(known, now, stage)
         return Engine(
             catalogue=catalogue,
             interactions=history,
             actors=self.actors,
-            sources=self.fitter.fit(known, now, stage),
+            sources={name: source for name, source in fitted.items() if name in used},
             statistics=Statistics.fit(catalogue, known, now, half_life_days=half_life),
             settings=self.settings,
             rankers=rankers,

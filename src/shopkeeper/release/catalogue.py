@@ -26,6 +26,7 @@ from shopkeeper.release.fields import (
     read_table,
     write_table,
 )
+from shopkeeper.release.ids import load_ids, save_ids
 from shopkeeper.vocabulary import Ids, Item, Mask, Rows, Scores, Seconds
 
 __all__ = ["Catalogue", "Labels"]
@@ -123,6 +124,7 @@ class Catalogue:
         save_arrays(directory, {name: getattr(self, name) for name in ARRAYS})
         self.labels.save(directory / "labels")
         self.numbers.save(directory / "numbers")
+        save_ids(self.ids, directory / "ids")
         write_table(self.shown, directory / "shown.arrow")
 
     @classmethod
@@ -133,7 +135,7 @@ class Catalogue:
             dense = {"price": arrays["prices"], "launched": arrays["launched"]}
             shown = read_table(directory / "shown.arrow")
             return cls(
-                ids=Ids(shown.column("item_id").to_pylist()),
+                ids=load_ids(directory / "ids"),
                 labels=LabelFields.load(directory / "labels"),
                 numbers=NumberFields.load(directory / "numbers", shown.num_rows, dense),
                 shown=shown,

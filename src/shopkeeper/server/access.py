@@ -16,6 +16,7 @@ from structlog.contextvars import bound_contextvars
 from shopkeeper.server.metrics import ShopMetrics
 from shopkeeper.server.openapi import Mistake
 from shopkeeper.server.refusals import HUNG_UP, refusal
+from shopkeeper.shop import Shop
 
 MAX_ADDRESS_BYTES, MAX_HEADER_BYTES = 8_000, 16_000
 SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -38,8 +39,8 @@ _log = logging.getLogger(__name__)
 class Access:
     """The outermost door. The log names the route and the id of the key, never the address or the key itself."""
 
-    def __init__(self, app: ASGIApp, *, metrics: ShopMetrics, lines: bool) -> None:
-        self.app, self.metrics, self.lines = app, metrics, lines
+    def __init__(self, app: ASGIApp, *, shop: Shop, metrics: ShopMetrics) -> None:
+        self.app, self.shop, self.metrics = app, shop, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -73,7 +74,7 @@ class Access:
         self.metrics.answered(method, route, status, seconds)
         if refused:
             self.metrics.refused(refused)
-        if not self.lines:
+        if not self.shop.settings.server.access_log:
             return
         caller = state.get("caller")
         said = {

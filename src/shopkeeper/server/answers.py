@@ -79,6 +79,7 @@ def add_routes(app: FastAPI, shop: Shop) -> None:
 def _answer(http: HttpRequest, shop: Shop, caller: Caller, asked: SearchBody, surface: str) -> Slate:
     request = _bound(shop, caller, msgspec.structs.replace(asked, surface=surface))
     slate = shop.answer(request)
+    shop.show(request, slate)
     metrics: ShopMetrics = http.app.state.metrics
     metrics.showed(slate)
     metrics.looked_up(shop.engine())

@@ -29,7 +29,9 @@ def create_app(shop: Shop, *, workers: int = 1) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         with contextlib.suppress(ReleaseError):  # before the first training: /v1/ready says so
             shop.engine()
+        shop.follow()
         yield
+        shop.close()
 
     metrics = ShopMetrics(shop.directory.resolve().name)
     app = FastAPI(
@@ -54,14 +56,14 @@ def create_app(shop: Shop, *, workers: int = 1) -> FastAPI:
 
 def _middleware(shop: Shop, metrics: ShopMetrics) -> list[Middleware]:
     """From the outside in."""
-    server = shop.settings.server
-    access = Middleware(Access, metrics=metrics, lines=server.access_log)
+    access = Middleware(Access, shop=shop, metrics=metrics)
+    origins = shop.settings.server.cors_origins
     cross_origin = Middleware(
         CORSMiddleware,
-        allow_origins=server.cors_origins,
+        allow_origins=origins,
         allow_methods=("GET", "POST", "DELETE"),
         allow_headers=("Authorization", "Content-Type", "X-API-Key", "X-Request-ID"),
         expose_headers=("Retry-After", "X-Request-ID"),
         max_age=3_600,
     )
-    return [access, *([cross_origin] if server.cors_origins else []), Middleware(Faults)]
+    return [access, *([cross_origin] if origins else []), Middleware(Faults)]

@@ -16,7 +16,7 @@ from shopkeeper.server.callers import Caller, KeyRing
 from shopkeeper.server.keys import Role
 from shopkeeper.server.limits import Buckets, neighbourhood, retry_after
 from shopkeeper.server.refusals import Refused
-from shopkeeper.settings import read_settings
+from shopkeeper.settings import ServerSettings, read_settings
 from shopkeeper.shop import Shop
 
 BURST_S = 2.0  # a key that was silent may ask this many seconds' worth at once
@@ -32,9 +32,14 @@ class Doors:
 
     def __init__(self, shop: Shop, workers: int = 1) -> None:
         self.ring = KeyRing(shop.directory)
-        self.settings = shop.settings.server
+        self._shop = shop
         self._buckets = Buckets()
         self._share = 1.0 / workers
+
+    @property
+    def settings(self) -> ServerSettings:
+        """Those of today: they may change while the shop is open."""
+        return self._shop.settings.server
 
     def admit(self, http: HttpRequest, key: str | None, role: Role) -> Caller:
         """Whoever comes with this key, if it opens what `role` names. Raises Refused."""

@@ -28,6 +28,12 @@ class Ranker:
         self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Ranker) and (self._model, self.names) == (other._model, other.names)
+
+    def __hash__(self) -> int:
+        return hash((self._model, self.names))
+
     def score(self, features: Scores) -> Scores:
         """float32 [n, F] → float32 [n], higher is better."""
         if not len(features):

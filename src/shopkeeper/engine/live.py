@@ -1,0 +1,202 @@
+"""The engine that answers now: of the current release, with everything that the shop's log has told since.
+
+Events are taken in before every answer. A newly published release, changed settings and changed items are taken in by
+`refresh`: in a thread of its own once `follow` was called, so that no request waits for them, and else by whoever asks.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from shopkeeper.data.eventlog import BEGINNING, EventLog, Places
+from shopkeeper.engine.opening import open_release
+from shopkeeper.engine.pipeline import Engine
+from shopkeeper.errors import DataError, ShopkeeperError
+from shopkeeper.release.store import ReleaseStore
+from shopkeeper.settings import read_settings
+
+LOOK_S = 0.1  # between two looks at the log and the releases
+REST = 2.0  # after a change, this many times as long as it took: a busy catalogue leaves the cores to the answers
+LOG_RESTS_S = 1.0  # after a log could not be opened
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Known:
+    """An engine, and the places in the log up to which it knows events and item changes."""
+
+    engine: Engine
+    events: int
+    changes: int
+
+
+class LiveEngine:
+    """Of one shop, for any number of threads; every process has its own.
+
+    log: gives the shop's log, and raises DataError where it cannot be opened: then the release answers by itself.
+    """
+
+    def __init__(self, settings_file: Path, releases: ReleaseStore, log: Callable[[], EventLog]) -> None:
+        self._settings_file, self._releases, self._log = settings_file, releases, log
+        self.settings = read_settings(settings_file)
+        self._known: _Known | None = None
+        self._seen: object = None  # the state of the files that `_known` stands for
+        self._version = -1  # of the log, when its events were last taken in
+        self._refreshing, self._recording = threading.Lock(), threading.Lock()
+        self._complaint, self._log_rests_until = "", 0.0
+        self._thread: threading.Thread | None = None
+        self._wake, self._closed = threading.Event(), threading.Event()
+
+    def engine(self) -> Engine:
+        """Raises ReleaseError before the first release. A later one that cannot be opened is logged, and the one before
+        goes on; so it is with settings."""
+        if self._known is None or self._thread is None:
+            self.refresh()
+        self._take_events()
+        assert self._known is not None
+        return self._known.engine
+
+    def follow(self) -> None:
+        """Look for changes in a thread, until `close`."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="following", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        if self._thread is not None:
+            self._closed.set()
+            self._wake.set()
+            self._thread.join()
+            self._thread = None
+            self._closed.clear()
+        self._version = -1  # another connection to the log counts otherwise
+
+    def wake(self) -> None:
+        """Something has just changed: look now."""
+        self._wake.set()
+
+    def refresh(self) -> None:
+        """Take in a new release, new settings, changed items. Raises as `engine`."""
+        if self._known is not None and not self._refreshing.acquire(blocking=False):
+            return  # another thread is at it, and the others go on with what is known
+        if self._known is None:
+            self._refreshing.acquire()
+        try:
+            seen = self._state_of_files()
+            if self._known is None or seen != self._seen:
+                self._reopen(seen)
+            self._take_changes()
+        finally:
+            self._refreshing.release()
+
+    def _run(self) -> None:
+        while not self._closed.is_set():
+            began = time.monotonic()
+            try:
+                self.refresh()
+            except ShopkeeperError as error:  # no release yet
+                self._complain(str(error))
+            except Exception:
+                _log.exception("What is new in the shop could not be taken in; the next look is soon.")
+            self._wake.wait(max(LOOK_S, REST * (time.monotonic() - began)))
+            self._wake.clear()
+
+    def _state_of_files(self) -> object:
+        return _stamp(self._releases.root / "current"), _stamp(self._settings_file)
+
+    def _reopen(self, seen: object) -> None:
+        """Called by one thread at a time."""
+        try:
+            settings = read_settings(self._settings_file) if self._seen is not None else self.settings
+            release = self._releases.current()
+            known = self._told(open_release(release, settings), release.manifest.live)
+        except ShopkeeperError as error:
+            if self._known is None:
+                raise
+            _log.error("The new release, or its settings, cannot be opened; the one before goes on serving. %s", error)
+        else:
+            with self._recording:
+                self._record(known)
+                self.settings, self._known = settings, known
+        self._seen = seen
+
+    def _told(self, engine: Engine, live: Places) -> _Known:
+        """What an engine knows after all that the log says, as of now, beyond the places `live`."""
+        log = self._opened_log()
+        places = BEGINNING if log is None else log.known(live)
+        known = _Known(engine, places.events, places.changes)
+        if log is not None:
+            self._change(known, log)
+            self._record(known)
+        return known
+
+    def _take_changes(self) -> None:
+        known, log = self._known, self._opened_log()
+        if known is None or log is None:
+            return
+        newer = _Known(known.engine, 0, known.changes)
+        if self._change(newer, log):
+            with self._recording:
+                self._known = _Known(newer.engine, known.events, newer.changes)
+
+    def _take_events(self) -> None:
+        """Before an answer: nothing but a look where nobody wrote."""
+        log = self._opened_log()
+        if log is None:
+            return
+        try:
+            if log.version() == self._version:
+                return
+            with self._recording:
+                version = log.version()  # what is written from here on is found by the next look
+                if version != self._version and self._known is not None:
+                    self._record(self._known)
+                    self._version = version
+        except sqlite3.Error as error:
+            self._complain(f"The event log cannot be read ({error}).")
+
+    def _record(self, known: _Known) -> None:
+        log = self._opened_log()
+        if log is not None:
+            for place, events in log.events_after(known.events):
+                known.engine.record(events)
+                known.events = place
+
+    def _change(self, known: _Known, log: EventLog) -> bool:
+        """Whether there was something to change."""
+        before = known.changes
+        for place, changes in log.changes_after(known.changes):
+            known.engine = known.engine.updated(changes)
+            known.changes = place
+        return known.changes != before
+
+    def _opened_log(self) -> EventLog | None:
+        if time.monotonic() < self._log_rests_until:
+            return None
+        try:
+            return self._log()
+        except DataError as error:
+            self._log_rests_until = time.monotonic() + LOG_RESTS_S
+            self._complain(str(error))
+            return None
+
+    def _complain(self, text: str) -> None:
+        """Once for each trouble."""
+        if text != self._complaint:
+            _log.error("%s", text)
+            self._complaint = text
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino
