@@ -68,6 +68,9 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: Annotated[str, _help('"0.0.0.0" lets other machines in')] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535), _help("0 takes any that is free")] = 8000
     workers: Annotated[Positive, _help("processes that answer; best as many as the machine has cores")] = 1
+    retrain: Annotated[
+        str, Meta(pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$"), _help('when to train every day: "03:00"; "" for never')
+    ] = ""
     open: Annotated[bool, _help("whether a shop without keys may be open to other machines")] = False
     cors_origins: Annotated[
         tuple[str, ...], _help('whose pages may ask from a browser: ["https://www.example.com"]')
@@ -208,9 +211,9 @@ class _Reader:
             )
         if message.startswith("Invalid enum value"):
             self._known(keys, value, _choices(kind, keys[-1]))
-        raise SettingsError(
-            f"{_dotted(keys)} is {_shown(value)}", where=self._line(keys), expected=expected_in_words(message)
-        )
+        patterned = "matching regex" in message
+        expected = _help_of(kind, keys[-1]) if patterned else expected_in_words(message)
+        raise SettingsError(f"{_dotted(keys)} is {_shown(value)}", where=self._line(keys), expected=expected)
 
     def _known(self, keys: list[str], value: str, names: Sequence[str]) -> None:
         if value in names:

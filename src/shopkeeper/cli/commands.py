@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
-from datetime import datetime
+from datetime import datetime, time
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -164,17 +164,28 @@ def serve(
         list[Path], typer.Option("--shop", metavar="DIR", help="The shop's directory; several shops may be named.")
     ] = [Path()],  # noqa: B006 - never changed
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; instead of server.workers.")] = None,
+    retrain: Annotated[
+        datetime | None,
+        typer.Option(formats=["%H:%M"], help="Take in what happened and train at this time of every day."),
+    ] = None,
     host: Annotated[str | None, typer.Option(help="Instead of server.host in shop.toml.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Instead of server.port; 0: any free one.")] = None,
 ) -> None:
     """Answer over HTTP, with a page to try the shop at /. Of several shops, each is at /NAME/, its directory's name,
     and the first one's shop.toml says the host, the port and the number of workers."""
-    _serve(shops, workers, host, port)
+    _serve(shops, workers, retrain.time() if retrain else None, host, port)
 
 
-def _serve(shops: list[Path], workers: int | None = None, host: str | None = None, port: int | None = None) -> None:
+def _serve(
+    shops: list[Path],
+    workers: int | None = None,
+    retrain: time | None = None,
+    host: str | None = None,
+    port: int | None = None,
+) -> None:
     from shopkeeper.console.site import named, site
     from shopkeeper.server import supervisor
+    from shopkeeper.server.daily import DailyLoop
     from shopkeeper.server.doors import require_keys
 
     first, several = _first_valid(shops), len(shops) > 1
@@ -190,7 +201,8 @@ def _serve(shops: list[Path], workers: int | None = None, host: str | None = Non
     open_ = f"{len(shops)} shops are open" if several else f"{first.settings.shop.name} is open"
     show.say(f"{open_} at {supervisor.address(listener)} (Ctrl-C closes)", "bold green")
     sys.stdout.flush()
-    stopped_by = supervisor.serve(partial(site, shops, processes), listener, processes)
+    with DailyLoop({directory: at for directory in shops if (at := retrain or _retrains_at(directory))}):
+        stopped_by = supervisor.serve(partial(site, shops, processes), listener, processes)
     show.say("Closed.")
     if stopped_by == signal.SIGINT:
         raise typer.Exit(INTERRUPTED)
@@ -202,6 +214,13 @@ def _first_valid(shops: list[Path]) -> Shop:
         with contextlib.suppress(SettingsError):
             return Shop(directory)
     return Shop(shops[-1])
+
+
+def _retrains_at(directory: Path) -> time | None:
+    with contextlib.suppress(SettingsError):  # such a shop is closed, and says so itself
+        at = Shop(directory).settings.server.retrain
+        return time.fromisoformat(at) if at else None
+    return None
 
 
 @app.command()
