@@ -114,9 +114,11 @@ def _ingest(shop: Shop) -> None:
         report = shop.ingest(progress)
     show.ingested(report)
     if not any(table.rows for table in report.tables if table.name in ("items", "events")):
+        read = ", ".join(f"{file.mapping.path} ({' '.join([*file.mapping.columns][:5])})" for file in report.files[:3])
         raise DataError(
-            "no product and no event was found",
+            f"no product and no event was found in {read}",
             where=str(shop.directory),
+            expected="columns that name products",
             remedy="Say in mapping.toml which file holds them, or add rows; then run: shopkeeper ingest",
         )
     show.say(f"What was cleaned, and why: {shop.directory / 'reports' / 'ingest.html'}")

@@ -218,14 +218,19 @@ def moment(value: Value) -> str:
     iso = f"CASE WHEN {bare} THEN TRY_CAST({value.sql} AS TIMESTAMP) ELSE {zoned} END"
     if "%" not in value.format:
         return iso
-    return f"COALESCE(TRY_STRPTIME(TRIM({value.sql}), {literal(value.format)}), {iso})"
+    return f"COALESCE({_by_patterns(f'TRIM({value.sql})', value.format)}, {iso})"
+
+
+def _by_patterns(sql: str, patterns: str) -> str:
+    """The moments that the first fitting pattern reads, of several that "|" parts."""
+    return ", ".join(f"TRY_STRPTIME({sql}, {literal(pattern)})" for pattern in patterns.split("|"))
 
 
 def _epoch(value: Value) -> str:
     """Where no format says it, the size tells seconds from milliseconds from microseconds; 20240131 is a day."""
     count = f"TRY_CAST({value.sql} AS DOUBLE)"
     if "%" in value.format:
-        return f"TRY_STRPTIME(CAST({value.sql} AS TEXT), {literal(value.format)})"
+        return f"COALESCE({_by_patterns(f'CAST({value.sql} AS TEXT)', value.format)}, NULL)"
     scale = EPOCHS.get(
         value.format, f"(CASE WHEN ABS({count}) < 1e11 THEN 1e6 WHEN ABS({count}) < 1e14 THEN 1e3 ELSE 1 END)"
     )

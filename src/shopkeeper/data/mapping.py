@@ -19,9 +19,9 @@ from shopkeeper.vocabulary import EVENT_TYPES
 class ColumnMapping(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """What one column means. `field` is a key of schema.FIELDS.
 
-    `format` says how to read the values where that is not plain: a strptime pattern ("%m/%d/%y %H:%M"), "epoch_s",
-    "epoch_ms", "epoch_us", "iso", "separator:|" for labels in one text, "json" for nested text, "unit:0.01" for a
-    number to be multiplied (cents), "list" for a list column.
+    `format` says how to read the values where that is not plain: a strptime pattern ("%m/%d/%y %H:%M"), or several
+    tried in turn ("%Y-%m-%d|%d.%m.%Y"), "epoch_s", "epoch_ms", "epoch_us", "iso", "separator:|" for labels in one text,
+    "json" for nested text, "unit:0.01" for a number to be multiplied (cents), "list" for a list column.
     """
 
     field: str

@@ -23,7 +23,7 @@ from shopkeeper.errors import DataError, MappingError
 from shopkeeper.settings import DataSettings
 from shopkeeper.vocabulary import Progress
 
-VERSION = 4  # of the translation: another number reads every file again
+VERSION = 5  # of the translation: another number reads every file again
 
 
 class Staged(msgspec.Struct):
@@ -138,8 +138,8 @@ def _rejected(connection: duckdb.DuckDBPyConnection, raw: Path, folder: Path) ->
         told.append("SELECT DISTINCT line::BIGINT AS line, csv_line AS text, error_message AS error FROM reject_errors")
     if not told:
         return 0, ""
-    lines = " UNION ALL ".join(told)
-    count = connection.execute(f"SELECT COUNT(DISTINCT (line, text)) FROM ({lines})").fetchone()
+    lines = f"SELECT line, text, MIN(error) AS error FROM ({' UNION ALL '.join(told)}) GROUP BY line, text"
+    count = connection.execute(f"SELECT COUNT(*) FROM ({lines})").fetchone()
     first = connection.execute(f"SELECT line, error FROM ({lines}) ORDER BY line LIMIT 1").fetchone()
     if not first or not count:
         return 0, ""

@@ -26,6 +26,9 @@ ZONES = ("", " UTC", "Z", " %z", "%z")
 FIRST, LAST = 631_152_000, 2_208_988_800
 EPOCHS = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
 ENOUGH = 0.95  # of the values must agree
+RARE = 0.02  # of the values: so many make a further pattern worth to be written down
+MOST_PATTERNS, ALSO = 4, "|"  # how many patterns a column may have, and what parts them in ColumnMapping.format
+PROBES = 3
 
 
 def _marks(text: str) -> str:
@@ -61,7 +64,7 @@ def epoch_shape(numbers: Sequence[float]) -> TimeShape | None:
 
 
 def text_shape(values: Sequence[str]) -> TimeShape | None:
-    """The format that reads nearly all `values` as moments.
+    """The format that reads nearly all `values` as moments, or the few that do so together.
 
     Where day and month could change places, the reading that spans less time wins: a sample in which no day exceeds
     12 is a few days of one month far more often than one day of each month.
@@ -75,16 +78,29 @@ def text_shape(values: Sequence[str]) -> TimeShape | None:
         return TimeShape("iso", True, any(len(value) > 10 for value in values))
     if sum(len(value) <= 40 and DATE_LIKE.match(value) is not None for value in values) < needed:
         return None
-    readings = [(_span(moments), pattern) for pattern, moments in _readings(values, needed)]
-    if not readings:
+    if not (patterns := _patterns(values, needed)):
         return None
-    pattern = min(readings, key=lambda reading: reading[0])[1]
-    return TimeShape(pattern, True, "%H" in pattern or "%I" in pattern)
+    return TimeShape(ALSO.join(patterns), True, any("%H" in pattern or "%I" in pattern for pattern in patterns))
+
+
+def _patterns(values: Sequence[str], needed: float) -> list[str]:
+    """The one pattern that reads enough of the values, or a few of which each reads what those before it could not."""
+    if readings := _readings(values, needed):
+        return [min(readings, key=lambda reading: _span(reading[1]))[0]]
+    patterns: list[str] = []
+    rest = list(values)
+    while len(values) - len(rest) < needed:
+        readings = _readings(rest, RARE * len(values))
+        if not readings or len(patterns) == MOST_PATTERNS:
+            return []
+        patterns.append(min(readings, key=lambda reading: (-len(reading[1]), _span(reading[1])))[0])
+        rest = [value for value in rest if _parse(value, patterns[-1]) is None]
+    return patterns
 
 
 def _readings(values: Sequence[str], needed: float) -> list[tuple[str, list[datetime]]]:
-    """Every pattern that reads enough of the values, with what it reads; patterns are first tried on one value each."""
-    probes = values[:3]
+    """Every pattern that reads enough of the values, with what it reads; patterns are first tried on a few values."""
+    probes = values[:PROBES]
     candidates = {pattern: None for probe in probes for pattern in _alike(probe)}
     found = []
     for pattern in candidates:

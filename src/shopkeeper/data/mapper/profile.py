@@ -32,7 +32,7 @@ GROUPED_NUMBER = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
 DOTTED = re.compile(r"[\w-]+(\.[\w-]+)*")
 MONEY = re.compile(rf"{CURRENCY_SIGN}\s?[\d.,]+|[\d.,]+\s?{CURRENCY_SIGN}")
 VALUE_WORDS = {name: frozenset(words.split(", ")) for name, words in LEXICON["value_words"].items()}
-CODED = r"['\"]?[\w-]*\d[\w-]*['\"]?"  # a word with a digit in it
+CODED = r"['\"]?(?=[\w-]*\d)[\w-]++['\"]?"  # a word with a digit in it; in one pass, however long it is
 ID_LIST = re.compile(
     rf"{CODED}([,;|]?\s+|[,;|]){CODED}(([,;|]?\s+|[,;|]){CODED})*|\[\s*({CODED}([,\s]\s*{CODED})*)?\s*\]"
 )
@@ -252,7 +252,7 @@ def _is_money(text: str) -> bool:
 def _json(text: str) -> object:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

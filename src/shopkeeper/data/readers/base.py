@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ RUNS = 8  # a sample is the head and seven more runs of rows, spread evenly
 BATCH_ROWS = 65_536
 SMALL_BYTES = 64 << 20  # below this a text file is read whole to draw a sample
 EDGE_BYTES = 1 << 20
+MEND = "Export it again, or take it out of the source."
 
 
 class Export(ABC):
@@ -72,12 +74,12 @@ class Scanned(Export):
 
 @contextmanager
 def told(location: str) -> Iterator[None]:
-    """DuckDB's and Arrow's errors become a DataError that names the location."""
+    """What DuckDB, Arrow and gzip say of a broken file becomes a DataError that names the location."""
     try:
         yield
-    except (duckdb.Error, pa.ArrowException, OSError) as error:
+    except (duckdb.Error, pa.ArrowException, OSError, EOFError, zlib.error) as error:
         sentence = re.split(r"\n|\. |;", str(error).strip(), maxsplit=1)[0]
-        raise DataError(f"cannot be read: {sentence}", where=location) from error
+        raise DataError(f"cannot be read: {sentence}", where=location, remedy=MEND) from error
 
 
 def write_batches(batches: Iterable[pa.RecordBatch], path: Path) -> None:

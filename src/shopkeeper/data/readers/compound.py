@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
 
-from shopkeeper.data.duck import literal
-from shopkeeper.data.readers.base import Export, Scanned, file_fingerprint, slug, take_spread
+from shopkeeper.data.duck import connect, literal
+from shopkeeper.data.readers.base import MEND, Export, Scanned, file_fingerprint, slug, take_spread, told
 from shopkeeper.errors import DataError
 
 Opener = Callable[[Path, str], list[Export]]
+# What `zipfile` says of an archive that is damaged, encrypted or packed in a way that it does not know.
+BROKEN = (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
 PART = "__part"  # the column that says which file of a table in parts a row came from
 
 
@@ -42,9 +45,11 @@ class Zipped(Scanned):
         try:
             with zipfile.ZipFile(self.archive) as archive:
                 path = Path(archive.extract(self.member, target))
-        except (OSError, zipfile.BadZipFile, RuntimeError) as error:
-            raise DataError(f"cannot be unpacked: {error}", where=self.location) from error
-        return self._opener(path, self.name)[0]
+        except BROKEN as error:
+            raise DataError(f"cannot be unpacked: {error}", where=self.location, remedy=MEND) from error
+        inner = self._opener(path, self.name)[0]
+        inner.location = self.location
+        return inner
 
 
 class Parts(Scanned):
@@ -64,7 +69,11 @@ class Parts(Scanned):
 
     def sample(self, n: int = 2000) -> pa.Table:
         tables = [part.sample(max(1, n // len(self._sampled))) for part in self._sampled]
-        return take_spread(pa.concat_tables(tables, promote_options="permissive"), n)
+        with connect() as connection, told(self.location):
+            for at, table in enumerate(tables):
+                connection.register(f"part_{at}", table)
+            united = " UNION ALL BY NAME ".join(f"FROM part_{at}" for at in range(len(tables)))  # as `scan` does
+            return take_spread(connection.sql(united).to_arrow_table(), n)
 
     def scan(self, staging: Path) -> str:
         selects = (f"SELECT * FROM {part.scan(staging)}" for part in self.parts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
@@ -16,14 +15,25 @@ from pathlib import Path
 import pyarrow as pa
 
 from shopkeeper.data.duck import connect, literal
-from shopkeeper.data.readers.base import SMALL_BYTES, Scanned, file_fingerprint, slug, take_spread, told
+from shopkeeper.data.readers.base import MEND, SMALL_BYTES, Scanned, file_fingerprint, slug, take_spread, told
 from shopkeeper.data.readers.quotes import Quoting, has_unpaired
 from shopkeeper.data.readers.rejected import write_rejected
-from shopkeeper.data.readers.text import as_utf8, encoding_of, excerpt, head, transcode
+from shopkeeper.data.readers.text import (
+    LONG_HEAD_BYTES,
+    WIDE,
+    as_utf8,
+    encoding_of,
+    excerpt,
+    head,
+    text_of,
+    transcode,
+)
 from shopkeeper.errors import DataError
 
-DELIMITERS = (",", "\t", ";", "|", "\x01", "::")
+DELIMITERS = (",", "\t", ";", "|", "\x01", "^", "~", "::")
 LONGEST_LINE = 16 << 20
+# How a file begins that is called a table and is none, and what it is: what a failed download leaves, for one.
+NO_TABLE = {b"<!doctype": "a web page", b"<html": "a web page", b"<?xml": "XML", b"%pdf-": "a PDF", b'{"': "JSON"}
 NUMBER_OR_DATE = re.compile(r"[-+]?[\d.,]+([eE][-+]?\d+)?%?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*")
 
 
@@ -46,7 +56,10 @@ def sniff(raw: bytes, where: str) -> Dialect:
     Raises DataError when they are no text.
     """
     encoding = encoding_of(raw, where)
-    text = codecs.getincrementaldecoder(encoding)(errors="replace").decode(raw).lstrip("\ufeff")
+    if kind := next((kind for mark, kind in NO_TABLE.items() if raw.lstrip().lower().startswith(mark)), None):
+        remedy = "Let its name end in .jsonl." if kind == "JSON" else MEND
+        raise DataError(f"this is {kind}, no table", where=where, expected="a header and rows", remedy=remedy)
+    text = text_of(raw, encoding).lstrip("\ufeff")
     quote = "'" if _quotes(text, "'") > 2 * _quotes(text, '"') else '"'
     escaped = len(re.findall(rf"\\{quote}(?=[^,;\t|\r\n{quote}])", text))  # not a field that ends in a backslash
     escape = "\\" if escaped > text.count(quote * 2) else quote
@@ -54,9 +67,10 @@ def sniff(raw: bytes, where: str) -> Dialect:
     delimiter = max(DELIMITERS, key=lambda candidate: _agreement(parsed[candidate]))
     rows = parsed[delimiter]
     if not rows:
-        raise DataError("the file holds no row", where=where, expected="a header and rows")
+        raise DataError("the file holds no row", where=where, expected="a header and rows", remedy=MEND)
     header, names = header_of(rows)
-    ragged = any(len(row) < len(names) for row in rows[1:])
+    least = min(2, len(names) - 1)  # fields: a lone one says nothing of the others, and is more likely no row at all
+    ragged = any(least <= len(row) < len(names) for row in rows[1:])
     return Dialect(encoding, delimiter, quote, escape, header, names, ragged)
 
 
@@ -136,7 +150,7 @@ class Delimited(Scanned):
 
     @cached_property
     def dialect(self) -> Dialect:
-        return sniff(head(self.path), self.location)
+        return sniff(head(self.path, self.location), self.location)
 
     def fingerprint(self) -> str:
         return file_fingerprint(self.path)
@@ -147,15 +161,16 @@ class Delimited(Scanned):
 
     def sample(self, n: int = 2000) -> pa.Table:
         with tempfile.TemporaryDirectory() as folder, connect() as connection, told(self.location):
-            plain = self.path.suffix.lower() != ".gz" and not self.dialect.encoding.startswith("utf-16")
+            plain = self.path.suffix.lower() != ".gz" and not self.dialect.encoding.startswith(WIDE)
             if self.path.stat().st_size <= (SMALL_BYTES if plain else SMALL_BYTES // 4):
                 table = connection.sql(f"FROM {self.scan(Path(folder))}").to_arrow_table()
                 return take_spread(table, n)
-            if not plain:
-                return connection.sql(f"FROM {self._expression(self.path)} LIMIT {n}").to_arrow_table()
-            lines = head(self.path).splitlines()
             cut, text = Path(folder) / "cut", Path(folder) / "text"
-            excerpt(self.path, cut, round(statistics.mean(map(len, lines))), n)
+            if plain:
+                lines = head(self.path, self.location).splitlines()
+                excerpt(self.path, cut, round(statistics.mean(map(len, lines))), n)
+            else:
+                cut.write_bytes(head(self.path, self.location, LONG_HEAD_BYTES))
             transcode(cut, self.dialect.encoding, text)
             return take_spread(connection.sql(f"FROM {self._expression(text)}").to_arrow_table(), n)
 

@@ -7,9 +7,9 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from shopkeeper.data.readers.base import Export
+from shopkeeper.data.readers.base import MEND, Export
 from shopkeeper.data.readers.columnar import Parquet
-from shopkeeper.data.readers.compound import Parts, Zipped
+from shopkeeper.data.readers.compound import BROKEN, Parts, Zipped
 from shopkeeper.data.readers.database import tables
 from shopkeeper.data.readers.delimited import Delimited
 from shopkeeper.data.readers.excel import sheets
@@ -99,8 +99,8 @@ def _members(path: Path, name: str) -> list[Export]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = sorted(info.filename for info in archive.infolist() if not info.is_dir())
-    except (OSError, zipfile.BadZipFile) as error:
-        raise DataError(f"is no readable archive: {error}", where=str(path), expected="a zip file") from error
+    except BROKEN as error:
+        raise DataError(f"is no readable archive: {error}", where=str(path), expected="a zip", remedy=MEND) from error
     return [
         Zipped(path, member, f"{name}/{member}", open_file)
         for member in members

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import zipfile
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -14,21 +13,16 @@ from typing import Any
 
 import openpyxl
 import pyarrow as pa
-from openpyxl.utils.exceptions import InvalidFileException
 
-from shopkeeper.data.readers.base import BATCH_ROWS, Export, file_fingerprint
+from shopkeeper.data.readers.base import BATCH_ROWS, MEND, Export, file_fingerprint
 from shopkeeper.data.readers.delimited import header_of
 from shopkeeper.errors import DataError
 
 
 def sheets(path: Path, name: str) -> list[Export]:
     """One export for each sheet that holds anything."""
-    workbook = _open(path)
-    try:
-        found = [Sheet(path, f"{name}#{sheet.title}", sheet.title) for sheet in workbook.worksheets if _first(sheet)]
-    finally:
-        workbook.close()
-    return list(found)
+    with _opened(path) as workbook:
+        return [Sheet(path, f"{name}#{sheet.title}", sheet.title) for sheet in workbook.worksheets if _first(sheet)]
 
 
 class Sheet(Export):
@@ -61,14 +55,11 @@ class Sheet(Export):
 
     def _cells(self) -> Generator[list[str | None]]:
         """The rows as text; blank ones are left out."""
-        workbook = _open(self.path)
-        try:
+        with _opened(self.path) as workbook:
             for row in workbook[self.title].iter_rows(values_only=True):
                 cells = [_text(value) for value in row]
                 if any(cells):
                     yield cells
-        finally:
-            workbook.close()
 
     def _batch(self, rows: list[list[str | None]]) -> pa.RecordBatch:
         columns = self._header[1]
@@ -77,11 +68,15 @@ class Sheet(Export):
         return pa.RecordBatch.from_arrays(arrays or [pa.nulls(0, pa.string()) for _ in columns], names=list(columns))
 
 
-def _open(path: Path) -> Any:
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """The workbook. Raises DataError where it is damaged, then or while its rows are read."""
     try:
-        return openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        raise DataError(f"is no readable workbook: {error}", where=str(path), expected="an XLSX file") from error
+        with closing(openpyxl.load_workbook(path, read_only=True, data_only=True)) as workbook:
+            yield workbook
+    except Exception as error:  # openpyxl lets through what its XML, zip and number parsers raise
+        said = f"is no readable workbook: {error}"
+        raise DataError(said, where=str(path), expected="an XLSX file", remedy=MEND) from error
 
 
 def _first(sheet: Any) -> bool:

@@ -11,9 +11,19 @@ import duckdb
 import pyarrow as pa
 
 from shopkeeper.data.duck import connect, literal
-from shopkeeper.data.readers.base import SMALL_BYTES, Scanned, file_fingerprint, slug, take_spread, told
+from shopkeeper.data.readers.base import MEND, SMALL_BYTES, Scanned, file_fingerprint, slug, take_spread, told
 from shopkeeper.data.readers.rejected import Rejected, write_rejected
-from shopkeeper.data.readers.text import as_utf8, encoding_of, excerpt, head, opened
+from shopkeeper.data.readers.text import (
+    LONG_HEAD_BYTES,
+    WIDE,
+    as_utf8,
+    encoding_of,
+    excerpt,
+    head,
+    opened,
+    text_of,
+    transcode,
+)
 from shopkeeper.errors import DataError
 
 LARGEST_OBJECT = 64 << 20
@@ -31,6 +41,8 @@ def _without_bad_lines(path: Path, target: Path) -> tuple[list[Rejected], int]:
                 error = "this is no object"
             except ValueError as broken:
                 fits, error = False, str(broken)
+            except RecursionError:
+                fits, error = False, "this is nested too deeply"
             if fits:
                 out.write(line)
                 good += 1
@@ -51,26 +63,30 @@ class JsonLines(Scanned):
         return file_fingerprint(self.path)
 
     def scan(self, staging: Path) -> str:
-        raw = head(self.path)
+        raw = head(self.path, self.location)
         encoding = encoding_of(raw, self.location)
         if not raw.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n").startswith((b"{", b"[")):
-            raise DataError(
-                "this is no JSON", where=self.location, expected="one object a line, or an array of objects"
-            )
+            expected = "one object a line, or an array of objects"
+            raise DataError("this is no JSON", where=self.location, expected=expected, remedy=MEND)
         path = as_utf8(self.path, encoding, staging / f"{slug(self.name)}.json")
         return self._expression(self._mended(path, staging / f"{slug(self.name)}.mended.json"))
 
     def sample(self, n: int = 2000) -> pa.Table:
         with tempfile.TemporaryDirectory() as folder, connect() as connection, told(self.location):
-            raw = head(self.path)
-            plain = self.path.suffix.lower() != ".gz"
+            raw = head(self.path, self.location)
+            encoding = encoding_of(raw, self.location)
+            plain = self.path.suffix.lower() != ".gz" and not encoding.startswith(WIDE)
             if self.path.stat().st_size <= (SMALL_BYTES if plain else SMALL_BYTES // 4):
                 return take_spread(connection.sql(f"FROM {self.scan(Path(folder))}").to_arrow_table(), n)
-            if not plain or raw.lstrip().startswith(b"["):
-                return connection.sql(f"FROM {self._expression(self.path)} LIMIT {n}").to_arrow_table()
-            cut = Path(folder) / "cut"
-            excerpt(self.path, cut, round(statistics.mean(map(len, raw.splitlines()))), n)
-            readable = self._mended(cut, Path(folder) / "mended.json")
+            if text_of(raw[:100], encoding).lstrip("\ufeff \t\r\n").startswith("["):
+                return connection.sql(f"FROM {self.scan(Path(folder))} LIMIT {n}").to_arrow_table()
+            cut, text = Path(folder) / "cut", Path(folder) / "text"
+            if plain:
+                excerpt(self.path, cut, round(statistics.mean(map(len, raw.splitlines()))), n)
+            else:
+                cut.write_bytes(head(self.path, self.location, LONG_HEAD_BYTES))
+            transcode(cut, encoding, text)
+            readable = self._mended(text, Path(folder) / "mended.json")
             return take_spread(connection.sql(f"FROM {self._expression(readable)}").to_arrow_table(), n)
 
     def _mended(self, path: Path, target: Path) -> Path:
