@@ -5,11 +5,9 @@ from __future__ import annotations
 import copy
 import math
 import shutil
-import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
@@ -17,6 +15,7 @@ import tantivy
 from rapidfuzz.distance import OSA
 from rapidfuzz.process import cdist
 
+from shopkeeper.data.scratch import Scratch
 from shopkeeper.engine.context import Candidates
 from shopkeeper.engine.item_text import FIELDS
 from shopkeeper.errors import ReleaseError
@@ -31,10 +30,9 @@ _HEAP_BYTES, _SMALL_HEAP_BYTES = 128_000_000, 15_000_000
 class _Files:
     """The directory of an index and of those that grew from it; removed with the last of them."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        weakref.finalize(self, shutil.rmtree, directory, ignore_errors=True)
-        self.index = tantivy.Index.open(str(directory))
+    def __init__(self, scratch: Scratch) -> None:
+        self._scratch, self.directory = scratch, scratch.path
+        self.index = tantivy.Index.open(str(self.directory))
         self.index.config_reader("manual")  # it changes only when we say so
 
 
@@ -45,7 +43,7 @@ class TextIndex:
     Words are matched by `near` with the optimal string alignment distance (a transposition is one error).
     """
 
-    def __init__(self, scratch: Path) -> None:
+    def __init__(self, scratch: Scratch) -> None:
         """`scratch` is a directory of this index alone, removed with it."""
         self._files = _Files(scratch)
         self.schema = self._files.index.schema
@@ -56,13 +54,13 @@ class TextIndex:
     @classmethod
     def build(cls, documents: Iterable[dict[str, str]]) -> TextIndex:
         """One document for each row, in row order: texts by field of FIELDS, WORDS and CODE."""
-        scratch = Path(mkdtemp(prefix="shopkeeper-text-"))
+        scratch = Scratch()
         builder = tantivy.SchemaBuilder().add_unsigned_field(ROW, fast=True, indexed=True)
         for field in FIELDS:
             builder.add_text_field(field, tokenizer_name="whitespace", index_option="position")
         builder.add_text_field(WORDS, tokenizer_name="whitespace", index_option="basic")
         builder.add_text_field(CODE, tokenizer_name="raw", index_option="basic")
-        writer = tantivy.Index(builder.build(), path=str(scratch)).writer(_HEAP_BYTES, num_threads=1)
+        writer = tantivy.Index(builder.build(), path=str(scratch.path)).writer(_HEAP_BYTES, num_threads=1)
         for row, texts in enumerate(documents):
             writer.add_document(_document(row, texts))
         writer.commit()
@@ -99,10 +97,10 @@ class TextIndex:
 
         Raises ReleaseError when the files are missing or damaged.
         """
-        scratch = Path(mkdtemp(prefix="shopkeeper-text-"))
+        scratch = Scratch()
         try:
             for file in directory.iterdir():
-                (scratch / file.name).symlink_to(file.resolve())
+                (scratch.path / file.name).symlink_to(file.resolve())
             return cls(scratch)
         except (OSError, ValueError) as error:
             raise ReleaseError(

@@ -6,7 +6,6 @@ import hashlib
 import logging
 import os
 import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from shopkeeper.data.scratch import Scratch
 from shopkeeper.engine.encoder import FILES, MODEL_FILE, TOKENIZER_FILE, Encoder
 from shopkeeper.errors import MissingExtraError, SettingsError
 from shopkeeper.settings import EncoderSettings
@@ -82,13 +82,13 @@ def _export(model: str, settings: EncoderSettings, target: Path) -> None:
                 remedy="A name that is not on this machine is fetched with: encoder.download = true",
             ) from error
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-            draft = Path(scratch) / "encoder"
+        with Scratch(target.parent) as scratch:
+            draft = scratch / "encoder"
             draft.mkdir()
             _write_tokenizer(tokenizer, network.config, settings.max_tokens, draft / TOKENIZER_FILE)
-            _write_graph(torch, network, Path(scratch) / "float.onnx")
+            _write_graph(torch, network, scratch / "float.onnx")
             quantization.quantize_dynamic(
-                Path(scratch) / "float.onnx",
+                scratch / "float.onnx",
                 draft / MODEL_FILE,
                 per_channel=True,
                 weight_type=quantization.QuantType.QInt8,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import msgspec
 import pyarrow as pa
 
 from shopkeeper import __version__
+from shopkeeper.data.scratch import Scratch
 from shopkeeper.engine.context import FittedSource, Material, ReleaseParts, SourceRecipe
 from shopkeeper.engine.encoder import Encoder
 from shopkeeper.release.catalogue import Catalogue
@@ -87,9 +87,9 @@ class Fitter:
         for old in self._cache.parent.iterdir():
             if old != self._cache and old.name.startswith("sources-"):
                 shutil.rmtree(old)
-        with tempfile.TemporaryDirectory(dir=self._cache) as half:
-            source.save(Path(half) / recipe.name)
-            (Path(half) / recipe.name).rename(self._cache / recipe.name)
+        with Scratch(self._cache) as half:
+            source.save(half / recipe.name)
+            (half / recipe.name).rename(self._cache / recipe.name)
         return source
 
 

@@ -11,7 +11,6 @@ import multiprocessing
 import os
 import signal
 import socket
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +22,7 @@ import uvicorn
 from prometheus_client.multiprocess import mark_process_dead
 from starlette.types import ASGIApp
 
+from shopkeeper.data.scratch import Scratch
 from shopkeeper.errors import SettingsError
 from shopkeeper.server import logs
 from shopkeeper.server.protocol import Guarded
@@ -65,8 +65,8 @@ def serve(build: Build, listener: socket.socket, workers: int = 1) -> int:
         return _answer(build(), listener)
     cores = os.cpu_count() or 1
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // workers)))
-    with tempfile.TemporaryDirectory(prefix="shopkeeper-metrics-") as metrics:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
+    with Scratch() as metrics:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
         return _Supervisor(build, listener, workers).run()
 
 

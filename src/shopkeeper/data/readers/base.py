@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tempfile
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -16,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shopkeeper.data.duck import connect, literal
+from shopkeeper.data.scratch import Scratch
 from shopkeeper.errors import DataError
 
 RUNS = 8  # a sample is the head and seven more runs of rows, spread evenly
@@ -66,8 +66,8 @@ class Scanned(Export):
     def scan(self, staging: Path) -> str: ...
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        with tempfile.TemporaryDirectory() as staging, connect() as connection, told(self.location):
-            reader = connection.sql(f"FROM {self.scan(Path(staging))}").to_arrow_reader(BATCH_ROWS)
+        with Scratch() as staging, connect() as connection, told(self.location):
+            reader = connection.sql(f"FROM {self.scan(staging)}").to_arrow_reader(BATCH_ROWS)
             yield pa.RecordBatch.from_pylist([], reader.schema)
             yield from reader
 

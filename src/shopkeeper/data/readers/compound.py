@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ import pyarrow as pa
 
 from shopkeeper.data.duck import connect, literal
 from shopkeeper.data.readers.base import MEND, Export, Scanned, file_fingerprint, slug, take_spread, told
+from shopkeeper.data.scratch import Scratch
 from shopkeeper.errors import DataError
 
 Opener = Callable[[Path, str], list[Export]]
@@ -33,8 +33,8 @@ class Zipped(Scanned):
         return hashlib.sha256(f"{file_fingerprint(self.archive)} {self.member}".encode()).hexdigest()[:32]
 
     def sample(self, n: int = 2000) -> pa.Table:
-        with tempfile.TemporaryDirectory() as folder:
-            return self._inner(Path(folder)).sample(n)
+        with Scratch() as folder:
+            return self._inner(folder).sample(n)
 
     def scan(self, staging: Path) -> str:
         return self._inner(staging).scan(staging)

@@ -6,7 +6,6 @@ import csv
 import io
 import re
 import statistics
-import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +27,7 @@ from shopkeeper.data.readers.text import (
     text_of,
     transcode,
 )
+from shopkeeper.data.scratch import Scratch
 from shopkeeper.errors import DataError
 
 DELIMITERS = (",", "\t", ";", "|", "\x01", "^", "~", "::")
@@ -160,12 +160,12 @@ class Delimited(Scanned):
         return self._expression(self._mended(path, staging / f"{slug(self.name)}.mended.csv"))
 
     def sample(self, n: int = 2000) -> pa.Table:
-        with tempfile.TemporaryDirectory() as folder, connect() as connection, told(self.location):
+        with Scratch() as folder, connect() as connection, told(self.location):
             plain = self.path.suffix.lower() != ".gz" and not self.dialect.encoding.startswith(WIDE)
             if self.path.stat().st_size <= (SMALL_BYTES if plain else SMALL_BYTES // 4):
-                table = connection.sql(f"FROM {self.scan(Path(folder))}").to_arrow_table()
+                table = connection.sql(f"FROM {self.scan(folder)}").to_arrow_table()
                 return take_spread(table, n)
-            cut, text = Path(folder) / "cut", Path(folder) / "text"
+            cut, text = folder / "cut", folder / "text"
             if plain:
                 lines = head(self.path, self.location).splitlines()
                 excerpt(self.path, cut, round(statistics.mean(map(len, lines))), n)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import statistics
-import tempfile
 from pathlib import Path
 
 import duckdb
@@ -24,6 +23,7 @@ from shopkeeper.data.readers.text import (
     text_of,
     transcode,
 )
+from shopkeeper.data.scratch import Scratch
 from shopkeeper.errors import DataError
 
 LARGEST_OBJECT = 64 << 20
@@ -72,21 +72,21 @@ class JsonLines(Scanned):
         return self._expression(self._mended(path, staging / f"{slug(self.name)}.mended.json"))
 
     def sample(self, n: int = 2000) -> pa.Table:
-        with tempfile.TemporaryDirectory() as folder, connect() as connection, told(self.location):
+        with Scratch() as folder, connect() as connection, told(self.location):
             raw = head(self.path, self.location)
             encoding = encoding_of(raw, self.location)
             plain = self.path.suffix.lower() != ".gz" and not encoding.startswith(WIDE)
             if self.path.stat().st_size <= (SMALL_BYTES if plain else SMALL_BYTES // 4):
-                return take_spread(connection.sql(f"FROM {self.scan(Path(folder))}").to_arrow_table(), n)
+                return take_spread(connection.sql(f"FROM {self.scan(folder)}").to_arrow_table(), n)
             if text_of(raw[:100], encoding).lstrip("\ufeff \t\r\n").startswith("["):
-                return connection.sql(f"FROM {self.scan(Path(folder))} LIMIT {n}").to_arrow_table()
-            cut, text = Path(folder) / "cut", Path(folder) / "text"
+                return connection.sql(f"FROM {self.scan(folder)} LIMIT {n}").to_arrow_table()
+            cut, text = folder / "cut", folder / "text"
             if plain:
                 excerpt(self.path, cut, round(statistics.mean(map(len, raw.splitlines()))), n)
             else:
                 cut.write_bytes(head(self.path, self.location, LONG_HEAD_BYTES))
             transcode(cut, encoding, text)
-            readable = self._mended(text, Path(folder) / "mended.json")
+            readable = self._mended(text, folder / "mended.json")
             return take_spread(connection.sql(f"FROM {self._expression(readable)}").to_arrow_table(), n)
 
     def _mended(self, path: Path, target: Path) -> Path:
