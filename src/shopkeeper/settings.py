@@ -35,6 +35,7 @@ class DataSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sources: Annotated[tuple[str, ...], _help("files, folders or database URLs; relative to the shop's directory")] = ()
     session_gap_minutes: Annotated[Positive, _help("silence that ends a visit, where the source has no sessions")] = 30
     memory_limit_mb: Annotated[Positive, _help("what DuckDB may use before it spills to disk")] = 4096
+    remember_days: Annotated[Positive, _help("for which an event that is sent again is known, once it is settled")] = 90
 
     def located(self, directory: Path) -> list[str]:
         """The sources as seen from anywhere: absolute paths, and database addresses as they are."""

@@ -13,7 +13,7 @@ from shopkeeper.data import clean, derive
 PACKAGE = Path(derive.__file__).parents[1]
 STATEMENTS = sorted(PACKAGE.glob("*/*.sql")) + sorted(PACKAGE.glob("data/sql/*.sql"))
 WORDS = {"gap": 30, "start": "TIMESTAMP '2026-01-01'", "verdict": clean.verdict(), "notes": clean.notes(),
-         "words": "x", "relation": "staged_events", "content": "'x'"}  # fmt: skip
+         "words": "x", "live": "x", "relation": "staged_events", "content": "'x'"}  # fmt: skip
 # DuckDB's own, which sqlglot passes on by name: docs/design.md tells them.
 LACKING = {"EPOCH_US", "FOLD", "FROM_JSON", "HASH", "ISFINITE", "JSON_EACH", "JSON_MERGE_PATCH", "JSON_VALID",
            "LIST_REDUCE", "LIST_SLICE"}  # fmt: skip

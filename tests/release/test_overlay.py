@@ -9,10 +9,11 @@ import small_shop
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shopkeeper.data.schema import items_table
 from shopkeeper.engine.facets import count
 from shopkeeper.engine.filters import compile_filter
 from shopkeeper.release.catalogue import Catalogue
-from shopkeeper.release.overlay import items_table, lay_over
+from shopkeeper.release.overlay import lay_over
 from shopkeeper.vocabulary import Change, Item
 
 BASE = Catalogue.build(small_shop.items())

@@ -11,8 +11,10 @@ import duckdb
 import pyarrow as pa
 
 from shopkeeper.data import clean
+from shopkeeper.data.changed import said_since
 from shopkeeper.data.duck import identifier, literal
 from shopkeeper.data.readers.base import slug
+from shopkeeper.data.readers.live import PREFIX as LIVE
 from shopkeeper.data.report import RuleReport
 from shopkeeper.data.schema import EVENTS, INFERRED, TABLES
 from shopkeeper.data.staging import Staged, select
@@ -20,7 +22,7 @@ from shopkeeper.data.subjects import doubtful, usual_prices
 from shopkeeper.data.translate import EVENT_ROLES, ITEM_FIELDS, STAGED
 from shopkeeper.errors import MappingError
 from shopkeeper.settings import DataSettings
-from shopkeeper.vocabulary import Progress
+from shopkeeper.vocabulary import Change, Progress
 
 EVENT_COLUMNS = (
     "event_id", "type", "time", "ordinal", "user_id", "session_id", "item_id", "query", "quantity", "price", "value",
@@ -69,7 +71,8 @@ def statement(name: str, **words: object) -> str:
 
 
 class Derivation:
-    """Staged files → canonical tables in `target`, on one connection."""
+    """Staged files, and what the shop changed of its items while it was open, → canonical tables in `target`, on one
+    connection."""
 
     def __init__(
         self,
@@ -78,8 +81,10 @@ class Derivation:
         target: Path,
         settings: DataSettings,
         progress: Progress,
+        changes: Sequence[Change] = (),
     ) -> None:
         self.connection, self.staged, self.settings, self.progress = connection, staged, settings, progress
+        self.changes = changes
         self.tables, self.quarantine = target / "tables", target / "quarantine"
         self.rules = {
             rule.name: RuleReport(rule.name, rule.sentence, rule.action)
@@ -90,6 +95,7 @@ class Derivation:
         self._count_staged()
         events = [*self._joined_orders(), *self._sessions()]
         self._describe_items(events)
+        self._change_items()
         self._events(events)
         self._items()
         self._others()
@@ -152,9 +158,26 @@ class Derivation:
         for sql in dict.fromkeys(selects):
             self.connection.execute(f"INSERT INTO described BY NAME {sql}")
 
+    def _change_items(self) -> None:
+        """The shop's newer words on its items come before what older files say of them."""
+        spoken_of = pa.table({"item_id": pa.array({change.id for change in self.changes}, pa.string())})
+        self.connection.register("spoken_of", spoken_of)
+        offered = self.connection.execute(
+            "SELECT DISTINCT item_id, source FROM described SEMI JOIN spoken_of USING (item_id) WHERE role = 'items'"
+        ).fetchall()
+        modified, told = {file.path: file.modified for file in self.staged}, dict[str, float]()
+        for item, source in offered:
+            told[item] = max(told.get(item, 0.0), modified[source])
+        for name, table in zip(("changed_items", "changed_figures"), said_since(self.changes, told), strict=True):
+            self.connection.register(name, table)
+        self._table("changed", statement("changed"))
+        overruled = "role = 'items' AND item_id IN (SELECT item_id FROM changed_items)"
+        self.connection.execute(f"DELETE FROM described WHERE {overruled}")
+        self.connection.execute("INSERT INTO described BY NAME SELECT * FROM changed")
+
     def _events(self, files: Sequence[Staged]) -> None:
         self._view("staged_events", select(files, EVENT_COLUMNS, STAGED))
-        self._table("sources", statement("sources"))
+        self._table("sources", statement("sources", live=LIVE))
         words = "|".join(clean.NO_PRODUCT_WORDS)
         self._table("no_products", statement("no_products", words=words, titles=clean.NO_PRODUCT_TITLE))
         self._clashes(files)

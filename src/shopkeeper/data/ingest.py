@@ -13,13 +13,13 @@ from shopkeeper.data.durable import alone, sync_all
 from shopkeeper.data.eventlog import BEGINNING, EventLog
 from shopkeeper.data.mapping import Mapping
 from shopkeeper.data.readers import discover_all
-from shopkeeper.data.readers.live import LOG_MAPPING, LogExport
+from shopkeeper.data.readers.live import exports_of
 from shopkeeper.data.report import IngestReport, describe, write_report
 from shopkeeper.data.staging import check_mapping, fit_parts, stage
 from shopkeeper.data.tables import Tables
 from shopkeeper.errors import DataError
 from shopkeeper.settings import DataSettings
-from shopkeeper.vocabulary import Progress, silent
+from shopkeeper.vocabulary import Change, Progress, silent
 
 
 def ingest(
@@ -32,8 +32,9 @@ def ingest(
     log: EventLog | None = None,
 ) -> IngestReport:
     """Read the sources as the mapping says into `<shop>/tables`, with what cleaning took out in `<shop>/quarantine` and
-    what was found in `<shop>/reports`. The events of the shop's own `log` are read like those of any source, and the
-    tables tell up to which place.
+    what was found in `<shop>/reports`. Of the shop's own `log`, events and slates shown are read like those of any
+    source, and what it says of items overrules older files; the tables tell up to which place. What was read is then
+    moved into the log's parts.
 
     The new tables take the place of the old ones at the end, so an interrupted run leaves the shop as it was, and the
     next one goes on with the files it had not read. Raises DataError for a source that cannot be read, MappingError for
@@ -55,11 +56,13 @@ def _ingest(
 ) -> IngestReport:
     started = time.time()
     exports = {export.name: export for export in discover_all(sources)}
-    files, live = mapping.files, BEGINNING
+    files, live, changes = mapping.files, BEGINNING, list[Change]()
     if log is not None:
         live = log.newest()
-        export = LogExport(log, live)
-        exports[export.name], files = export, [*files, LOG_MAPPING]
+        own = exports_of(log, live)
+        exports |= {export.name: export for export in own}
+        files = [*files, *(export.mapping for export in own)]
+        changes = [change for _, batch in log.changes_after() for change in batch]
     mapping = Mapping(fit_parts(exports, files))
     check_mapping(exports, mapping.files)
     unfinished = shop / "unfinished"
@@ -71,11 +74,13 @@ def _ingest(
     with connect(staging / "spill", settings.memory_limit_mb) as connection:
         # Every statement that needs an order says so.
         connection.execute("SET preserve_insertion_order = false")
-        rules = Derivation(connection, staged, unfinished, settings, progress).run()
+        rules = Derivation(connection, staged, unfinished, settings, progress, changes).run()
     Tables(unfinished).live = live
     sync_all(unfinished)
     for name in ("tables", "quarantine"):
         _swap(unfinished / name, shop / name)
+    if log is not None:
+        log.compact(live, settings.remember_days)
     shutil.rmtree(unfinished)
     shutil.rmtree(staging / "spill", ignore_errors=True)
     mapped = {file.path for file in mapping.files}

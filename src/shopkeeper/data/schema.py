@@ -6,7 +6,13 @@ that has no column of its own, so nothing is lost. Times are UTC.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import msgspec
 import pyarrow as pa
+
+from shopkeeper.vocabulary import Item
 
 TIME = pa.timestamp("us")
 
@@ -179,3 +185,20 @@ FIELDS: dict[str, str] = {
     "attribute": "kept as an attribute",
     "ignore": "left out, by a person's decision",
 }
+
+
+def items_table(items: Iterable[Item]) -> pa.Table:
+    """Of schema ITEMS."""
+    return pa.Table.from_pylist([_row_of(item) for item in items], ITEMS)
+
+
+def _row_of(item: Item) -> dict[str, object]:
+    launched = None if item.launched is None else datetime.fromtimestamp(item.launched, UTC).replace(tzinfo=None)
+    attributes = msgspec.json.encode(item.attributes).decode() if item.attributes else None
+    said = {name: getattr(item, name, None) for name in ITEMS.names}
+    return said | {
+        "item_id": item.id,
+        "categories": list(item.categories),
+        "launched": launched,
+        "attributes": attributes,
+    }

@@ -29,7 +29,8 @@ VERSION = 5  # of the translation: another number reads every file again
 class Staged(msgspec.Struct):
     """A translated file. `rejected` lines did not fit; `first_rejected` says where the first was.
 
-    units: the columns that were multiplied ("price × 0.01"); reused: it had been staged before and was not read again.
+    units: the columns that were multiplied ("price × 0.01"); reused: it had been staged before and was not read again;
+    modified: when its content was last changed, in seconds since the epoch.
     """
 
     path: str
@@ -42,6 +43,7 @@ class Staged(msgspec.Struct):
     first_rejected: str = ""
     units: str = ""
     reused: bool = False
+    modified: float = 0.0
 
     def files(self, month: int | None = None) -> list[Path]:
         """The Parquet files, of one month (year × 12 + month − 1) where the role is divided by months."""
@@ -88,7 +90,8 @@ def _translated(export: Export, file: FileMapping, key: str, folder: Path, setti
     units = (
         (name, column.format.removeprefix("unit:")) for name, column in file.columns.items() if "unit:" in column.format
     )
-    staged = Staged(file.path, file.role, str(target), key, units=", ".join(f"{name} × {unit}" for name, unit in units))
+    staged = Staged(file.path, file.role, str(target), key, modified=export.modified())
+    staged.units = ", ".join(f"{name} × {unit}" for name, unit in units)
     with connect(folder / "spill", settings.memory_limit_mb) as connection, told(export.location):
         in_parts = export if isinstance(export, Parts) and file.role != "other" else None
         scan = in_parts.scan_by_part(raw) if in_parts else export.scan(raw)

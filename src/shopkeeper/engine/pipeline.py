@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from shopkeeper.data.schema import items_table
 from shopkeeper.engine.context import (
     Context,
     FittedSource,
@@ -42,7 +43,7 @@ from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.ids import load_ids, save_ids
 from shopkeeper.release.images import Images
 from shopkeeper.release.interactions import Interactions
-from shopkeeper.release.overlay import items_table, lay_over
+from shopkeeper.release.overlay import lay_over
 from shopkeeper.release.store import REMEDY
 from shopkeeper.settings import Settings, Surface
 from shopkeeper.vocabulary import Change, Event, Explanation, Ids, Placement, Reason, Request, Rows, Scores, Slate

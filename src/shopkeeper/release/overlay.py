@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TypeVar
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from shopkeeper.data.schema import ITEMS
+from shopkeeper.data.schema import items_table
 from shopkeeper.release.arrays import Slots
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.fields import (
@@ -305,23 +302,6 @@ class LiveNumbers(NumberMap):
             told = self._stock_rows[at] == rows
             column[told] = self._stock[at[told]]
         return column
-
-
-def items_table(items: Iterable[Item]) -> pa.Table:
-    """Of schema ITEMS."""
-    return pa.Table.from_pylist([_row_of(item) for item in items], ITEMS)
-
-
-def _row_of(item: Item) -> dict[str, object]:
-    launched = None if item.launched is None else datetime.fromtimestamp(item.launched, UTC).replace(tzinfo=None)
-    attributes = msgspec.json.encode(item.attributes).decode() if item.attributes else None
-    said = {name: getattr(item, name, None) for name in ITEMS.names}
-    return said | {
-        "item_id": item.id,
-        "categories": list(item.categories),
-        "launched": launched,
-        "attributes": attributes,
-    }
 
 
 def _released(catalogue: Catalogue) -> LabelFields:

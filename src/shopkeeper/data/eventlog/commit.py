@@ -41,8 +41,10 @@ class GroupCommit:
         return result
 
     def close(self) -> None:
-        self.run(lambda _: None)
-        self._connection.close()
+        with self._turn:
+            while self._writing:
+                self._turn.wait()
+            self._connection.close()
 
     def _write_all(self, jobs: Sequence[_Job]) -> None:
         try:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
 from shopkeeper.data.durable import taking_turns
 
-VERSION = 2
+VERSION = 3
 BUSY_S = 30.0  # for which a process waits while others write
 
 EVENT_COLUMNS = (
@@ -20,16 +22,42 @@ EVENT_COLUMNS = (
 )  # fmt: skip
 
 _TABLES = (
-    "CREATE TABLE log (id TEXT NOT NULL)",  # one row: what tells this log from another
-    """CREATE TABLE events (
+    "CREATE TABLE IF NOT EXISTS log (id TEXT NOT NULL)",  # one row: what tells this log from another
+    """CREATE TABLE IF NOT EXISTS events (
         place INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, type TEXT NOT NULL, time REAL NOT NULL,
         user_id TEXT, session_id TEXT, item_id TEXT, query TEXT, quantity REAL, price REAL, rating REAL, order_id TEXT,
         slate_id TEXT, position INTEGER, attributes TEXT
     )""",
-    "CREATE TABLE changes (place INTEGER PRIMARY KEY AUTOINCREMENT, item_id TEXT NOT NULL, change TEXT NOT NULL)",
-    "CREATE TABLE shown (place INTEGER PRIMARY KEY AUTOINCREMENT, slate TEXT NOT NULL)",
+    """CREATE TABLE IF NOT EXISTS changes (
+        place INTEGER PRIMARY KEY AUTOINCREMENT, item_id TEXT NOT NULL, change TEXT NOT NULL
+    )""",
+    "CREATE TABLE IF NOT EXISTS shown (place INTEGER PRIMARY KEY AUTOINCREMENT, slate TEXT NOT NULL)",
+    # The ids of the events that were moved to parts, and the day (since the epoch) on which they were.
+    "CREATE TABLE IF NOT EXISTS remembered (digest BLOB PRIMARY KEY, day INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS remembered_by_day ON remembered (day)",
 )
 _OF_VERSION_1 = "shopkeeper_events"  # a table of events without places of its own, and nothing else
+
+
+class Stream(NamedTuple):
+    """What ingest reads of a table, and compaction moves out of it. select: place and EVENT_COLUMNS of what was written
+    after a place up to another, by place; of at most so many rows of the table."""
+
+    name: str
+    table: str
+    select: str
+
+
+EVENTS = Stream(
+    "events",
+    "events",
+    f"SELECT place, {', '.join(EVENT_COLUMNS)} FROM events WHERE place > ? AND place <= ? ORDER BY place LIMIT ?",
+)
+IMPRESSIONS = Stream(
+    "impressions",
+    "shown",
+    files("shopkeeper.data.eventlog").joinpath("impressions.sql").read_text(encoding="utf-8"),
+)
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -56,7 +84,8 @@ def _make_tables(connection: sqlite3.Connection) -> None:
             return
         for statement in _TABLES:
             connection.execute(statement)
-        connection.execute("INSERT INTO log VALUES (?)", (secrets.token_hex(8),))
+        if connection.execute("SELECT 1 FROM log").fetchone() is None:
+            connection.execute("INSERT INTO log VALUES (?)", (secrets.token_hex(8),))
         if connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (_OF_VERSION_1,)).fetchone():
             names = ", ".join(EVENT_COLUMNS)
             connection.execute(
@@ -64,3 +93,13 @@ def _make_tables(connection: sqlite3.Connection) -> None:
             )
             connection.execute(f"DROP TABLE {_OF_VERSION_1}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def begin_after(connection: sqlite3.Connection, table: str, place: int) -> None:
+    """Give no place up to this one any more: a file that was put back from an older copy goes on behind its parts."""
+    connection.execute(
+        "INSERT INTO sqlite_sequence (name, seq) SELECT ?, 0 WHERE NOT EXISTS"
+        " (SELECT 1 FROM sqlite_sequence WHERE name = ?)",
+        (table, table),
+    )
+    connection.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (place, table))

@@ -1,4 +1,4 @@
-"""EventLog: one SQLite file that many threads and processes write and follow."""
+"""EventLog: one SQLite file that many threads and processes write and follow, and the parts moved out of it."""
 
 from __future__ import annotations
 
@@ -7,29 +7,34 @@ import math
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
+import pyarrow as pa
 
+from shopkeeper.data.durable import alone
 from shopkeeper.data.eventlog.commit import GroupCommit
-from shopkeeper.data.eventlog.file import EVENT_COLUMNS, connect, create
+from shopkeeper.data.eventlog.compaction import clear, digest, drop_overruled, forget
+from shopkeeper.data.eventlog.file import EVENT_COLUMNS, EVENTS, IMPRESSIONS, Stream, begin_after, connect, create
+from shopkeeper.data.eventlog.parts import FOLDER, Parts, Row, read_rows
 from shopkeeper.data.eventlog.rows import change_of, change_row, event_of, event_row, shown_row
 from shopkeeper.data.eventlog.slates import SlateQueue
 from shopkeeper.errors import DataError
 from shopkeeper.vocabulary import Change, Event, Shown
 
 BATCH = 10_000  # rows that are read at a time
-
-Row = TypeVar("Row")
+FEWEST = 10_000  # places that are worth a part
+FOREVER = 2**62  # a place that is never reached
 
 _INSERT_EVENT = (
-    f"INSERT OR IGNORE INTO events ({', '.join(EVENT_COLUMNS)}) VALUES ({', '.join('?' * len(EVENT_COLUMNS))})"
+    f"INSERT OR IGNORE INTO events ({', '.join(EVENT_COLUMNS)}) SELECT {', '.join('?' * len(EVENT_COLUMNS))}"
+    " WHERE NOT EXISTS (SELECT 1 FROM remembered WHERE digest = ?)"
 )
-_EVENTS_AFTER = f"SELECT place, {', '.join(EVENT_COLUMNS)} FROM events WHERE place > ? ORDER BY place LIMIT ?"
 _CHANGES_AFTER = "SELECT place, change FROM changes WHERE place > ? ORDER BY place LIMIT ?"
-_NEWEST = "SELECT id, " + ", ".join(
+_NEWEST = "SELECT " + ", ".join(
     f"(SELECT coalesce(max(place), 0) FROM {table})" for table in ("events", "changes", "shown")
 )
 
@@ -62,6 +67,9 @@ class EventLog:
         try:
             self._commit = GroupCommit(create(path))
             self._reader, self._watch = connect(path), connect(path)
+            self.id = str(self._reader.execute("SELECT id FROM log").fetchone()[0])
+            self._parts = {stream: Parts(path, self.id, stream.name) for stream in (EVENTS, IMPRESSIONS)}
+            self._go_on_behind_parts()
         except (sqlite3.Error, OSError) as error:
             raise DataError(
                 f"the event log cannot be opened ({error})",
@@ -88,7 +96,7 @@ class EventLog:
         with self._told("the events could not be kept", "Send them again later."):
             if not all(math.isfinite(event.time or 0.0) for event in timed):
                 raise ValueError("a time that is no number")
-            rows = [event_row(event) for event in timed]
+            rows = [(*event_row(event), digest(event.id)) for event in timed]
             return self._commit.run(insert) if rows else []
 
     def change(self, changes: Sequence[Change]) -> int:
@@ -129,6 +137,27 @@ class EventLog:
         for connection in (self._reader, self._watch, self._commit):
             connection.close()
 
+    def compact(self, places: Places, remember_days: int = 90) -> None:
+        """Move the events and slates up to `places` into parts, once they are many (FEWEST), and drop the words on
+        items that later ones overrule. Ids that were moved count as known for `remember_days` more.
+
+        Whenever it stops, nothing is lost or doubled, and the next one goes on. Raises DataError when the disk refuses,
+        or another process is at it.
+        """
+        places = self.known(places)
+        with alone(self.path.parent / FOLDER, "compaction", DataError), self._told("the log could not be compacted"):
+            for stream, place in ((EVENTS, places.events), (IMPRESSIONS, places.shown)):
+                parts = self._parts[stream]
+                parts.sweep()
+                last = parts.last()
+                if place - last >= FEWEST:
+                    parts.write(last + 1, place, self.rows(stream, last, place))
+                clear(self._commit, stream, parts.last())
+            newest_first = "SELECT place, change FROM changes WHERE place <= ? ORDER BY place DESC LIMIT ?"
+            changes = ((place, change_of((text,))) for place, text in self._rows(newest_first, places.changes, FOREVER))
+            drop_overruled(self._commit, changes)
+            forget(self._commit, remember_days)
+
     # --- following ---
 
     def events_after(self, place: int = 0, size: int = BATCH) -> Iterator[tuple[int, list[Event]]]:
@@ -137,20 +166,40 @@ class EventLog:
 
         The order is that of writing, whatever time an event claims: so none is passed over, and none comes twice.
         """
-        return self._after(_EVENTS_AFTER, event_of, place, size)
+        for rows in self.rows(EVENTS, place, FOREVER, size):
+            yield rows[-1][0], [event_of(row[1:]) for row in rows]
 
     def changes_after(self, place: int = 0, size: int = BATCH) -> Iterator[tuple[int, list[Change]]]:
-        """The item changes that were written after `place`, as `events_after`."""
-        return self._after(_CHANGES_AFTER, change_of, place, size)
+        """The item changes that were written after `place`, as `events_after`. Of words that a later one overrules,
+        some may be missing."""
+        while rows := self._rows(_CHANGES_AFTER, place, size):
+            place = rows[-1][0]
+            yield place, [change_of(row[1:]) for row in rows]
+
+    def rows(self, stream: Stream, after: int, until: int, size: int = BATCH) -> Iterator[list[Row]]:
+        """What was written after a place and up to another, in parts and in SQLite, in order."""
+        parts = self._parts[stream]
+        while after < until:
+            found = self._rows(stream.select, after, until, size)
+            # SQLite was asked first: what has left it by then is in a part that can be seen now.
+            if part := parts.after(after):
+                yield from read_rows(part, after, until, size)
+                after = part.last
+            elif found:
+                yield found
+                after = found[-1][0]
+            else:
+                return
 
     def newest(self) -> Places:
         """The places that were written last."""
-        with self._reading:
-            return Places(*self._reader.execute(f"{_NEWEST} FROM log").fetchone())
+        events, changes, shown = self._rows(_NEWEST)[0]
+        events, shown = max(events, self._parts[EVENTS].last()), max(shown, self._parts[IMPRESSIONS].last())
+        return Places(self.id, events, changes, shown)
 
     def known(self, places: Places) -> Places:
         """The places, if they are of this log; of another one a reader knows nothing, and begins at the beginning."""
-        return places if places.log == self.newest().log else BEGINNING
+        return places if places.log == self.id else BEGINNING
 
     def version(self) -> int:
         """A number that changes when anyone, in whatever process, has written to the log. Costs a few microseconds;
@@ -158,34 +207,38 @@ class EventLog:
         with self._watching:
             return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
 
+    def parts(self, stream: Stream) -> Parts:
+        """What was moved out of SQLite."""
+        return self._parts[stream]
+
     def __len__(self) -> int:
         """How many events the log holds."""
-        with self._reading:
-            return int(self._reader.execute("SELECT count(*) FROM events").fetchone()[0])
+        parts = self._parts[EVENTS]
+        return parts.count() + int(self._rows("SELECT count(*) FROM events WHERE place > ?", parts.last())[0][0])
 
-    def _after(
-        self, select: str, read: Callable[[tuple[Any, ...]], Row], place: int, size: int
-    ) -> Iterator[tuple[int, list[Row]]]:
-        while rows := self._rows(select, place, size):
-            place = rows[-1][0]
-            yield place, [read(row[1:]) for row in rows]
-
-    def _rows(self, select: str, place: int, size: int) -> list[tuple[Any, ...]]:
+    def _rows(self, select: str, *values: int) -> list[tuple[Any, ...]]:
         with self._reading:
-            return self._reader.execute(select, (place, size)).fetchall()
+            return self._reader.execute(select, values).fetchall()
+
+    def _go_on_behind_parts(self) -> None:
+        for stream, parts in self._parts.items():
+            last = parts.last()
+            given = self._rows(f"SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = '{stream.table}'")[0][0]
+            if last > given:
+                self._commit.run(partial(begin_after, table=stream.table, place=last))
 
     def _keep_shown(self, shown: Sequence[Shown]) -> None:
         def insert(connection: sqlite3.Connection) -> None:
             connection.executemany("INSERT INTO shown (slate) VALUES (?)", rows)
 
-        with self._told("the slates shown could not be kept", "See that the disk has room and may be written."):
+        with self._told("the slates shown could not be kept"):
             rows = [shown_row(one) for one in shown]
             self._commit.run(insert)
 
     @contextlib.contextmanager
-    def _told(self, what: str, remedy: str) -> Iterator[None]:
-        """SQLite's errors, and those of values that it cannot hold, become a DataError."""
+    def _told(self, what: str, remedy: str = "See that the disk has room and may be written.") -> Iterator[None]:
+        """The errors of SQLite and the disk, and those of values that cannot be held, become a DataError."""
         try:
             yield
-        except (sqlite3.Error, ValueError, OverflowError) as error:
+        except (sqlite3.Error, pa.ArrowException, OSError, ValueError, OverflowError) as error:
             raise DataError(f"{what} ({error})", where=str(self.path), remedy=remedy) from error

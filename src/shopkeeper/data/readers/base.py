@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -39,6 +40,10 @@ class Export(ABC):
     @abstractmethod
     def fingerprint(self) -> str:
         """Changes when the content does; cheap even for a file larger than memory."""
+
+    def modified(self) -> float:
+        """When its content was last changed, in seconds since the epoch; now, where the source does not say."""
+        return time.time()
 
     @abstractmethod
     def sample(self, n: int = 2000) -> pa.Table:

@@ -24,6 +24,9 @@ class Parquet(Scanned):
         with told(self.location):
             return file_fingerprint(self.path)
 
+    def modified(self) -> float:
+        return self.path.stat().st_mtime
+
     def scan(self, staging: Path) -> str:  # noqa: ARG002 - read where it is
         with told(self.location):
             pq.read_metadata(self.path)

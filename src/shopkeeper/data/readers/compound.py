@@ -32,6 +32,9 @@ class Zipped(Scanned):
     def fingerprint(self) -> str:
         return hashlib.sha256(f"{file_fingerprint(self.archive)} {self.member}".encode()).hexdigest()[:32]
 
+    def modified(self) -> float:
+        return self.archive.stat().st_mtime
+
     def sample(self, n: int = 2000) -> pa.Table:
         with Scratch() as folder:
             return self._inner(folder).sample(n)
@@ -61,6 +64,9 @@ class Parts(Scanned):
 
     def fingerprint(self) -> str:
         return hashlib.sha256(" ".join(part.fingerprint() for part in self.parts).encode()).hexdigest()[:32]
+
+    def modified(self) -> float:
+        return max(part.modified() for part in self.parts)
 
     @cached_property
     def _sampled(self) -> Sequence[Export]:

@@ -155,6 +155,9 @@ class Delimited(Scanned):
     def fingerprint(self) -> str:
         return file_fingerprint(self.path)
 
+    def modified(self) -> float:
+        return self.path.stat().st_mtime
+
     def scan(self, staging: Path) -> str:
         path = as_utf8(self.path, self.dialect.encoding, staging / f"{slug(self.name)}.csv")
         return self._expression(self._mended(path, staging / f"{slug(self.name)}.mended.csv"))

@@ -36,6 +36,9 @@ class Sheet(Export):
     def fingerprint(self) -> str:
         return hashlib.sha256(f"{file_fingerprint(self.path)} {self.title}".encode()).hexdigest()[:32]
 
+    def modified(self) -> float:
+        return self.path.stat().st_mtime
+
     @cached_property
     def _header(self) -> tuple[bool, tuple[str, ...]]:
         with closing(self._cells()) as rows:

@@ -62,6 +62,9 @@ class JsonLines(Scanned):
     def fingerprint(self) -> str:
         return file_fingerprint(self.path)
 
+    def modified(self) -> float:
+        return self.path.stat().st_mtime
+
     def scan(self, staging: Path) -> str:
         raw = head(self.path, self.location)
         encoding = encoding_of(raw, self.location)

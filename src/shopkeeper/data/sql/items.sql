@@ -1,12 +1,12 @@
--- Items: one row for each product, the catalogue's own word before what other files say of it, and its first row before
--- what later ones add.
+-- Items: one row for each product: what the shop said since before the catalogue's own word, that before what other files
+-- say of it, and its first row before what later ones add.
 -- Reads described (what each file says of an item, and how often), sold (median price in events), pictures, no_products.
 WITH preferred AS (
     SELECT
         described.*,
         ROW_NUMBER() OVER (
             PARTITION BY item_id
-            ORDER BY CASE WHEN role = 'items' THEN 0 ELSE 1 END, source, row, seen DESC, title, attributes
+            ORDER BY CASE role WHEN 'changes' THEN 0 WHEN 'items' THEN 1 ELSE 2 END, source, row, seen DESC, title, attributes
         ) AS preference
     FROM described
     WHERE item_id IS NOT NULL AND item_id NOT IN (SELECT item_id FROM no_products)

@@ -7,7 +7,7 @@ WITH codes AS (
         ARG_MAX(title, seen) FILTER (WHERE title IS NOT NULL) AS title,
         REGEXP_REPLACE(REGEXP_REPLACE(item_id, '[0-9]+', '9', 'g'), '[A-Za-z]+', 'A', 'g') AS shape,
         MAX(CASE WHEN role = 'order_lines' THEN 1 ELSE 0 END) AS sold,
-        MAX(CASE WHEN role = 'items' THEN 1 ELSE 0 END) AS offered
+        MAX(CASE WHEN role IN ('items', 'changes') THEN 1 ELSE 0 END) AS offered
     FROM described
     GROUP BY item_id
 ),
