@@ -6,6 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from source_contract import (
     DAY,
     NOW,
@@ -18,7 +20,7 @@ from source_contract import (
     small_items,
 )
 
-from shopkeeper.engine.context import Context, FittedSource, Material, SourceRecipe
+from shopkeeper.engine.context import Context, FittedSource, Material, SourceRecipe, first_of
 from shopkeeper.engine.encoder import Encoder
 from shopkeeper.engine.sources.new import New
 from shopkeeper.engine.sources.popular import Popular, Trending
@@ -158,3 +160,10 @@ def test_recent_is_the_last_first_and_each_once() -> None:
     context = context_of(shop, user=0)
     assert rows(source, context) == [MUG_BLUE, MUG_RED, LAMP_RED]
     assert source.reason(context, MUG_BLUE) == "you viewed it 6 days ago"
+
+
+@given(st.lists(st.integers(0, 99), unique=True), st.integers(0, 20), st.sets(st.integers(0, 99)))
+def test_the_first_that_are_let_through(order: list[int], limit: int, barred: set[int]) -> None:
+    rows = np.array(order, np.int32)
+    found = first_of(rows, limit, lambda some: ~np.isin(some, list(barred)))
+    assert found.tolist() == [row for row in order if row not in barred][:limit]

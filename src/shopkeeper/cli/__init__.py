@@ -8,6 +8,7 @@ import sys
 
 # Read once, when an OpenMP library is first loaded: threads that spin while they wait starve each other on few cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # our matrices are small: a second thread costs more than it saves
 
 WRONG, INTERRUPTED = 2, 130  # exit codes
 STOPPED = "Stopped. The shop's directory is as it was after the last finished step; run it again to go on."

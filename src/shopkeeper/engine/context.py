@@ -51,6 +51,16 @@ def positions_of(sought: Rows, rows: Rows) -> npt.NDArray[np.int64]:
     return np.where(rows[at] == sought, at, -1)
 
 
+def first_of(order: Rows, limit: int, keep: Callable[[Rows], Mask]) -> Rows:
+    """The first `limit` of rows int32 [n] that `keep` lets through, looking no further than it must."""
+    found, begin, size = [order[:0]], 0, 4 * limit
+    while limit > 0 and begin < len(order):
+        block = order[begin : begin + size]
+        found.append(block[keep(block)][:limit])
+        limit, begin, size = limit - len(found[-1]), begin + size, 4 * size
+    return np.concatenate(found)
+
+
 @dataclass(frozen=True)
 class Context:
     """A request whose ids have become rows, with what its person did before `now`. Histories run from old to new.

@@ -19,6 +19,7 @@ from shopkeeper.engine.context import (
     FittedSource,
     Material,
     ReleaseParts,
+    first_of,
     lookups_of,
     positions_of,
     reasons_of,
@@ -317,10 +318,8 @@ class Engine:
 
     def _most_popular(self, context: Context, limit: int) -> Rows:
         """What stands on a shelf that nobody fills: by interest, then the newest."""
-        rows = np.arange(len(self.catalogue)) if context.allowed is None else np.flatnonzero(context.allowed)
-        newest = rows[np.argsort(-self.statistics.since[rows], kind="stable")]
-        best = np.argsort(-self.statistics.interest[newest], kind="stable")[:limit]
-        return newest[best].astype(np.int32)
+        order, allowed = self.statistics.order, context.allowed
+        return order[:limit] if allowed is None else first_of(order, limit, lambda rows: allowed[rows])
 
     def _matching(self, context: Context, ranking: Ranking) -> tuple[Rows, int]:
         """All rows that answer the request, ascending, up to a cap, and how many they are: every text match besides

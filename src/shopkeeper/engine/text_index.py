@@ -114,7 +114,10 @@ class TextIndex:
 
     def search(self, query: tantivy.Query, limit: int, allowed: Mask | None = None) -> Candidates:
         """The best `limit` matches within `allowed`."""
-        size = limit if allowed is None else 2 * limit
+        size = limit
+        if allowed is not None:  # as many more as are likely to fall away
+            n_allowed = max(int(np.count_nonzero(allowed)), 1)
+            size = min(int(1.2 * limit * len(allowed) / n_allowed) + 16, len(self))
         while size > 0:
             result: Any = self._searcher.search(query, size)
             rows = self._rows([address for _, address in result.hits])
@@ -126,15 +129,12 @@ class TextIndex:
             size *= 8
         return Candidates.none()
 
-    def matches(self, query: tantivy.Query, cap: int, allowed: Mask | None = None) -> tuple[Rows, int]:
-        """The first `cap` of all matching rows within `allowed`, ascending, and how many there are."""
-        size = max(cap, 1) if allowed is None else max(len(self), 1)
-        result: Any = self._searcher.search(query, size, order_by_field=ROW, order=tantivy.Order.Asc)
-        rows = np.fromiter((row for row, _ in result.hits), np.int32, len(result.hits))
-        if allowed is None:
-            return rows[:cap], int(result.count or 0)
-        rows = rows[allowed[rows]]
-        return rows[:cap], len(rows)
+    def matches(self, query: tantivy.Query) -> Rows:
+        """All rows that match, ascending: for queries that few items match."""
+        result: Any = self._searcher.search(
+            query, max(len(self), 1), False, order_by_field=ROW, order=tantivy.Order.Asc
+        )
+        return np.fromiter((row for row, _ in result.hits), np.int32, len(result.hits))
 
     def count(self, word: str) -> int:
         """How many items hold this word, unstemmed."""

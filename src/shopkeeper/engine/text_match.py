@@ -5,13 +5,14 @@ from __future__ import annotations
 import zlib
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from shopkeeper.engine.item_text import FIELDS
-from shopkeeper.release.arrays import Slots, load_array
+from shopkeeper.release.arrays import Slots, load_array, save_arrays
 from shopkeeper.release.fields import places_of
 from shopkeeper.vocabulary import Rows
 
@@ -25,6 +26,40 @@ def term_hash(term: str) -> int:
     return zlib.crc32(term.encode())
 
 
+@dataclass(frozen=True)
+class Postings:
+    """The items that hold each term, in compressed sparse rows: hashes uint32 [t], ascending; the items of term t are
+    rows[starts[t]:starts[t + 1]], int32, ascending. starts int64 [t + 1]."""
+
+    hashes: Hashes
+    starts: npt.NDArray[np.int64]
+    rows: Rows
+
+    @classmethod
+    def build(cls, hashes: Hashes, starts: npt.NDArray[np.int64]) -> Postings:
+        """From the terms of the items, in the form of TermFields."""
+        order = np.argsort(hashes, kind="stable")
+        rows = np.repeat(np.arange(len(starts) - 1, dtype=np.int32), np.diff(starts))[order]
+        hashes = hashes[order]
+        begins = np.flatnonzero(np.append(True, hashes[1:] != hashes[:-1])[: len(hashes)])
+        return cls(hashes[begins], np.append(begins, len(hashes)), rows)
+
+    def of(self, term: str) -> Rows:
+        hash_ = np.uint32(term_hash(term))
+        at = int(self.hashes.searchsorted(hash_))
+        if at == len(self.hashes) or self.hashes[at] != hash_:
+            return np.empty(0, np.int32)
+        return self.rows[self.starts[at] : self.starts[at + 1]]
+
+    def save(self, directory: Path) -> None:
+        save_arrays(directory, {f.name: getattr(self, f.name) for f in fields(self)})
+
+    @classmethod
+    def load(cls, directory: Path) -> Postings:
+        """Memory-mapped."""
+        return cls(**{f.name: load_array(directory, f.name) for f in fields(cls)})
+
+
 class TermFields:
     """n items in compressed sparse rows: item r holds the terms hashes[starts[r]:starts[r + 1]] (uint32, distinct),
     each in the fields whose FIELD_BITS its `bits` (uint8) have set; starts is int64 [n + 1].
@@ -33,8 +68,24 @@ class TermFields:
     at one in four thousand million, less often than a shop has a wrong title.
     """
 
-    def __init__(self, hashes: Hashes, bits: Bits, starts: npt.NDArray[np.int64], title_sizes: npt.NDArray[np.uint16]):
+    def __init__(
+        self,
+        hashes: Hashes,
+        bits: Bits,
+        starts: npt.NDArray[np.int64],
+        title_sizes: npt.NDArray[np.uint16],
+        postings: Postings | None = None,
+    ) -> None:
+        """postings: those of these items, made here where they are not given."""
         self.hashes, self.bits, self.starts, self.title_sizes = hashes, bits, starts, title_sizes
+        self.postings = postings or Postings.build(hashes, starts)
+
+    def __len__(self) -> int:
+        return len(self.title_sizes)
+
+    def rows_with(self, term: str) -> Rows:
+        """The items that hold a term in any field: int32, each once."""
+        return self.postings.of(term)
 
     def find(self, rows: Rows, terms: Sequence[str]) -> Bits:
         """uint8 [len(rows), len(terms)]: the bits of the fields of each item that hold each term."""
@@ -54,30 +105,43 @@ class TermFields:
         """The items of both, in memory."""
         names = ("hashes", "bits", "title_sizes")
         joined = {name: np.concatenate((getattr(self, name), getattr(other, name))) for name in names}
-        return TermFields(starts=np.concatenate((self.starts, other.starts[1:] + self.starts[-1])), **joined)
+        starts = np.concatenate((self.starts, other.starts[1:] + self.starts[-1]))
+        return TermFields(joined["hashes"], joined["bits"], starts, joined["title_sizes"])
 
     def updated(self, newer: TermFields, rows: Rows, n: int) -> LiveTermFields:
         """With what `newer` says of rows int32 [k] of n, in their order."""
-        return LiveTermFields(self, newer, Slots.none(len(self.title_sizes)).taken(rows, 0, n))
+        return LiveTermFields(self, newer, Slots.none(len(self)).taken(rows, 0, n))
 
     def save(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         for name in ("hashes", "bits", "starts", "title_sizes"):
             np.save(directory / f"{name}.npy", getattr(self, name))
+        self.postings.save(directory / "postings")
 
     @classmethod
     def load(cls, directory: Path) -> TermFields:
         """Memory-mapped, so that many processes share one copy."""
         names = ("hashes", "bits", "starts", "title_sizes")
-        return cls(*(load_array(directory, name) for name in names))
+        hashes, bits, starts, title_sizes = (load_array(directory, name) for name in names)
+        return cls(hashes, bits, starts, title_sizes, Postings.load(directory / "postings"))
 
 
 class LiveTermFields(TermFields):
     """The terms of a release, and those of newer items, which have places of their own."""
 
     def __init__(self, base: TermFields, newer: TermFields, slots: Slots) -> None:
-        super().__init__(base.hashes, base.bits, base.starts, base.title_sizes)
+        super().__init__(base.hashes, base.bits, base.starts, base.title_sizes, base.postings)
         self._newer, self._slots = newer, slots
+        taken = np.flatnonzero(slots.places >= 0)
+        self._rows = np.full(len(newer), -1, np.int32)  # of each place; -1 where a later word took its row
+        self._rows[slots.places[taken]] = taken
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def rows_with(self, term: str) -> Rows:
+        newer = self._rows[self._newer.rows_with(term)]
+        return np.concatenate((self._slots.older(super().rows_with(term)), newer[newer >= 0]))
 
     def find(self, rows: Rows, terms: Sequence[str]) -> Bits:
         at_base, at_newer, places = self._slots.split(rows)
@@ -95,7 +159,7 @@ class LiveTermFields(TermFields):
 
     def updated(self, newer: TermFields, rows: Rows, n: int) -> LiveTermFields:
         """With what `newer` says of rows int32 [k] of n, one after the other."""
-        first = len(self._newer.title_sizes)
+        first = len(self._newer)
         return LiveTermFields(self, self._newer.followed_by(newer), self._slots.taken(rows, first, n))
 
 

@@ -35,8 +35,6 @@ class Vectors:
 
     def __init__(self, matrix: Matrix, rows: Rows, n_items: int, index: Any = None) -> None:
         self.matrix, self.rows, self.n_items, self._index = matrix, rows, n_items, index
-        self._positions = np.full(n_items, -1, np.int32)
-        self._positions[rows] = np.arange(len(rows), dtype=np.int32)
 
     @classmethod
     def build(cls, vectors: Scores, rows: Rows, n_items: int, *, exact_below: int = EXACT_BELOW) -> Vectors:
@@ -58,37 +56,41 @@ class Vectors:
 
     def of(self, rows: Rows) -> Scores:
         """float32 [len(rows), d]; zeros for an item without a vector."""
-        positions = self._positions[rows]
-        if not len(self):
-            return np.zeros((len(rows), self.dimension), np.float32)
-        return np.where(positions[:, None] >= 0, self.matrix[positions], 0).astype(np.float32)
+        vectors = np.zeros((len(rows), self.dimension), np.float32)
+        if len(self):
+            positions = np.minimum(np.searchsorted(self.rows, rows), len(self) - 1)
+            known = self.rows[positions] == rows
+            vectors[known] = self.matrix[positions[known]]
+        return vectors
 
     def search(self, query: Scores, limit: int, allowed: Mask | None = None) -> tuple[Rows, Scores]:
         """The nearest items to `query` (float32 [d]): rows int32 [k] and cosines float32 [k], nearest first,
         k ≤ limit. `allowed` is bool [n_items]."""
-        possible = None if allowed is None else np.flatnonzero(allowed[self.rows])
-        n_possible = len(self) if possible is None else len(possible)
-        if self._index is not None:
-            if n_possible > max(limit, _FEW_ALLOWED):
-                possible = self._shortlist(query, limit * _OVERSAMPLE, possible)
-            elif possible is None:
-                possible = np.arange(len(self))
-        if possible is None:
-            scores = self.matrix @ query
-        elif self._index is None and 4 * n_possible > len(self):  # one pass over all is faster than gathering much
+        held = self._selected(allowed)
+        n_held = len(self) if held is None else int(np.count_nonzero(held))
+        if self._index is not None and n_held > max(limit, _FEW_ALLOWED):
+            possible = self._shortlist(query, limit * _OVERSAMPLE, held)
+        else:
+            possible = np.arange(len(self)) if held is None else np.flatnonzero(held)
+        if self._index is None and 4 * n_held > len(self):  # one pass over all is faster than gathering much
             scores = (self.matrix @ query)[possible]
         else:
             scores = self.matrix[possible].astype(np.float32) @ query
         best = _top(scores, limit)
-        return self.rows[best if possible is None else possible[best]], scores[best]
+        return self.rows[possible[best]], scores[best]
 
-    def _shortlist(self, query: Scores, size: int, possible: Positions | None) -> Positions:
-        """About the `size` nearest of `possible` (None: of all), by the index."""
+    def _selected(self, allowed: Mask | None) -> Mask | None:
+        """bool [m]: which vectors belong to allowed items; None: all may be found."""
+        if allowed is None:
+            return None
+        whole = len(self) == self.n_items  # every item has a vector: the positions are the rows
+        return allowed if whole else allowed[self.rows]
+
+    def _shortlist(self, query: Scores, size: int, held: Mask | None) -> Positions:
+        """About the `size` nearest of those `held` (None: of all), by the index."""
         selector = None
-        if possible is not None:
-            bits = np.zeros(len(self), np.bool_)
-            bits[possible] = True
-            selector = _faiss.IDSelectorBitmap(np.packbits(bits, bitorder="little"))
+        if held is not None:
+            selector = _faiss.IDSelectorBitmap(np.packbits(held, bitorder="little"))
         parameters = _faiss.SearchParametersIVF(sel=selector, nprobe=_PROBED_LISTS)
         _, found = self._index.search(query[None], size, params=parameters)
         return np.sort(found[0][found[0] >= 0])

@@ -7,6 +7,7 @@ A soft policy is a permutation of ranked candidates: positions, best first, so t
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Protocol
 
 import numpy as np
@@ -65,12 +66,8 @@ class Policies:
 
     def allowed(self, context: Context) -> Mask:
         """The items that no hard policy takes out: bool [n_items]. Raises RequestError when the filter is wrong."""
-        allowed = np.ones(self._n_items, np.bool_)
-        for policy in self._hard:
-            mask = policy.allowed(context)
-            if mask is not None:
-                allowed &= mask
-        return allowed
+        masks = [mask for policy in self._hard if (mask := policy.allowed(context)) is not None]
+        return reduce(np.logical_and, masks) if masks else np.ones(self._n_items, np.bool_)
 
     def why_not(self, context: Context, row: int) -> str | None:
         """What keeps an item out, in words: "filtered: price < 50, its price is 79"; None when nothing does."""

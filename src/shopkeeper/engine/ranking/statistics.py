@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,11 @@ class Statistics:
                 for name, value in fresh.items()
             },
         )
+
+    @cached_property
+    def order(self) -> Rows:
+        """int32 [n]: all items by interest, then the newest."""
+        return np.lexsort((-self.since, -self.interest)).astype(np.int32)
 
     def save(self, directory: Path) -> None:
         save_arrays(directory, {f.name: getattr(self, f.name) for f in fields(self)})

@@ -34,6 +34,7 @@ _PHRASE_BOOST = 0.5  # for the query's words side by side in the title
 _CODE_SCORE = 1000.0  # who asks for an item's id wants that item
 _RELAXED_SHARES = (1.0, 0.6, 0.0)  # of the words, that must match; the next only when nothing fits; at least one
 _MAX_LISTED_WORDS = 6
+_REMEMBERED = 4096  # queries of late, with all their readings
 
 
 FieldMask = npt.NDArray[np.bool_]
@@ -47,7 +48,7 @@ class LexicalSource:
     def __init__(self, index: TextIndex, terms: TermFields) -> None:
         self._index, self._terms = index, terms
         self._stem = stemmer()
-        self._plan = lru_cache(maxsize=256)(lambda query: plan_query(query, index, self._stem))
+        self._plan = lru_cache(maxsize=_REMEMBERED)(lambda query: plan_query(query, index, self._stem))
 
     def retrieve(self, context: Context, limit: int) -> Candidates:
         for query in self._queries(context.request.query):
@@ -63,10 +64,18 @@ class LexicalSource:
 
     def matches(self, query: str, allowed: Mask | None, cap: int) -> tuple[Rows, int]:
         """The first `cap` of all rows that match within `allowed`, ascending, and how many there are in all."""
-        for relaxed in self._queries(query):
-            rows, total = self._index.matches(relaxed, cap, allowed)
-            if total:
-                return rows, total
+        needed = [wanted for wanted in self._plan(query) if not wanted.optional]
+        held = np.zeros(len(self._terms), np.uint8)  # how many of the words
+        for wanted in needed:
+            held += self._holding(wanted)
+        coded = self._index.matches(self._code_query(query)) if needed else np.empty(0, np.int32)
+        for least in _relaxed(len(needed)):
+            matching = held >= least
+            matching[coded] = True
+            if allowed is not None:
+                matching &= allowed
+            if total := int(np.count_nonzero(matching)):
+                return np.flatnonzero(matching)[:cap].astype(np.int32), total
         return np.empty(0, np.int32), 0
 
     def match_features(self, context: Context, rows: Rows) -> Scores:
@@ -134,6 +143,17 @@ class LexicalSource:
             yield word, reading, np.logical_and.reduce(fields[:, at : at + len(reading.terms)], axis=1)
             at += len(reading.terms)
 
+    def _holding(self, wanted: Wanted) -> Mask:
+        """bool [n]: the items that hold a word in any of its readings."""
+        holding = np.zeros(len(self._terms), np.bool_)
+        for reading in wanted.readings:
+            if len(reading.terms) == 1:
+                holding[self._terms.rows_with(reading.terms[0])] = True
+            else:
+                phrase = [(tantivy.Occur.Should, self._in_field(reading, field)) for field in FIELDS]
+                holding[self._index.matches(tantivy.Query.boolean_query(phrase))] = True
+        return holding
+
     def _queries(self, text: str) -> Iterator[tantivy.Query]:
         """From the strictest to the most forgiving."""
         plan = self._plan(text)
@@ -146,12 +166,14 @@ class LexicalSource:
             phrase = Reading(tuple(wanted.readings[0].terms[0] for wanted in plan), _PHRASE_BOOST, "")
             extras.append((should, self._in_field(phrase, "title")))
         asked = [(should, self._word(wanted)) for wanted in needed]
-        code = tantivy.Query.term_query(self._index.schema, CODE, _code(text))
-        for least in dict.fromkeys(max(1, ceil(share * len(needed))) for share in _RELAXED_SHARES):
+        by_code = tantivy.Query.const_score_query(self._code_query(text), _CODE_SCORE)
+        for least in _relaxed(len(needed)):
             core = tantivy.Query.boolean_query(asked, minimum_number_should_match=least)
             matching = tantivy.Query.boolean_query([(must, core), *extras])
-            by_code = tantivy.Query.const_score_query(code, _CODE_SCORE)
             yield tantivy.Query.boolean_query([(should, matching), (should, by_code)])
+
+    def _code_query(self, text: str) -> tantivy.Query:
+        return tantivy.Query.term_query(self._index.schema, CODE, _code(text))
 
     def _word(self, wanted: Wanted) -> tantivy.Query:
         readings = [self._in_field(reading, field) for reading in wanted.readings for field in FIELDS]
@@ -179,6 +201,11 @@ class Lexical:
 
     def load(self, directory: Path, release: ReleaseParts) -> LexicalSource:  # noqa: ARG002
         return LexicalSource(TextIndex.load(directory / "index"), TermFields.load(directory / "terms"))
+
+
+def _relaxed(n_words: int) -> Iterator[int]:
+    """How many of the words must match, from the strictest to the most forgiving."""
+    yield from dict.fromkeys(max(1, ceil(share * n_words)) for share in _RELAXED_SHARES if n_words)
 
 
 def _match_reason(named: list[dict[int, str]]) -> str:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from shopkeeper.engine.context import Candidates, Context, Material, ReleaseParts
+from shopkeeper.engine.context import Candidates, Context, Material, ReleaseParts, first_of
 from shopkeeper.engine.interest import DAY, known_since, since_now
 from shopkeeper.release.arrays import load_array, save_arrays
-from shopkeeper.vocabulary import Rows, Seconds
+from shopkeeper.vocabulary import Mask, Rows, Seconds
 
 
 class NewSource:
@@ -28,10 +28,12 @@ class NewSource:
 
     def retrieve(self, context: Context, limit: int) -> Candidates:
         """Scores are minus the age in days."""
-        come = self._since[self._order] <= context.now
-        if context.allowed is not None:
-            come &= context.allowed[self._order]
-        rows = self._order[np.flatnonzero(come)[:limit]]
+
+        def may_stand(rows: Rows) -> Mask:
+            come: Mask = self._since[rows] <= context.now
+            return come if context.allowed is None else come & context.allowed[rows]
+
+        rows = first_of(self._order, limit, may_stand)
         return Candidates(rows, ((self._since[rows] - context.now) / DAY).astype(np.float32))
 
     def reason(self, context: Context, row: int) -> str:

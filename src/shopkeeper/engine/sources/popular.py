@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shopkeeper.engine.context import Candidates, Context, Material, ReleaseParts
+from shopkeeper.engine.context import Candidates, Context, Material, ReleaseParts, first_of
 from shopkeeper.engine.interest import decayed_interest
 from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.release.catalogue import Catalogue
@@ -59,9 +59,8 @@ class Liking:
         return [f"{self._word} now" if code is None else f"{self._word} in {labels.values[code]}" for code in known]
 
     def _best(self, context: Context, limit: int) -> Rows:
-        if context.allowed is None:
-            return self._order[:limit]
-        return self._order[np.flatnonzero(context.allowed[self._order])[:limit]]
+        allowed = context.allowed
+        return self._order[:limit] if allowed is None else first_of(self._order, limit, lambda rows: allowed[rows])
 
     def _wanted(self, context: Context) -> dict[int, float]:
         """The narrowest categories of the anchors, or else of the last events: category code → share of them."""

@@ -16,6 +16,7 @@ from shopkeeper.vocabulary import Rows, Scores
 # at 0.46 or more for 95 in 100; for random letters at 0.2 to 0.42), the others not far behind it.
 CONVINCING, FLOOR, SHARE_OF_BEST = 0.42, 0.3, 0.6
 _MAX_QUERY_CHARACTERS = 500
+_REMEMBERED = 4096  # vectors of queries of late: six megabytes
 
 
 class SemanticSource:
@@ -26,7 +27,7 @@ class SemanticSource:
     def __init__(self, vectors: Vectors, encoder: Encoder | None, max_unknown_share: float) -> None:
         self.vectors = vectors
         self._encoder, self._max_unknown_share = encoder, max_unknown_share
-        self._vector = lru_cache(maxsize=256)(self._encode)
+        self._vector = lru_cache(maxsize=_REMEMBERED)(self._encode)
 
     def retrieve(self, context: Context, limit: int) -> Candidates:
         vector = self._vector(" ".join(context.request.query[:_MAX_QUERY_CHARACTERS].split()))

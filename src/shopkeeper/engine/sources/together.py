@@ -188,13 +188,13 @@ class Together:
         self._neighbours, self._catalogue = neighbours, catalogue
 
     def retrieve(self, context: Context, limit: int) -> Candidates:
-        _, rows, strength = self._neighbours.around(*self._anchors(context))
-        scores = np.bincount(rows, strength.astype(np.float64), minlength=len(self._catalogue))
+        _, links, strength = self._neighbours.around(*self._anchors(context))
+        rows, at = np.unique(links, return_inverse=True)
+        scores = np.bincount(at, strength.astype(np.float64), minlength=len(rows))
+        found = (scores > 0.0) & ~np.isin(rows, context.anchors)
         if context.allowed is not None:
-            scores[~context.allowed] = 0.0
-        scores[context.anchors] = 0.0
-        found = np.flatnonzero(scores)
-        return Candidates.top(found, scores[found], limit)
+            found &= context.allowed[rows]
+        return Candidates.top(rows[found], scores[found], limit)
 
     def reason(self, context: Context, row: int) -> str:
         return self.reasons(context, np.array([row], np.int32))[0]

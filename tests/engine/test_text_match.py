@@ -1,0 +1,51 @@
+"""Which items hold a term: found by item and by term, in a release and after items changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shopkeeper.engine.text_match import TermFields, TermFieldsBuilder
+
+TERMS = st.sampled_from(["mug", "red", "blue", "杯", "pot"])
+ITEMS = st.lists(st.sets(TERMS), max_size=8)
+
+
+def fields_of(items: list[set[str]]) -> TermFields:
+    builder = TermFieldsBuilder()
+    for terms in items:
+        builder.add({"title": sorted(terms), "description": ["mug"] if "red" in terms else []}, len(terms))
+    return builder.build()
+
+
+def holders(items: list[set[str]], term: str) -> list[int]:
+    return [row for row, terms in enumerate(items) if term in terms or (term == "mug" and "red" in terms)]
+
+
+@given(ITEMS, TERMS)
+def test_the_items_of_a_term(items: list[set[str]], term: str) -> None:
+    assert fields_of(items).rows_with(term).tolist() == holders(items, term)
+
+
+@given(ITEMS, st.lists(st.tuples(st.integers(0, 9), st.sets(TERMS)), max_size=6), TERMS)
+def test_the_items_of_a_term_after_changes(
+    items: list[set[str]], changes: list[tuple[int, set[str]]], term: str
+) -> None:
+    fields, now = fields_of(items), list(items)
+    for place, terms in changes:
+        row = min(place, len(now))  # one behind the last is a new item
+        now[row : row + 1] = [terms]
+        fields = fields.updated(fields_of([terms]), np.array([row], np.int32), len(now))
+    assert len(fields) == len(now)
+    assert sorted(fields.rows_with(term).tolist()) == holders(now, term)
+
+
+def test_saved_equals_loaded(tmp_path: Path) -> None:
+    fields = fields_of([{"mug"}, {"red", "pot"}, set()])
+    fields.save(tmp_path)
+    loaded = TermFields.load(tmp_path)
+    assert loaded.rows_with("mug").tolist() == fields.rows_with("mug").tolist() == [0, 1]
+    assert loaded.rows_with("green").tolist() == []
