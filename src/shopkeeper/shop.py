@@ -15,7 +15,7 @@ import numpy as np
 from shopkeeper.data.eventlog import EventLog
 from shopkeeper.data.mapping import Mapping, append_mapping, read_mapping, write_mapping
 from shopkeeper.data.tables import Tables
-from shopkeeper.engine.live import LiveEngine
+from shopkeeper.engine.live import Lag, LiveEngine
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.errors import DataError, MissingExtraError, RequestError
 from shopkeeper.release.store import Release, ReleaseStore
@@ -144,6 +144,15 @@ class Shop:
         Raises ReleaseError before the first release.
         """
         return self._live.engine()
+
+    def lag(self) -> Lag:
+        """How far what is known here lies behind the log. Raises DataError."""
+        return self._live.lag()
+
+    @property
+    def slates_lost(self) -> int:
+        """How many slates were shown, and not logged. Raises DataError."""
+        return self.log.lost
 
     def follow(self) -> None:
         """From now on a thread looks for what is new (releases, settings, items), so that no request waits for it."""

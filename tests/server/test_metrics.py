@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +13,11 @@ import small_shop
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
+from shopkeeper.data.eventlog import EventLog
 from shopkeeper.server.app import create_app
 from shopkeeper.server.keys import KeyStore, Role
 from shopkeeper.shop import Shop
+from shopkeeper.vocabulary import Event, EventType
 
 
 @pytest.fixture
@@ -71,6 +75,21 @@ def test_events_and_changes_are_counted(client: TestClient) -> None:
     assert found["shopkeeper_item_changes_total"] == {(): 1.0}
     assert found["shopkeeper_items"] == {(): 12.0}
     assert found["shopkeeper_release_age_seconds"][()] >= 0.0
+
+
+def test_how_far_the_shop_lies_behind_its_log_is_told(client: TestClient, shop: Shop) -> None:
+    client.post("/v1/search", json={"query": "mug"})
+    found = figures(client)
+    assert (found["shopkeeper_events_behind"], found["shopkeeper_item_changes_behind"]) == ({(): 0.0}, {(): 0.0})
+    assert "shopkeeper_newest_event_age_seconds" not in found
+    assert (found["shopkeeper_slates_total"], found["shopkeeper_slates_lost"]) == ({(): 1.0}, {(): 0.0})
+    hour_ago = time.time() - 3_600.0
+    with contextlib.closing(EventLog(shop.directory / "events.sqlite")) as elsewhere:  # another process
+        elsewhere.append([Event(id=f"far-{n}", type=EventType.VIEW, item="mug-red", time=hour_ago) for n in range(3)])
+    assert figures(client)["shopkeeper_events_behind"] == {(): 3.0}
+    later = figures(client)
+    assert later["shopkeeper_events_behind"] == {(): 0.0}
+    assert 3_599.0 < later["shopkeeper_newest_event_age_seconds"][()] < 7_200.0
 
 
 def test_no_request_makes_a_label(client: TestClient) -> None:

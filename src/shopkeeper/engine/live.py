@@ -37,6 +37,16 @@ class _Known:
     changes: int
 
 
+@dataclass(frozen=True)
+class Lag:
+    """What a process does not know yet: how many events and item changes of the log; and when the newest event that it
+    has learned from the log happened (s since the epoch), if there was any."""
+
+    events: int
+    changes: int
+    newest_event: float | None
+
+
 class LiveEngine:
     """Of one shop, for any number of threads; every process has its own.
 
@@ -49,6 +59,7 @@ class LiveEngine:
         self._known: _Known | None = None
         self._seen: object = None  # the state of the files that `_known` stands for
         self._version = -1  # of the log, when its events were last taken in
+        self._newest_event: float | None = None
         self._refreshing, self._recording = threading.Lock(), threading.Lock()
         self._complaint, self._log_rests_until = "", 0.0
         self._thread: threading.Thread | None = None
@@ -62,6 +73,12 @@ class LiveEngine:
         self._take_events()
         assert self._known is not None
         return self._known.engine
+
+    def lag(self) -> Lag:
+        """Before the next look. Raises DataError where the log cannot be opened."""
+        newest, known = self._log().newest(), self._known
+        events, changes = (known.events, known.changes) if known else (0, 0)
+        return Lag(max(0, newest.events - events), max(0, newest.changes - changes), self._newest_event)
 
     def follow(self) -> None:
         """Look for changes in a thread, until `close`."""
@@ -168,6 +185,8 @@ class LiveEngine:
             for place, events in log.events_after(known.events):
                 known.engine.record(events)
                 known.events = place
+                times = [event.time for event in events if event.time is not None]
+                self._newest_event = max([*times, self._newest_event or 0.0])
 
     def _change(self, known: _Known, log: EventLog) -> bool:
         """Whether there was something to change."""

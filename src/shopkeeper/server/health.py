@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import time
@@ -52,18 +53,14 @@ def add_routes(app: FastAPI, shop: Shop, metrics: ShopMetrics) -> None:
     )
     def scrape(_: Scraper) -> Response:
         """Figures for Prometheus: to an admin, or to a program on this machine. They tell how business goes."""
-        try:
+        with contextlib.suppress(ShopkeeperError):  # what cannot be told is left out
+            metrics.follows(shop.lag())
+            metrics.lost_slates(shop.slates_lost)
+        with contextlib.suppress(ShopkeeperError):
             engine = shop.engine()
-        except ReleaseError:
-            pass
-        else:
-            metrics.stands(items=len(engine.catalogue), made=made(engine.release))
+            made = datetime.fromisoformat(shop.releases.get(engine.release).manifest.created)
+            metrics.serves(items=len(engine.catalogue), made=made.timestamp())
         return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
-
-
-def made(release: str) -> float:
-    """When a release was made, by its id: seconds since the epoch."""
-    return datetime.strptime(f"{release}+0000", "%Y%m%d-%H%M%S-%f%z").timestamp()
 
 
 class _Findings:

@@ -16,6 +16,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from shopkeeper.engine.live import Lag
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.vocabulary import Slate
 
@@ -37,16 +38,24 @@ _candidates = Histogram(
 )
 _caches = Counter("shopkeeper_cache_lookups", "Of the engine's caches: hit or miss.", ("shop", "cache", "result"))
 _refusals = Counter("shopkeeper_refusals", "Requests that were turned away.", ("shop", "reason"))
+_slates = Counter("shopkeeper_slates", "Answers that went to the log of slates shown.", ("shop",))
 _events = Counter("shopkeeper_events", "Events that came: new, or known already.", ("shop", "result"))
 _changes = Counter("shopkeeper_item_changes", "Changes of items that were taken.", ("shop",))
 
 
 def _gauge(name: str, text: str) -> Gauge:
+    """Of the process that was asked last."""
     return Gauge(name, text, ("shop",), multiprocess_mode="livemostrecent")
 
 
 _release_age = _gauge("shopkeeper_release_age_seconds", "Since the release that answers was made.")
-_items = _gauge("shopkeeper_items", "Items that the release that answers knows.")
+_items = _gauge("shopkeeper_items", "Items that are known, with those that came since the release.")
+_event_age = _gauge("shopkeeper_newest_event_age_seconds", "Since the newest event of the log happened.")
+_events_behind = _gauge("shopkeeper_events_behind", "Events of the log that are not known here yet.")
+_changes_behind = _gauge("shopkeeper_item_changes_behind", "Item changes of the log that are not known here yet.")
+_slates_lost = Gauge(
+    "shopkeeper_slates_lost", "Answers that could not be logged.", ("shop",), multiprocess_mode="livesum"
+)
 
 
 class ShopMetrics:
@@ -72,6 +81,7 @@ class ShopMetrics:
 
     def showed(self, slate: Slate) -> None:
         """An answer: its stages, and what its sources proposed."""
+        _slates.labels(self._shop).inc()
         for stage, milliseconds in slate.timings.items():
             _stages.labels(self._shop, slate.surface, stage).observe(milliseconds / 1000.0)
         for source, number in slate.candidates.items():
@@ -88,10 +98,21 @@ class ShopMetrics:
                 if number != known:
                     _caches.labels(self._shop, cache, result).inc(number - known if number > known else number)
 
-    def stands(self, *, items: int, made: float) -> None:
-        """How the shop stands now: how many items it knows, and when its release was made (s since the epoch)."""
+    def serves(self, *, items: int, made: float) -> None:
+        """What answers now: how many items it knows, and when its release was made (s since the epoch)."""
         _items.labels(self._shop).set(items)
         _release_age.labels(self._shop).set(max(0.0, time.time() - made))
+
+    def follows(self, lag: Lag) -> None:
+        """How far this process lies behind the log."""
+        _events_behind.labels(self._shop).set(lag.events)
+        _changes_behind.labels(self._shop).set(lag.changes)
+        if lag.newest_event is not None:
+            _event_age.labels(self._shop).set(max(0.0, time.time() - lag.newest_event))
+
+    def lost_slates(self, number: int) -> None:
+        """How many this process could not log up to now."""
+        _slates_lost.labels(self._shop).set(number)
 
     def text(self) -> bytes:
         """The figures of this shop alone, of all processes, as Prometheus reads them."""
