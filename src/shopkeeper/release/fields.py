@@ -10,7 +10,7 @@ from abc import abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -161,17 +161,10 @@ class LabelFields(LabelMap):
     @cached_property
     def _labels(self) -> Callable[[int], Labels]:
         """A field's own rows, cut out when first asked for: few fields are asked for as a whole."""
-        return lru_cache(maxsize=32)(self._cut)
+        return lru_cache(maxsize=32)(partial(_cut, self.firsts, self.starts, self.codes, self.texts))
 
     def __getitem__(self, name: str) -> Labels:
         return self._labels(self.position(name))
-
-    def _cut(self, position: int) -> Labels:
-        first, last = int(self.firsts[position]), int(self.firsts[position + 1])
-        mine = (self.codes >= first) & (self.codes < last)
-        before = np.concatenate(([0], np.cumsum(mine, dtype=np.int64)))
-        values = tuple(self.texts[first:last].to_pylist())
-        return Labels(values, before[self.starts], self.codes[mine] - np.int32(first))
 
     def gather(self, rows: Rows) -> Gathered:
         return gather(self.starts, self.codes, rows)
@@ -214,6 +207,13 @@ class LabelFields(LabelMap):
             keyed=one_chunk(texts.column("keyed")),
             **{name: load_array(directory, name) for name in LABEL_ARRAYS},
         )
+
+
+def _cut(firsts: Starts, starts: Starts, codes: Rows, texts: pa.Array, position: int) -> Labels:
+    first, last = int(firsts[position]), int(firsts[position + 1])
+    mine = (codes >= first) & (codes < last)
+    before = np.concatenate(([0], np.cumsum(mine, dtype=np.int64)))
+    return Labels(tuple(texts[first:last].to_pylist()), before[starts], codes[mine] - np.int32(first))
 
 
 class NumberMap(Mapping[str, Floats]):

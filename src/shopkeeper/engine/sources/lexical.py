@@ -47,8 +47,9 @@ class LexicalSource:
 
     def __init__(self, index: TextIndex, terms: TermFields) -> None:
         self._index, self._terms = index, terms
-        self._stem = stemmer()
-        self._plan = lru_cache(maxsize=_REMEMBERED)(lambda query: plan_query(query, index, self._stem))
+        self._stem = stem = stemmer()
+        # Not through self: what a swap leaves behind must go at once, not when cycles are next looked for.
+        self._plan = lru_cache(maxsize=_REMEMBERED)(lambda query: plan_query(query, index, stem))
 
     def retrieve(self, context: Context, limit: int) -> Candidates:
         for query in self._queries(context.request.query):

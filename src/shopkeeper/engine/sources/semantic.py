@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ class SemanticSource:
     def __init__(self, vectors: Vectors, encoder: Encoder | None, max_unknown_share: float) -> None:
         self.vectors = vectors
         self._encoder, self._max_unknown_share = encoder, max_unknown_share
-        self._vector = lru_cache(maxsize=_REMEMBERED)(self._encode)
+        self._vector = lru_cache(maxsize=_REMEMBERED)(partial(_encode, encoder, max_unknown_share))
 
     def retrieve(self, context: Context, limit: int) -> Candidates:
         vector = self._vector(" ".join(context.request.query[:_MAX_QUERY_CHARACTERS].split()))
@@ -59,12 +59,13 @@ class SemanticSource:
     def save(self, directory: Path) -> None:
         self.vectors.save(directory)
 
-    def _encode(self, query: str) -> Scores | None:
-        """float32 [d], or None for what the encoder cannot read."""
-        if self._encoder is None or self._encoder.unknown_shares([query])[0] > self._max_unknown_share:
-            return None
-        vector: Scores = self._encoder.encode([query])[0]
-        return vector
+
+def _encode(encoder: Encoder | None, max_unknown_share: float, query: str) -> Scores | None:
+    """float32 [d], or None for what the encoder cannot read."""
+    if encoder is None or encoder.unknown_shares([query])[0] > max_unknown_share:
+        return None
+    vector: Scores = encoder.encode([query])[0]
+    return vector
 
 
 class Semantic:
