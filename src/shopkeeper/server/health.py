@@ -15,7 +15,7 @@ from starlette.responses import Response
 from shopkeeper.errors import DataError, ReleaseError, ShopkeeperError
 from shopkeeper.server.doors import Scraper
 from shopkeeper.server.metrics import ShopMetrics
-from shopkeeper.server.openapi import Finding, Health, Readiness, answers
+from shopkeeper.server.openapi import Finding, Health, Readiness, answers, turned_away
 from shopkeeper.server.refusals import Json
 from shopkeeper.shop import Shop
 
@@ -37,7 +37,9 @@ def add_routes(app: FastAPI, shop: Shop, metrics: ShopMetrics) -> None:
         """That the process turns, and no more: it waits for nothing. Open to all, as whoever watches holds no key."""
         return Json(Health("ok", shop.settings.shop.name))
 
-    @app.get("/v1/ready", responses=answers(Readiness, _READY, refusals=()) | {503: {"description": "Not ready"}})
+    described = answers(Readiness, _READY, refusals=())
+
+    @app.get("/v1/ready", responses=described | {503: {**described[200], "description": "Not ready"}})
     def ready() -> Response:
         """Whether to send requests here: 503 with what is amiss, when a release, the log or the disk is not as needed.
 
@@ -49,7 +51,10 @@ def add_routes(app: FastAPI, shop: Shop, metrics: ShopMetrics) -> None:
     @app.get(
         "/metrics",
         response_class=Response,
-        responses={200: {"content": {"text/plain": {}}, "description": "As Prometheus reads it"}},
+        responses={
+            200: {"content": {"text/plain": {}}, "description": "As Prometheus reads it"},
+            **turned_away(401, 403, 429),
+        },
     )
     def scrape(_: Scraper) -> Response:
         """Figures for Prometheus: to an admin, or to a program on this machine. They tell how business goes."""

@@ -41,7 +41,10 @@ def _show(app: FastAPI, shop: Shop) -> None:
     @app.get(
         "/v1/images/{item:path}",
         response_class=Response,
-        responses={200: {"content": {"image/*": {}}, "description": "The picture"}, 404: {"description": "None here"}},
+        responses={
+            200: {"content": {"image/*": {}}, "description": "The picture"},
+            **openapi.turned_away(401, 403, 404, 429, 503),
+        },
     )
     def image(http: HttpRequest, key: SentKey, item: str, by: str = "") -> Response:
         """An item's own picture, where the release holds one. Answers name its address with a signature, `by`."""

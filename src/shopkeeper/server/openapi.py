@@ -20,10 +20,13 @@ MEANINGS = {
     404: "Not known",
     408: "The body came too slowly",
     413: "The body is too long",
+    414: "The address is too long",
     429: "The key asks too often; Retry-After says when to come again",
+    431: "The headers are too long",
     503: "The shop is not ready",
 }
-REFUSALS = tuple(code for code in MEANINGS if code != 404)
+ANYWHERE = (414, 431)  # which no route needs to name
+REFUSALS = tuple(code for code in MEANINGS if code not in (404, *ANYWHERE))
 
 _TEMPLATE = "#/components/schemas/{name}"
 
@@ -138,11 +141,13 @@ def answers(kind: Any, example: Any, *, refusals: tuple[int, ...] = REFUSALS) ->
     """`responses` of a route that answers with `kind` (a struct, or `list[struct]`)."""
     schema = {"type": "array", "items": _reference(kind.__args__[0])} if hasattr(kind, "__args__") else _reference(kind)
     content = {"application/json": {"schema": schema, "example": msgspec.to_builtins(example)}}
-    refused = {"application/json": {"schema": _reference(Refusal)}}
-    return {
-        200: {"description": "Done", "content": content},
-        **{code: {"description": MEANINGS[code], "content": refused} for code in refusals},
-    }
+    return {200: {"description": "Done", "content": content}, **turned_away(*refusals)}
+
+
+def turned_away(*codes: int) -> dict[int | str, dict[str, Any]]:
+    """`responses` for these refusals."""
+    content = {"application/json": {"schema": _reference(Refusal)}}
+    return {code: {"description": MEANINGS[code], "content": content} for code in codes}
 
 
 def describe(app: FastAPI) -> None:
@@ -153,10 +158,26 @@ def describe(app: FastAPI) -> None:
             document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             _, components = msgspec.json.schema_components(_STRUCTS, ref_template=_TEMPLATE)
             document.setdefault("components", {}).setdefault("schemas", {}).update(components)
+            for operations in document["paths"].values():
+                for operation in operations.values():
+                    _say_what_comes(operation["responses"])
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _say_what_comes(responses: dict[str, Any]) -> None:
+    """Put right what FastAPI supposes: that parameters which do not fit are answered with 422, and structs as text."""
+    codes = [400, *ANYWHERE] if responses.pop("422", None) else ANYWHERE
+    for code, answer in turned_away(*codes).items():
+        responses.setdefault(str(code), answer)
+    for answer in responses.values():
+        for content in answer.get("content", {}).values():
+            if "$ref" in content.get("schema", {}):
+                content["schema"] = {"$ref": content["schema"]["$ref"]}
+            elif "items" in content.get("schema", {}):
+                content["schema"]["type"] = "array"
 
 
 def _reference(kind: type[msgspec.Struct]) -> dict[str, str]:
