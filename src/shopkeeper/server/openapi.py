@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from shopkeeper.server.analytics import CALLS
 from shopkeeper.server.bodies import MAX_EVENTS, EventBody, ItemBody, SearchBody, StockBody
 from shopkeeper.shop import Shopper
 from shopkeeper.vocabulary import Explanation, Facet, FacetValue, Item, Placement, Reason, Slate
@@ -66,6 +68,38 @@ SEARCH = {
 }
 SHELF = {"user": "u42", "session": "s7", "items": ["mug-17"], "size": 12}
 STOCK = [{"id": "mug-17", "stock": 0}, {"id": "mug-18", "price": 11.9}]
+_TRACKED = {
+    "type": "object",
+    "properties": {"type": {"enum": list(CALLS)}, "event": {"type": "string"}, "properties": {"type": "object"}},
+}
+ANALYTICS = (
+    {
+        "title": "GA4 Measurement Protocol",
+        "type": "object",
+        "required": ["client_id", "events"],
+        "properties": {
+            "client_id": {"type": "string"},
+            "user_id": {"type": "string"},
+            "timestamp_micros": {"type": "integer"},
+            "events": {
+                "type": "array",
+                "maxItems": MAX_EVENTS,
+                "items": {
+                    "type": "object",
+                    "required": ["name"],
+                    "properties": {"name": {"type": "string"}, "params": {"type": "object"}},
+                },
+            },
+        },
+    },
+    {"title": "Segment call", **_TRACKED, "required": ["type"]},
+    {
+        "title": "Segment batch",
+        "type": "object",
+        "required": ["batch"],
+        "properties": {"batch": {"type": "array", "maxItems": MAX_EVENTS, "items": _TRACKED}},
+    },
+)
 EVENT = {"id": "e1", "type": "cart", "user": "u42", "session": "s7", "item": "mug-17", "slate": "0b5e", "position": 1}
 
 
@@ -85,11 +119,13 @@ class Refusal(msgspec.Struct, frozen=True):
     request: str = ""
 
 
-class Receipt(msgspec.Struct, frozen=True):
-    """Events are durable when this is sent. `known` counts those whose id had come before."""
+class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Events are durable when this is sent. `known` counts those whose id had come before; `passed_over` what an
+    analytics tool told that is no event of a shop."""
 
     accepted: int
     known: int
+    passed_over: int = 0
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -129,10 +165,13 @@ _STRUCTS = (
 )
 
 
-def body(kind: type[msgspec.Struct], example: Any, *, many: bool = False) -> dict[str, Any]:
-    """`openapi_extra` of a route that reads one `kind`, or a list of them as well."""
+def body(
+    kind: type[msgspec.Struct], example: Any, *, many: bool = False, also: Sequence[dict[str, Any]] = ()
+) -> dict[str, Any]:
+    """`openapi_extra` of a route that reads one `kind`, or a list of them as well, or what has one of the schemas
+    `also`."""
     one = _reference(kind)
-    schema = {"oneOf": [one, {"type": "array", "items": one, "maxItems": MAX_EVENTS}]} if many else one
+    schema = {"anyOf": [one, {"type": "array", "items": one, "maxItems": MAX_EVENTS}, *also]} if many else one
     content = {"application/json": {"schema": schema, "example": msgspec.to_builtins(example)}}
     return {"requestBody": {"required": True, "content": content}}
 
