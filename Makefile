@@ -7,7 +7,10 @@ READY := $(VENV)/.ready
 # Two spinning OpenMP threads on two shared cores are far slower than one that waits.
 export OMP_WAIT_POLICY := passive
 
-.PHONY: setup demo test test-slow lint format bench docs clean
+KILLS ?= 5000
+SEED ?= 0
+
+.PHONY: setup demo test test-slow crash lint format bench docs clean
 
 setup: $(READY)
 
@@ -27,6 +30,9 @@ test: setup  ## the fast suite
 
 test-slow: setup  ## the longer proofs
 	OMP_NUM_THREADS=2 $(BIN)/pytest -m "slow and not gpu"
+
+crash: setup  ## kill -9 at random moments, a thousand times over: make crash KILLS=5000 SEED=1
+	OMP_NUM_THREADS=2 KILLS=$(KILLS) SEED=$(SEED) $(BIN)/pytest -m slow tests/crash
 
 lint: setup  ## format, lint, types, import contracts
 	$(BIN)/ruff format --check src tests benchmarks

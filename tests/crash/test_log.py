@@ -1,0 +1,98 @@
+"""Kill -9 while several threads of two processes write the event log: no acknowledged word is lost, none is doubled."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+from harness import Process, Say, Stage
+
+from shopkeeper.data.eventlog import EventLog
+from shopkeeper.vocabulary import Change, Event, EventType
+
+pytestmark = pytest.mark.slow
+
+THREADS = 3
+ROUNDS = 20  # after which another log is begun: every check reads all of it
+
+
+def write(say: Say, path: Path, name: str) -> None:
+    """Until killed: batches of events, and every few of them a word on an item. What the log acknowledged is said.
+
+    An event's id tells its batch, and of how many that is: "name/thread/number/size/at". With each batch goes one that
+    other threads and the other process send as well.
+    """
+    log = EventLog(path)
+
+    def work(thread: int) -> None:
+        dice = random.Random(f"{name} {thread}")
+        for number in itertools.count():
+            size = dice.randint(1, 20)
+            ids = [f"{name}/{thread}/{number}/{size}/{at}" for at in range(size)] + [f"shared {number}"]
+            say("events")
+            log.append([Event(id=id_, type=EventType.VIEW, user="u", item="i") for id_ in ids])
+            say(("events", ids))
+            if number % 3 == 0:
+                words = [f"{name}/{thread}/{number}/2/{at}" for at in range(2)]
+                say("changes")
+                log.change([Change(id=word, time=0.0, stock=1.0) for word in words])
+                say(("changes", words))
+
+    threads = [threading.Thread(target=work, args=(thread,), daemon=True) for thread in range(THREADS)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+
+
+def check(log: EventLog, said: Iterable[str | tuple[str, list[str]]]) -> None:
+    """Each acknowledged id is there once, none is there twice, and of a batch all or none."""
+    events = Counter(event.id for _, batch in log.events_after() for event in batch)
+    changes = Counter(change.id for _, batch in log.changes_after() for change in batch)
+    found = {"events": events, "changes": changes}
+    for kind, ids in (word for word in said if isinstance(word, tuple)):
+        assert not [id_ for id_ in ids if found[kind][id_] != 1], kind
+    for kind, counts in found.items():
+        assert not [id_ for id_, count in counts.items() if count > 1], kind
+        batches = Counter(id_.rpartition("/")[0] for id_ in counts if "/" in id_)
+        assert all(count == int(batch.rpartition("/")[2]) for batch, count in batches.items()), kind
+    assert len(log) == len(events)
+    places = [place for place, _ in log.events_after(size=100)]
+    assert places == sorted(set(places))
+
+
+def test_two_processes_of_three_threads_each(stage: Callable[[str], Stage], tmp_path: Path) -> None:
+    writing = stage("event and change writes")
+    for number in writing.shares(0.45):
+        path = tmp_path / f"{number // ROUNDS}" / "events.sqlite"
+        if number % ROUNDS == 0:
+            path.parent.mkdir()
+            said: list[str | tuple[str, list[str]]] = []
+        processes = [Process(write, path, f"{number} {name}") for name in ("one", "other")]
+        for process in processes:
+            writing.kill(process)
+            said += process.said
+        log = EventLog(path)  # as a next start does
+        check(log, said)
+        log.close()
+    assert said
+
+
+def test_a_log_that_is_just_made(stage: Callable[[str], Stage], tmp_path: Path) -> None:
+    making = stage("making a log")
+    making.spread_s = 0.03
+    for number in making.shares(0.05):
+        path = tmp_path / f"{number}" / "events.sqlite"
+        path.parent.mkdir()
+        process = Process(write, path, "first")
+        making.kill(process)
+        log = EventLog(path)
+        check(log, process.said)
+        log.append([Event(id="after", type=EventType.VIEW)])
+        assert "after" in [event.id for _, batch in log.events_after() for event in batch]
+        log.close()
