@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import random
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from harness import Process, Say, Stage
+from invariants import require_kept
 
 from shopkeeper.data.eventlog import EventLog
 from shopkeeper.vocabulary import Change, Event, EventType
@@ -50,22 +50,6 @@ def write(say: Say, path: Path, name: str) -> None:
         each.join()
 
 
-def check(log: EventLog, said: Iterable[str | tuple[str, list[str]]]) -> None:
-    """Each acknowledged id is there once, none is there twice, and of a batch all or none."""
-    events = Counter(event.id for _, batch in log.events_after() for event in batch)
-    changes = Counter(change.id for _, batch in log.changes_after() for change in batch)
-    found = {"events": events, "changes": changes}
-    for kind, ids in (word for word in said if isinstance(word, tuple)):
-        assert not [id_ for id_ in ids if found[kind][id_] != 1], kind
-    for kind, counts in found.items():
-        assert not [id_ for id_, count in counts.items() if count > 1], kind
-        batches = Counter(id_.rpartition("/")[0] for id_ in counts if "/" in id_)
-        assert all(count == int(batch.rpartition("/")[2]) for batch, count in batches.items()), kind
-    assert len(log) == len(events)
-    places = [place for place, _ in log.events_after(size=100)]
-    assert places == sorted(set(places))
-
-
 def test_two_processes_of_three_threads_each(stage: Callable[[str], Stage], tmp_path: Path) -> None:
     writing = stage("event and change writes")
     for number in writing.shares(0.45):
@@ -78,7 +62,7 @@ def test_two_processes_of_three_threads_each(stage: Callable[[str], Stage], tmp_
             writing.kill(process)
             said += process.said
         log = EventLog(path)  # as a next start does
-        check(log, said)
+        require_kept(log, said)
         log.close()
     assert said
 
@@ -92,7 +76,7 @@ def test_a_log_that_is_just_made(stage: Callable[[str], Stage], tmp_path: Path) 
         process = Process(write, path, "first")
         making.kill(process)
         log = EventLog(path)
-        check(log, process.said)
+        require_kept(log, process.said)
         log.append([Event(id="after", type=EventType.VIEW)])
         assert "after" in [event.id for _, batch in log.events_after() for event in batch]
         log.close()
