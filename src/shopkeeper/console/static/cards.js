@@ -1,8 +1,8 @@
 // Products as cards, in grids and on shelves.
 
-import { button, icon, keyed, make } from "./dom.js";
-import { inTongue, marked, money, picture, reasonText, remember, titleOf } from "./item.js";
 import { addressOf } from "./address.js";
+import { button, icon, keyed, make } from "./dom.js";
+import { inTongue, marked, money, picture, reasonText, remember, spoken, titleOf } from "./item.js";
 import { saved, toggleSaved, who } from "./person.js";
 import { answerOf, tell } from "./shop.js";
 import { explainAnswer, explainPlacement } from "./why.js";
@@ -17,68 +17,67 @@ export function wayTo(item) {
   return clicks.get(item.id) || {};
 }
 
-// An answer is { slate, request, took }; without a slate's id, nobody chose what stands in it. `level`: of the headings.
+// `answer`: { slate, request }; without a slate's id, nobody chose what stands in it. `level`: of the headings.
 export function grid(answer, level = 2, className = "grid") {
   const place = answer.request.items?.[0] || answer.request.surface;
-  return make("ul", { className, role: "list" }, ...answer.slate.placements.map((one) => card(one, answer, level, place)));
+  const cards = answer.slate.placements.map((placement) => card(placement, answer, level, place));
+  return make("ul", { className, role: "list" }, ...cards);
 }
 
 function card(placement, answer, level, place) {
   const item = remember(placement.item);
   const title = titleOf(item);
-  const link = keyed(`${place} ${placement.position}`, make("a", { href: addressOf("item", item.id) }, ...marked(title, answer.slate.matched)));
+  const { slate, request } = answer;
+  const link = make("a", { href: addressOf("item", item.id) }, ...marked(title, slate.matched));
   link.onclick = () => {
-    const { query } = answer.request;
-    clicks.set(item.id, { slate: answer.slate.id, position: placement.position, ...(query && { query }) });
+    const { query } = request;
+    clicks.set(item.id, { slate: slate.id, position: placement.position, ...(query && { query }) });
   };
-  const why = button({ className: "why", ariaLabel: words.whyThis(title), onclick: () => explainPlacement(placement, answer) }, words.why);
+  const why = button({ className: "why", ariaLabel: words.whyThis(title) }, words.why);
+  why.onclick = () => explainPlacement(placement, answer);
   return make("li", { className: item.available === false ? "card gone" : "card" },
     picture(item),
-    inTongue(make(`h${level}`, { className: "title" }, link), title),
-    make("p", { className: "meta" }, ...figures(item, answer.slate.matched), answer.slate.id && why),
-    reason(placement, answer),
+    inTongue(make(`h${level}`, { className: "title" }, keyed(`${place} ${placement.position}`, link)), title),
+    make("p", { className: "meta" }, ...figures(item, slate.matched), slate.id && why),
+    reason(placement, request),
     heart(item, place));
 }
 
 function figures(item, matched) {
   const price = item.available === false ? words.out : money(item.price, item.currency);
-  const brand = item.brand && inTongue(make("span", { className: "maker" }, ...marked(item.brand, matched)), item.brand);
-  return [make("span", { className: "price" }, price), brand || ""];
+  const maker = make("span", { className: "maker" }, ...marked(item.brand || "", matched));
+  return [make("span", { className: "price" }, price), inTongue(maker, item.brand || "")];
 }
 
 // In a search the marked words say what matched; only what came by another way needs a word.
-function reason({ reasons }, { request }) {
-  const marked = request.surface === "search" && reasons.some(({ source }) => source === "lexical");
-  if (marked || !reasons.length) return null;
+function reason({ reasons }, request) {
+  const said = request.surface === "search" && reasons.some(({ source }) => source === "lexical");
+  if (said || !reasons.length) return null;
   const text = reasonText(reasons[0], request);
-  return inTongue(make("p", { className: "reason", title: text }, text), text);
+  return spoken("p", text, { className: "reason", title: text });
 }
 
 export function heart(item, place = "") {
-  const node = keyed(`save ${place} ${item.id}`, button({ className: "heart", ariaLabel: words.save(titleOf(item)) }, icon("heart")));
+  const node = button({ className: "heart", ariaLabel: words.save(titleOf(item)) }, icon("heart"));
   node.ariaPressed = String(saved().includes(item.id));
   node.onclick = async () => {
     const fresh = toggleSaved(item.id);
     node.ariaPressed = String(fresh);
     if (fresh) await tell({ type: "favourite", item: item.id, ...who(), ...wayTo(item) });
   };
-  return node;
+  return keyed(`save ${place} ${item.id}`, node);
 }
 
-// A shelf as a section, or nothing where it is empty, or speaks of the person and the most popular only stand in on it.
+// A shelf as { answer, node }; null where it is empty, or is about the person and only the most popular stand in on it.
 export async function shelf(surface, heading, signal, { items = [], facets = [], size = 12, level = 2 } = {}) {
   const request = { surface, ...who(), size, ...(items.length && { items }), ...(facets.length && { facets }) };
   const answer = await answerOf(request, signal);
-  const { placements } = answer.slate;
-  const own = !PERSONAL.includes(surface) || placements.some(({ reasons }) => reasons.some(({ source }) => !STAND_INS.includes(source)));
-  return own && placements.length ? { answer, node: shelfOf(answer, heading, level) } : null;
-}
-
-function shelfOf(answer, heading, level) {
-  const title = make(`h${level}`, {}, heading);
-  return make("section", { className: "shelf", ariaLabel: heading },
-    make("div", { className: "bar" }, title, howButton(answer, heading)),
-    grid(answer, level + 1, "row"));
+  const sources = answer.slate.placements.flatMap(({ reasons }) => reasons.map(({ source }) => source));
+  const empty = !answer.slate.placements.length;
+  if (empty || (PERSONAL.includes(surface) && sources.every((source) => STAND_INS.includes(source)))) return null;
+  const bar = make("div", { className: "bar" }, make(`h${level}`, {}, heading), howButton(answer, heading));
+  const row = grid(answer, level + 1, "row");
+  return { answer, node: make("section", { className: "shelf", ariaLabel: heading }, bar, row) };
 }
 
 export function howButton(answer, of) {

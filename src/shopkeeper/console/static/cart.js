@@ -9,24 +9,29 @@ import { cart, emptyCart, quantityOf, setQuantity, who } from "./person.js";
 import { tell, token } from "./shop.js";
 import { number, words } from "./words.js";
 
-let bought = false; // whether the drawer still thanks for the last order
+const ANCHORS = 20; // of what lies in the cart, that suggest what goes with it
 
 export function openCart() {
-  bought = false;
   $("basket").showModal();
-  return drawCart();
+  return drawCart(words.emptyCart);
 }
 
-export const drawCart = latest(async (signal) => {
-  const known = await Promise.allSettled(cart().map(async ({ id, quantity }) => ({ item: await itemOf(id, signal), quantity })));
-  const lines = known.map(({ value }) => value).filter(Boolean);
-  const goes = make("div");
-  const empty = make("p", { className: "panel" }, bought ? words.thanks : words.emptyCart);
-  drawer($("basket"), words.basket, ...(lines.length ? [list(lines), sum(lines)] : [empty]), goes);
+const drawCart = latest(async (signal, ifEmpty) => {
+  const lines = await linesOf(signal);
+  const beside = make("div");
+  const content = lines.length ? [list(lines), sum(lines)] : [make("p", { className: "panel" }, ifEmpty)];
+  drawer($("basket"), words.basket, ...content, beside);
   if (!lines.length) return;
-  const beside = await shelf("cart", words.goes, signal, { items: lines.map(({ item }) => item.id).slice(-20), size: 6, level: 3 });
-  if (beside) redraw(goes, beside.node);
+  const items = lines.map(({ item }) => item.id).slice(-ANCHORS);
+  const goes = await shelf("cart", words.goes, signal, { items, size: 6, level: 3 });
+  if (goes) redraw(beside, goes.node);
 });
+
+// What is no longer sold has left the cart by itself.
+async function linesOf(signal) {
+  const known = cart().map(async ({ id, quantity }) => ({ item: await itemOf(id, signal), quantity }));
+  return (await Promise.allSettled(known)).map(({ value }) => value).filter(Boolean);
+}
 
 function list(lines) {
   return make("ul", { className: "lines", role: "list" }, ...lines.map(line));
@@ -35,21 +40,28 @@ function list(lines) {
 function line({ item, quantity }) {
   const title = titleOf(item);
   const link = keyed(`line ${item.id}`, make("a", { href: addressOf("item", item.id) }, title));
-  const step = (name, label, change) =>
-    keyed(`${name} ${item.id}`, button({ className: "tool", ariaLabel: label(title), onclick: () => changeBy(item, change) }, icon(name)));
+  const price = item.price == null ? null : item.price * quantity;
+  const step = (name, label, change) => {
+    const node = button({ className: "tool", ariaLabel: label(title) }, icon(name));
+    node.onclick = () => changeBy(item, change);
+    return keyed(`${name} ${item.id}`, node);
+  };
   return make("li", {},
     picture(item),
     inTongue(make("h3", { className: "title" }, link), title),
-    make("span", { className: "price" }, money(item.price == null ? null : item.price * quantity, item.currency)),
+    make("span", { className: "price" }, money(price, item.currency)),
     make("span", { className: "steps" },
-      step("minus", words.less, -1), make("span", { className: "quantity" }, number(quantity)), step("plus", words.plus, 1),
+      step("minus", words.less, -1),
+      make("span", { className: "quantity" }, number(quantity)),
+      step("plus", words.plus, 1),
       step("close", words.drop, -quantity)));
 }
 
 async function changeBy(item, change) {
   setQuantity(item.id, quantityOf(item.id) + change);
-  const told = tell({ type: change > 0 ? "cart" : "uncart", item: item.id, quantity: Math.abs(change), price: item.price, ...who(), ...wayTo(item) });
-  await drawCart();
+  const type = change > 0 ? "cart" : "uncart";
+  const told = tell({ type, item: item.id, quantity: Math.abs(change), price: item.price, ...who(), ...wayTo(item) });
+  await drawCart(words.emptyCart);
   await told;
 }
 
@@ -60,14 +72,14 @@ function sum(lines) {
   }
   const text = [...totals].map(([currency, total]) => money(total, currency)).join(" + ");
   const buy = keyed("buy", button({ className: "main", onclick: () => order(lines) }, words.buy));
-  return make("div", { className: "sum" }, make("p", {}, words.total, " ", make("strong", { className: "price" }, text)), buy);
+  const total = make("p", {}, words.total, " ", make("strong", { className: "price" }, text));
+  return make("div", { className: "sum" }, total, buy);
 }
 
 async function order(lines) {
-  const name = token();
-  await tell(...lines.map(({ item, quantity }) => ({ type: "purchase", item: item.id, quantity, price: item.price, order: name, ...who() })));
-  bought = true;
+  const bought = { type: "purchase", order: token(), ...who() };
+  await tell(...lines.map(({ item, quantity }) => ({ ...bought, item: item.id, quantity, price: item.price })));
   emptyCart();
   say(words.thanks);
-  await drawCart();
+  await drawCart(words.thanks);
 }

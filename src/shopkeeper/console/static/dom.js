@@ -2,9 +2,10 @@
 
 export const $ = (id) => document.getElementById(id);
 
+// Children are nodes and texts; what is empty is passed over.
 export function make(tag, properties = {}, ...children) {
   const node = Object.assign(document.createElement(tag), properties);
-  node.append(...children.filter((child) => child != null && child !== false));
+  node.append(...children.filter((child) => child));
   return node;
 }
 
@@ -27,17 +28,17 @@ export function keyed(key, node) {
   return node;
 }
 
-export function byKey(parent, key) {
+function byKey(parent, key) {
   return parent.querySelector(`[data-key="${CSS.escape(key)}"]`);
 }
 
 // Put new children into `parent`; what had the focus has it again, or else the region around it.
 export function redraw(parent, ...children) {
-  const focused = parent.contains(document.activeElement) && document.activeElement !== parent && document.activeElement;
-  const key = focused && focused.dataset.key;
-  parent.replaceChildren(...children.filter(Boolean));
-  if (!focused) return;
-  const again = (key && byKey(parent, key)) || parent.closest("main, dialog");
+  const focused = document.activeElement;
+  const within = parent.contains(focused) && focused !== parent;
+  parent.replaceChildren(...children.filter((child) => child));
+  if (!within) return;
+  const again = (focused.dataset.key && byKey(parent, focused.dataset.key)) || parent.closest("main, dialog");
   again?.focus({ preventScroll: true });
 }
 

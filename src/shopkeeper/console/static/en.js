@@ -33,7 +33,10 @@ export default {
   filters: "Filters",
   fields: {},
   sort: "Sort by",
-  sorts: { "": "Best match", price: "Price, low first", "-price": "Price, high first", "-launched": "Newest first", "-popularity": "Most popular" },
+  sorts: {
+    "": "Best match", price: "Price, low first", "-price": "Price, high first", "-launched": "Newest first",
+    "-popularity": "Most popular",
+  },
   price: "Price",
   from: "Lowest price",
   to: "Highest price",
@@ -83,12 +86,15 @@ export default {
   rank: (n) => (n ? ` ranks it ${ordinal(n)}: ` : ": "),
   decided: "What decided, strongest first",
   feature: (name) => name.replace(/[._]/g, " "),
+  byScore: (share) => `Put here by its score; as the shop explores a little, in ${share} of such answers.`,
   explored: (share) => `Put here to learn more: it stands here in ${share} of such answers.`,
   unexplored: "Put here by its score, not to explore.",
   ask: "Why is another product not here?",
   askId: "The id of a product",
   askIt: "Ask",
-  stages: { context: "person", sources: "sources", ranking: "ranking", policies: "rules", facets: "facets", items: "products" },
+  stages: {
+    context: "person", sources: "sources", ranking: "ranking", policies: "rules", facets: "facets", items: "products",
+  },
   milliseconds: (n) => `${n} ms`,
   took: "How long it took",
   inAll: "in the shop",
@@ -107,7 +113,8 @@ export default {
       : text,
   sources: {
     lexical: "words", semantic: "meaning", similar: "similar", viewed_together: "viewed together",
-    bought_together: "bought together", popular: "popular", trending: "trending", new: "new", recent: "recent", rules: "the shop",
+    bought_together: "bought together", popular: "popular", trending: "trending", new: "new", recent: "recent",
+    rules: "the shop",
   },
 
   unreachable: "The shop does not answer. Is the server running?",

@@ -1,8 +1,8 @@
 // How results are narrowed: values to choose, a price range, and what is chosen as chips to take away.
-// `fields` are the address's: "is:brand" (as often as there are values), "low", "high".
+// `fields` are those of the address: "is:brand" (as often as there are values), "low", "high".
 
 import { button, icon, keyed, make } from "./dom.js";
-import { inTongue, money } from "./item.js";
+import { money, spoken } from "./item.js";
 import { number, words } from "./words.js";
 
 const SHOWN = 8; // values of a facet; what is chosen stands beside them
@@ -18,18 +18,21 @@ export function choicesOf(fields) {
 
 // The filter in the shop's language; `except` names a field that is left free.
 export function filterOf({ values, low, high }, except) {
-  const parts = [...values].filter(([field]) => field !== except).map(([field, each]) => `${quoted(field)} in [${each.map(quoted)}]`);
+  const parts = [...values]
+    .filter(([field]) => field !== except)
+    .map(([field, each]) => `${quoted(field)} in [${each.map(quoted)}]`);
   if (low && except !== "price") parts.push(`price >= ${low}`);
   if (high && except !== "price") parts.push(`price <= ${high}`);
   return parts.join(" and ");
 }
 
 export function drawFacets(facets, chosen, fields, narrow) {
-  const drawn = facets.map((facet) => (facet.name === "price" ? range(facet, chosen, fields, narrow) : options(facet, chosen, fields, narrow)));
+  const drawn = facets.map((facet) => (facet.name === "price" ? range : options)(facet, chosen, fields, narrow));
   const wide = matchMedia("(min-width: 56rem)").matches;
   const open = document.querySelector(".facets details")?.open ?? wide;
   const summary = keyed("filters", make("summary", {}, make("h2", {}, words.filters)));
-  return make("aside", { className: "facets", ariaLabel: words.filters }, make("details", { open }, summary, make("div", { className: "fields" }, ...drawn)));
+  const body = make("div", { className: "fields" }, ...drawn);
+  return make("aside", { className: "facets", ariaLabel: words.filters }, make("details", { open }, summary, body));
 }
 
 function options({ name: field, values = [] }, chosen, fields, narrow) {
@@ -40,25 +43,28 @@ function options({ name: field, values = [] }, chosen, fields, narrow) {
   const boxes = offered.map((value) => {
     const box = keyed(`${field}=${value}`, make("input", { type: "checkbox", checked: taken.includes(value) }));
     box.onchange = () => narrow(toggled(fields, field, value));
-    const text = inTongue(make("span", { className: "value" }, value), value);
-    return make("label", {}, box, swatch(field, value), text, make("span", { className: "count" }, number(counts.get(value) || 0)));
+    const count = make("span", { className: "count" }, number(counts.get(value) || 0));
+    return make("label", {}, box, swatch(field, value), spoken("span", value, { className: "value" }), count);
   });
   return make("fieldset", {}, make("legend", {}, labelOf(field)), ...boxes);
 }
 
 function range({ minimum, maximum }, { low, high }, fields, narrow) {
   if (minimum == null && !low && !high) return null;
-  const bound = (key, label, value, extreme) => {
-    const input = keyed(key, make("input", { type: "number", min: 0, step: "any", inputMode: "decimal", value, placeholder: extreme ?? "", ariaLabel: label }));
+  const bound = (key, ariaLabel, value, extreme) => {
+    const input = make("input", { type: "number", min: 0, step: "any", inputMode: "decimal", value, ariaLabel });
+    if (Number.isFinite(extreme)) input.placeholder = extreme;
     input.onchange = () => {
       const changed = new URLSearchParams(fields);
       input.value ? changed.set(key, input.value) : changed.delete(key);
       narrow(changed);
     };
-    return input;
+    return keyed(key, input);
   };
-  const ends = [bound("low", words.from, low, Math.floor(minimum)), "–", bound("high", words.to, high, Math.ceil(maximum))];
-  return make("fieldset", {}, make("legend", {}, words.price), make("div", { className: "range" }, ...ends));
+  const lowest = bound("low", words.from, low, Math.floor(minimum));
+  const highest = bound("high", words.to, high, Math.ceil(maximum));
+  const ends = make("div", { className: "range" }, lowest, "–", highest);
+  return make("fieldset", {}, make("legend", {}, words.price), ends);
 }
 
 // Colours show themselves, where the style sheet's language knows them.
@@ -70,14 +76,19 @@ function swatch(field, value) {
 }
 
 export function chips(chosen, fields, narrow) {
-  const said = [...chosen.values].flatMap(([field, values]) => values.map((value) => [value, () => toggled(fields, field, value)]));
+  const said = [...chosen.values].flatMap(([field, values]) =>
+    values.map((value) => [value, () => toggled(fields, field, value)]));
   if (chosen.low) said.push([words.atLeast(money(Number(chosen.low))), () => without(fields, "low")]);
   if (chosen.high) said.push([words.atMost(money(Number(chosen.high))), () => without(fields, "high")]);
   if (!said.length) return null;
-  const items = said.map(([text, changed]) =>
-    make("li", {}, button({ className: "pill", ariaLabel: words.remove(text), onclick: () => narrow(changed()) }, inTongue(make("span", {}, text), text), icon("close"))));
-  const all = button({ className: "plain", onclick: () => narrow(cleared(fields)) }, words.clear);
-  return make("ul", { className: "pills chosen", role: "list", ariaLabel: words.chosen }, ...items, make("li", {}, all));
+  const drawn = said.map(([text, changed]) => {
+    const chip = button({ className: "pill", ariaLabel: words.remove(text) }, spoken("span", text), icon("close"));
+    chip.onclick = () => narrow(changed());
+    return chip;
+  });
+  drawn.push(button({ className: "plain", onclick: () => narrow(cleared(fields)) }, words.clear));
+  const items = drawn.map((each) => make("li", {}, each));
+  return make("ul", { className: "pills chosen", role: "list", ariaLabel: words.chosen }, ...items);
 }
 
 function toggled(fields, field, value) {

@@ -3,7 +3,7 @@
 import { addressOf } from "./address.js";
 import { grid, shelf, shelves } from "./cards.js";
 import { $, make, redraw } from "./dom.js";
-import { inTongue, itemOf } from "./item.js";
+import { itemOf, spoken } from "./item.js";
 import { cart, saved, shopper } from "./person.js";
 import { words } from "./words.js";
 
@@ -23,14 +23,18 @@ function welcome(categories) {
   const { user, session } = shopper();
   const heading = make("h1", { tabIndex: -1 }, user || session ? words.welcomeBack : words.welcome);
   const links = categories.map(({ value }) =>
-    make("li", {}, inTongue(make("a", { className: "pill", href: addressOf("search", value) }, value), value)));
-  const browse = links.length && make("nav", { ariaLabel: words.browse }, make("ul", { className: "pills", role: "list" }, ...links));
-  return make("div", { className: "welcome" }, heading, browse || null);
+    make("li", {}, spoken("a", value, { className: "pill", href: addressOf("search", value) })));
+  const list = make("ul", { className: "pills", role: "list" }, ...links);
+  const browse = links.length && make("nav", { ariaLabel: words.browse }, list);
+  return make("div", { className: "welcome" }, heading, browse);
 }
 
 export async function favourites(signal) {
-  const items = await Promise.allSettled(saved().map((id) => itemOf(id, signal)));
-  const placements = items.filter(({ value }) => value).map(({ value }, at) => ({ item: value, position: at + 1, reasons: [] }));
-  const heading = make("h1", { tabIndex: -1 }, words.favouritesTitle);
-  redraw($("main"), heading, placements.length ? grid({ slate: { placements, matched: [] }, request: { surface: "saved" } }) : make("p", { className: "panel" }, words.noFavourites));
+  const settled = await Promise.allSettled(saved().map((id) => itemOf(id, signal)));
+  const items = settled.map(({ value }) => value).filter(Boolean);
+  const placements = items.map((item, at) => ({ item, position: at + 1, reasons: [] }));
+  const found = placements.length
+    ? grid({ slate: { placements, matched: [] }, request: { surface: "saved" } })
+    : make("p", { className: "panel" }, words.noFavourites);
+  redraw($("main"), make("h1", { tabIndex: -1 }, words.favouritesTitle), found);
 }

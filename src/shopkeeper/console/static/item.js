@@ -57,7 +57,8 @@ export function picture(item, loading = "lazy") {
 function drawn(item) {
   const label = item.categories?.at(-1) || item.brand || "";
   const hue = [...label].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 360, 20);
-  const initial = make("span", { className: "initial", ariaHidden: "true" }, [...titleOf(item)][0]?.toUpperCase() || "?");
+  const letter = [...titleOf(item)][0].toUpperCase();
+  const initial = make("span", { className: "initial", ariaHidden: "true" }, letter);
   initial.style.setProperty("--hue", hue);
   return initial;
 }
@@ -93,6 +94,10 @@ function folded(text) {
     const plain = letter.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
     return plain.length === letter.length ? plain : letter;
   }).join("");
+}
+
+export function spoken(tag, text, properties) {
+  return inTongue(make(tag, properties, text), text);
 }
 
 // Words of another language than the page's are marked, so that a screen reader changes its voice.

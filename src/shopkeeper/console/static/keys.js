@@ -29,7 +29,7 @@ function links() {
   return [...$("main").querySelectorAll(".title a")];
 }
 
-// Left and right go through the list; up and down to the nearest card of the nearest row, and above all rows is the search.
+// Left and right go through the list; up and down to the nearest card of the nearest row; above all is the search.
 function next(at, across, down) {
   if (across) {
     const list = [...at.closest("ul").querySelectorAll(".title a")];
@@ -40,5 +40,6 @@ function next(at, across, down) {
     .map((link) => ({ link, box: link.closest("li").getBoundingClientRect() }))
     .filter(({ box }) => (box.top - from.top) * down > 1);
   const distance = ({ box }) => Math.abs(box.top - from.top) * 1e4 + Math.abs(box.left - from.left);
-  return beyond.length ? beyond.reduce((best, each) => (distance(each) < distance(best) ? each : best)).link : down < 0 && $("query");
+  if (!beyond.length) return down < 0 ? $("query") : null;
+  return beyond.reduce((best, each) => (distance(each) < distance(best) ? each : best)).link;
 }

@@ -44,15 +44,20 @@ async function route() {
   const another = before && (before.view !== now.view || (now.view === "item" && before.value !== now.value));
   await show(!before || another);
   if (!another || last !== now || document.activeElement === $("query")) return;
-  const left = before.view === "item" && [...$("main").querySelectorAll(".title a")].find((link) => link.getAttribute("href") === addressOf("item", before.value));
-  if (!left || now.view === "item") scrollTo({ top: 0 });
-  (now.view !== "item" && left || $("main").querySelector("h1"))?.focus();
+  const left = before.view === "item" && now.view !== "item" && linkTo(addressOf("item", before.value));
+  if (!left) scrollTo({ top: 0 });
+  (left || $("main").querySelector("h1"))?.focus();
+}
+
+function linkTo(address) {
+  return [...$("main").querySelectorAll(".title a")].find((link) => link.getAttribute("href") === address);
 }
 
 // --- the shop and its people ---
 
 async function meet() {
-  const [stand, people] = await Promise.all([ask("v1/ready").catch(() => ask("v1/health")), ask("v1/shoppers").catch(none)]);
+  const stands = ask("v1/ready").catch(() => ask("v1/health"));
+  const [stand, people] = await Promise.all([stands, ask("v1/shoppers").catch(none)]);
   Object.assign(shop, { stand, people });
   drawHeader();
 }
@@ -70,7 +75,8 @@ function drawHeader() {
   $("query").placeholder = $("query").ariaLabel = words.search;
   $("language").textContent = words.other;
   $("language").lang = otherLanguage();
-  const label = ({ user, session, likes = [], events }) => [likes.join(", ") || words.events(number(events)), user || session].join(" · ");
+  const label = ({ user, session, likes = [], events }) =>
+    [likes.join(", ") || words.events(number(events)), user || session].join(" · ");
   const others = people.map((one, at) => make("option", { value: at, selected: same(one, shopper()) }, label(one)));
   $("shopper").replaceChildren(make("option", { value: "" }, words.newcomer), ...others);
   document.querySelector(".shopper").hidden = !people.length;
@@ -98,12 +104,14 @@ function refused(error) {
   if (error.status === 401) return askForKey();
   const title = error.status === 503 ? words.noRelease : words.trouble;
   const again = button({ className: "main", onclick: () => show() }, words.again);
-  redraw($("main"), make("div", { className: "panel", role: "alert" }, make("h1", { tabIndex: -1 }, title), make("p", {}, error.message), again));
+  const heading = make("h1", { tabIndex: -1 }, title);
+  redraw($("main"), make("div", { className: "panel", role: "alert" }, heading, make("p", {}, error.message), again));
 }
 
 function askForKey() {
   const input = make("input", { type: "password", ariaLabel: words.keyLabel, required: true, autocomplete: "off" });
-  const form = make("form", { className: "panel" }, make("h1", { tabIndex: -1 }, words.keyTitle), input, button({ type: "submit", className: "main" }, words.keyUse));
+  const open = button({ type: "submit", className: "main" }, words.keyUse);
+  const form = make("form", { className: "panel" }, make("h1", { tabIndex: -1 }, words.keyTitle), input, open);
   form.onsubmit = (event) => {
     event.preventDefault();
     useKey(input.value.trim());

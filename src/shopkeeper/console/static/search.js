@@ -20,7 +20,8 @@ export function typed(query, { view, value, fields }) {
 export async function search(signal, { value: query, fields }) {
   const chosen = choicesOf(fields);
   const sort = fields.get("sort") || "";
-  const request = { surface: "search", query, ...who(), filter: filterOf(chosen), sort, size: Math.min(Number(fields.get("show")) || PAGE, MOST) };
+  const size = Math.min(Number(fields.get("show")) || PAGE, MOST);
+  const request = { surface: "search", query, ...who(), filter: filterOf(chosen), sort, size };
   const [answer, facets] = await answers(request, chosen, signal);
   const heading = `${words.results(number(answer.slate.total))}${words.of(query)}`;
   document.title = `${query} · ${$("name").textContent}`;
@@ -30,7 +31,8 @@ export async function search(signal, { value: query, fields }) {
     go(addressOf("search", query, changed));
   };
   const found = make("div", { className: "found" },
-    make("div", { className: "bar" }, make("h1", { tabIndex: -1 }, heading), sorting(fields, narrow), howButton(answer, heading)),
+    make("div", { className: "bar" },
+      make("h1", { tabIndex: -1 }, heading), sorting(fields, narrow), howButton(answer, heading)),
     chips(chosen, fields, narrow),
     answer.slate.placements.length ? grid(answer) : await nothing(query, signal),
     moreButton(answer, fields));
@@ -47,15 +49,18 @@ async function answers(request, chosen, signal) {
   const count = async (filter, facets) =>
     (await answerOf({ surface: "search", query: request.query, filter, facets, size: 0 }, signal)).slate.facets;
   const fields = [...chosen.values.keys(), ...(chosen.low || chosen.high ? ["price"] : [])];
-  const [answer, offered, ...alternatives] = await Promise.all([
-    answerOf({ ...request, facets: ["*"] }, signal),
-    count("", ["*"]),
+  const offered = async () => {
+    const names = (await count("", ["*"])).map(({ name }) => name);
+    const free = names.filter((name) => !fields.includes(name));
+    return [names, free.length ? await count(request.filter, free) : []];
+  };
+  const [answer, [names, free], ...alternatives] = await Promise.all([
+    answerOf(request, signal),
+    offered(),
     ...fields.map((field) => count(filterOf(chosen, field), [field])),
   ]);
-  const missing = offered.map(({ name }) => name).filter((name) => !fields.includes(name));
-  const rest = missing.length ? await count(request.filter, missing) : [];
-  const counted = new Map([...rest, ...alternatives.flat()].map((facet) => [facet.name, facet]));
-  return [answer, [...new Set([...offered.map(({ name }) => name), ...fields])].map((name) => counted.get(name)).filter(Boolean)];
+  const counted = new Map([...free, ...alternatives.flat()].map((facet) => [facet.name, facet]));
+  return [answer, [...new Set([...names, ...fields])].map((name) => counted.get(name)).filter(Boolean)];
 }
 
 function sorting(fields, narrow) {

@@ -13,8 +13,9 @@ export class Refused extends Error {
 let key = givenKey();
 
 export async function ask(path, body, signal) {
-  const headers = { ...(key && { Authorization: `Bearer ${key}` }), ...(body && { "Content-Type": "application/json" }) };
+  const headers = { ...(key && { Authorization: `Bearer ${key}` }) };
   const options = body ? { method: "POST", body: JSON.stringify(body) } : {};
+  if (body) headers["Content-Type"] = "application/json";
   let answer, said;
   try {
     answer = await fetch(path, { ...options, headers, signal });
@@ -27,13 +28,15 @@ export async function ask(path, body, signal) {
   throw new Refused([what, expected, remedy].filter(Boolean).join(" · "), answer.status);
 }
 
-const EMPTY = { placements: [], total: 0, facets: [], matched: [], notes: [], timings: {} }; // the shop leaves out what is empty
+// What the shop leaves out of a slate, where it is empty.
+const EMPTY = { placements: [], total: 0, facets: [], matched: [], notes: [], timings: {} };
 
 // A slate with what a page wants to say of it: the request it answers, and the milliseconds from asking to having it.
 export async function answerOf(request, signal) {
   const { surface, ...body } = request;
   const asked = performance.now();
-  const slate = await ask(surface === "search" ? "v1/search" : `v1/shelves/${encodeURIComponent(surface)}`, body, signal);
+  const path = surface === "search" ? "v1/search" : `v1/shelves/${encodeURIComponent(surface)}`;
+  const slate = await ask(path, body, signal);
   return { slate: { ...EMPTY, ...slate }, request, took: performance.now() - asked };
 }
 

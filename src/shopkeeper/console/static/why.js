@@ -2,9 +2,11 @@
 
 import { $, button, keyed, latest, make } from "./dom.js";
 import { drawer } from "./drawer.js";
-import { inTongue, itemOf, picture, reasonText, titleOf } from "./item.js";
+import { itemOf, picture, reasonText, spoken, titleOf } from "./item.js";
 import { ask } from "./shop.js";
 import { number, words } from "./words.js";
+
+const LIKELY = 0.5; // what stands in its place more often than not stands there by its score
 
 export function explainPlacement(placement, answer) {
   open(words.whyTitle);
@@ -26,19 +28,17 @@ const draw = latest(async (signal, answer, id, placement) => {
   drawer($("why"), id ? words.whyTitle : words.howTitle, told, question(answer), timings(answer), answered(answer));
 });
 
+// A placement stands where it was seen to stand: sorted and explored pages have an order of their own.
 async function explanation(request, id, placement, signal) {
   const said = await ask(`v1/explain?${asked(request, id)}`, null, signal);
   const item = said.verdict === "unknown item" ? null : await itemOf(id, signal);
-  const rank = placement?.position || said.rank; // sorted and explored pages have an order of their own
-  const verdict = placement ? "shown" : said.verdict;
+  const verdict = placement ? words.verdicts.shown(placement.position) : words.verdicts[said.verdict](said.rank);
   const title = item ? titleOf(item) : id;
-  const detail = said.reasons?.length ? null : inTongue(make("p", {}, said.text), said.text);
   return make("section", { className: "told" },
-    make("div", { className: "subject" }, item && picture(item), inTongue(make("h3", {}, title), title)),
-    make("p", { className: `verdict ${placement || said.rank ? "in" : "out"}` }, words.verdicts[verdict]?.(rank) || verdict),
-    detail,
-    reasons(said, request),
-    features(said.features || {}),
+    make("div", { className: "subject" }, item && picture(item), spoken("h3", title)),
+    make("p", { className: placement || said.rank ? "verdict in" : "verdict out" }, verdict),
+    said.reasons ? reasons(said.reasons, request) : spoken("p", said.text),
+    said.features && features(said.features),
     placement && make("p", { className: "soft" }, exploration(placement)));
 }
 
@@ -49,31 +49,36 @@ function asked({ items = [], facets, sort, ...request }, id) {
   return fields;
 }
 
-function reasons({ reasons = [] }, request) {
-  if (!reasons.length) return null;
-  const lines = reasons.map((reason) => {
-    const text = reasonText(reason, request);
+function reasons(given, request) {
+  const lines = given.map((reason) => {
     const by = make("strong", {}, words.sources[reason.source] || reason.source);
-    return make("li", {}, by, words.rank(reason.rank), inTongue(make("span", {}, text), text));
+    return make("li", {}, by, words.rank(reason.rank), spoken("span", reasonText(reason, request)));
   });
   return make("div", {}, make("h4", {}, words.reasons), make("ul", {}, ...lines));
 }
 
 function features(given) {
-  const rows = Object.entries(given).flatMap(([name, value]) => [
-    make("dt", {}, words.feature(name)),
-    make("dd", {}, value == null ? "–" : number(value, 3)),
+  const rows = Object.entries(given).map(([name, value]) => [
+    words.feature(name),
+    value == null ? "–" : number(value, 3),
   ]);
-  return rows.length ? make("div", {}, make("h4", {}, words.decided), make("dl", { className: "facts" }, ...rows)) : null;
+  return make("div", {}, make("h4", {}, words.decided), facts(rows));
+}
+
+function facts(rows) {
+  const cells = rows.flatMap(([name, text]) => [make("dt", {}, name), make("dd", {}, text)]);
+  return make("dl", { className: "facts" }, ...cells);
 }
 
 function exploration({ propensity = 1 }) {
-  return propensity < 1 ? words.explored(`${number(propensity * 100, 1)} %`) : words.unexplored;
+  if (propensity === 1) return words.unexplored;
+  return (propensity < LIKELY ? words.explored : words.byScore)(`${number(propensity * 100, 1)} %`);
 }
 
 function question(answer) {
-  const input = keyed("ask", make("input", { type: "text", ariaLabel: words.askId, placeholder: words.askId, required: true, maxLength: 400 }));
-  const form = make("form", { className: "ask" }, make("h3", {}, words.ask), input, button({ type: "submit", className: "plain" }, words.askIt));
+  const input = make("input", { type: "text", placeholder: words.askId, ariaLabel: words.askId, required: true });
+  const send = button({ type: "submit", className: "plain" }, words.askIt);
+  const form = make("form", { className: "ask" }, make("h3", {}, words.ask), keyed("ask", input), send);
   form.onsubmit = (event) => {
     event.preventDefault();
     const id = input.value.trim();
@@ -84,26 +89,34 @@ function question(answer) {
 
 function timings({ slate, took }) {
   const stages = Object.entries(slate.timings);
-  const total = stages.reduce((sum, [, time]) => sum + time, 0);
   const longest = Math.max(...stages.map(([, time]) => time));
+  const row = (className, label, time, bar) =>
+    make("tr", { className },
+      make("th", { scope: "row" }, label),
+      make("td", {}, bar),
+      make("td", {}, words.milliseconds(number(time, 2))));
   const rows = stages.map(([stage, time]) => {
-    const bar = make("span", { className: "bar-of" });
+    const bar = make("span", { className: "share" });
     bar.style.setProperty("--share", time / longest);
-    return make("tr", {}, make("th", { scope: "row" }, words.stages[stage] || stage), make("td", {}, bar), make("td", {}, words.milliseconds(number(time, 2))));
+    return row("", words.stages[stage] || stage, time, bar);
   });
-  const sum = (label, time) => make("tr", { className: "whole" }, make("th", { scope: "row" }, label), make("td"), make("td", {}, words.milliseconds(number(time, 1))));
-  return make("section", {}, make("h3", {}, words.took), make("table", { className: "stages" }, make("tbody", {}, ...rows, sum(words.inAll, total), sum(words.trip, took))));
+  const total = stages.reduce((sum, [, time]) => sum + time, 0);
+  rows.push(row("whole", words.inAll, total), row("whole", words.trip, took));
+  return make("section", {},
+    make("h3", {}, words.took),
+    make("table", { className: "stages" }, make("tbody", {}, ...rows)));
 }
 
 function answered({ slate, request }) {
-  const said = [
+  const rows = [
     [words.surface, request.surface],
     [words.releaseName, slate.release],
     [words.variant, slate.variant],
     [words.slate, slate.id],
-  ].filter(([, text]) => text);
-  const rows = said.flatMap(([name, text]) => [make("dt", {}, name), make("dd", {}, text)]);
-  const notes = slate.notes.map((note) => inTongue(make("p", { className: "soft" }, note), note));
-  const counts = words.shownOf(number(slate.placements.length), number(slate.total));
-  return make("section", {}, make("h3", {}, words.answered), make("p", {}, counts), make("dl", { className: "facts" }, ...rows), ...notes);
+  ];
+  return make("section", {},
+    make("h3", {}, words.answered),
+    make("p", {}, words.shownOf(number(slate.placements.length), number(slate.total))),
+    facts(rows.filter(([, text]) => text)),
+    ...slate.notes.map((note) => spoken("p", note, { className: "soft" })));
 }

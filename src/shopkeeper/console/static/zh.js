@@ -81,6 +81,7 @@ export default {
   rank: (n) => (n ? `：排第 ${n} 位，` : "："),
   decided: "决定因素（由强到弱）",
   feature: (name) => name.split(/[._]/).map((part) => FEATURES[part] || part).join(" "),
+  byScore: (share) => `按得分排列；商店会少量探索，在 ${share} 的同类结果中出现在此处。`,
   explored: (share) => `为了了解更多而展示：在 ${share} 的同类结果中会出现在此处。`,
   unexplored: "按得分排列，并非探索。",
   ask: "另一件商品为什么不在这里？",
