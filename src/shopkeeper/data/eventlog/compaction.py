@@ -79,7 +79,7 @@ def overruled(changes: Iterable[tuple[int, Change]]) -> list[int]:
             says, over = {"deleted"}, bool({"item", "deleted"} & later)
         else:
             says = set(change.figures)
-            over = says <= later or bool({"item", "deleted"} & later)
+            over = bool(later) and (says <= later or bool({"item", "deleted"} & later))
         if over:
             out.append(place)
         later |= says

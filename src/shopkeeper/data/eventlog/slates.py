@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -14,11 +15,12 @@ _log = logging.getLogger(__name__)
 
 CAPACITY = 10_000  # slates that wait; what comes beyond is lost
 PAUSE_S = 0.2  # for which slates gather, so that one transaction holds many
+SILENCE_S = 60.0  # between two complaints
 
 
 class SlateQueue:
-    """A queue before `write`, which raises DataError when it cannot. Slates that are not kept are counted in `lost`,
-    and logged once until the next that are."""
+    """A queue before `write`, which raises DataError when it cannot. Slates that are not kept are counted in `lost`;
+    the log hears of them once a minute."""
 
     def __init__(self, write: Callable[[Sequence[Shown]], None]) -> None:
         self._write = write
@@ -26,7 +28,7 @@ class SlateQueue:
         self._adding, self._flushing = threading.Lock(), threading.Lock()
         self._some, self._closed = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
-        self._complained = False
+        self._silent_until = 0.0
         self.lost = 0
 
     def put(self, shown: Sequence[Shown]) -> None:
@@ -51,7 +53,6 @@ class SlateQueue:
                 return
             try:
                 self._write(shown)
-                self._complained = False
             except DataError as error:
                 self._lose(len(shown), str(error))
 
@@ -71,6 +72,6 @@ class SlateQueue:
 
     def _lose(self, count: int, why: str) -> None:
         self.lost += count
-        if not self._complained:
-            _log.error("Slates shown are not logged, and learning will miss them. %s", why)
-        self._complained = True
+        if time.monotonic() >= self._silent_until:
+            self._silent_until = time.monotonic() + SILENCE_S
+            _log.error("Slates shown are not logged, and learning will miss them (%d by now). %s", self.lost, why)
