@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import stat
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -217,6 +219,24 @@ def test_what_is_not_signed_rightly_opens_nothing(shop: Shop, keys: dict[str, st
 def test_rubbish_is_refused_with_a_sentence(shop: Shop, keys: dict[str, str], text: str) -> None:  # noqa: ARG001
     with pytest.raises(Refused):
         KeyRing(shop.directory).caller(text)
+
+
+def documented(language: str) -> str:
+    page = (Path(__file__).parents[2] / "docs" / "doors.md").read_text(encoding="utf-8")
+    return page.split(f"```{language}\n")[1].split("```")[0]
+
+
+def test_the_documented_ways_of_signing_work(shop: Shop, keys: dict[str, str], tmp_path: Path) -> None:
+    names: dict[str, Any] = {"key": keys["search"]}
+    exec(documented("python"), names)
+    caller = KeyRing(shop.directory).caller(names["token"])
+    assert (caller.user, caller.filter, caller.surfaces) == ("u42", "market = DE", ("home", "search"))
+    if node := shutil.which("node"):
+        script = documented("js") + f"console.log(signed({json.dumps(keys['search'])}, {{ user: 'u42', rate: 5 }}));"
+        (tmp_path / "sign.mjs").write_text(script)
+        said = subprocess.run([node, tmp_path / "sign.mjs"], capture_output=True, text=True, check=True, timeout=60)
+        caller = KeyRing(shop.directory).caller(said.stdout.strip())
+        assert (caller.user, caller.signed_rate) == ("u42", 5.0)
 
 
 def test_a_revoked_or_expired_key_and_what_it_signed_open_nothing(client: TestClient, shop: Shop) -> None:
