@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,12 @@ from urllib.parse import quote
 
 import pytest
 import small_shop
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from shopkeeper.server.app import create_app
-from shopkeeper.server.bodies import MAX_CHANGES
+from shopkeeper.server.bodies import MAX_CHANGES, ItemBody
 from shopkeeper.shop import Shop
 from shopkeeper.vocabulary import Change, Item
 
@@ -137,6 +140,30 @@ def test_a_nasty_id_is_an_id_like_any_other(client: TestClient, shop: Shop, id_:
     event = {"id": id_, "type": "view", "item": id_, "user": id_}
     assert client.post("/v1/events", json=event).json() == {"accepted": 1, "known": 0}
     assert len(shop.log) > 0
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+fields = st.sampled_from([*ItemBody.__struct_fields__, "unknown"])
+
+
+@given(path=st.sampled_from(["/v1/items", "/v1/stock"]), body=st.dictionaries(fields, values), many=st.booleans())
+def test_no_body_breaks_the_shop(client: TestClient, path: str, body: dict[str, Any], many: bool) -> None:
+    named = {"id": "fuzzed", **body}
+    content = json.dumps([named] * 2 if many else named)
+    assert client.post(path, content=content).status_code in (200, 400)
+    assert client.post("/v1/search", json={"query": "mug"}).status_code == 200
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "NaN", "Infinity", "9" * 400, "1" + "0" * 30, "-0", "1e-400"])
+def test_a_number_out_of_bounds_is_told(client: TestClient, number: str) -> None:
+    for field in ("price", "stock"):
+        answer = client.post("/v1/stock", content=f'{{"id": "mug-green", "{field}": {number}}}')
+        assert answer.status_code == (200 if number in ("-0", "1e-400") else 400)
+        assert client.post("/v1/search", json={"query": "green mug", "sort": "price"}).status_code == 200
 
 
 def test_only_pictures_are_served_from_the_disk(client: TestClient, shop: Shop) -> None:
