@@ -109,6 +109,33 @@ def test_a_deleted_item_is_nowhere_until_it_comes_again(opened: Callable[[], Eng
     assert "mug-red" in found(again, query="red mug")
 
 
+def test_an_item_that_came_and_went_leaves_the_engine_whole(opened: Callable[[], Engine]) -> None:
+    engine = opened().updated([put(KETTLE), Change(id="kettle-copper", time=NOW, deleted=True)])
+    engine.record([Event(id="e1", type=EventType.VIEW, user="user0", item="mug-red")])
+    for request in ({"query": "kettle"}, {"surface": "new"}, {"surface": "home", "user": "user0"}):
+        assert "kettle-copper" not in found(engine, **request)
+    assert found(engine.updated([put(KETTLE)]), query="copper kettle")[0] == "kettle-copper"
+
+
+def test_of_many_items_some_are_read_later(opened: Callable[[], Engine], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shopkeeper.engine.pipeline.READ_AT_ONCE", 2)
+    engine = opened().updated([put(Item(id=f"k{n}", title="Kettle")) for n in range(5)])
+
+    def by_meaning() -> set[str]:
+        return {
+            each.item.id
+            for each in engine.answer(Request(query="teapot", size=50)).placements
+            if each.item.id[0] == "k"
+        }
+
+    assert (len(by_meaning()), len(engine.unread)) == (2, 3)
+    assert {f"k{n}" for n in range(5)} <= set(found(engine, query="kettle"))
+    engine = engine.reading()
+    assert (len(by_meaning()), len(engine.unread)) == (4, 1)
+    engine = engine.reading()
+    assert (by_meaning(), engine.unread) == ({f"k{n}" for n in range(5)}, ())
+
+
 def test_what_people_do_with_a_new_item_counts(opened: Callable[[], Engine]) -> None:
     before = opened()
     engine = before.updated([put(KETTLE)])

@@ -124,12 +124,14 @@ class Material:
     now: float
     settings: Settings
     encoder: Encoder | None = None
+    read_first: int | None = None
 
     @cached_property
     def meanings(self) -> Meanings | None:
-        """What the encoder makes of the items, computed once for all sources that ask; None without an encoder."""
+        """What the encoder makes of the items (of the first `read_first`), computed once for all sources that ask; None
+        without an encoder."""
         share = self.settings.encoder.max_unknown_share
-        return None if self.encoder is None else read_items(self.items, self.encoder, share)
+        return None if self.encoder is None else read_items(self.items.slice(0, self.read_first), self.encoder, share)
 
 
 class FittedSource(Source, Protocol):

@@ -190,11 +190,13 @@ class LiveEngine:
 
     def _change(self, known: _Known, log: EventLog) -> bool:
         """Whether there was something to change."""
-        before = known.changes
+        before = known.engine
         for place, changes in log.changes_after(known.changes):
             known.engine = known.engine.updated(changes)
             known.changes = place
-        return known.changes != before
+        if known.engine is before and before.unread:
+            known.engine = before.reading()
+        return known.engine is not before
 
     def _opened_log(self) -> EventLog | None:
         if time.monotonic() < self._log_rests_until:

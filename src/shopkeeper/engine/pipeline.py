@@ -44,13 +44,14 @@ from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.ids import load_ids, save_ids
 from shopkeeper.release.images import Images
 from shopkeeper.release.interactions import Interactions
-from shopkeeper.release.overlay import lay_over
+from shopkeeper.release.overlay import LiveCatalogue, Told, lay_over
 from shopkeeper.release.store import REMEDY
 from shopkeeper.settings import Settings, Surface
 from shopkeeper.vocabulary import Change, Event, Explanation, Ids, Placement, Reason, Request, Rows, Scores, Slate
 
 ACTORS, SETTINGS, RANKERS = "actors", "settings.json", "rankers"
 PINNED, STAND_IN = Reason("rules", "chosen by the shop"), Reason("popular", "popular in this shop")
+READ_AT_ONCE = 32  # new items whose meaning an update waits for: about a third of a second
 MATCH_CAP = 10_000  # matching items that are counted by facets, sorted and paged through
 
 
@@ -105,7 +106,7 @@ class Engine:
         self.sources, self.statistics, self.settings = dict(sources), statistics, settings
         self.encoder, self.images, self.release = encoder, images, release
         self.policies = Policies(catalogue, settings)
-        self._released, self._changes = catalogue, dict[str, Change]()
+        self._released, self._told, self._unread = catalogue, Told({}, {}), tuple[str, ...]()
         gap = settings.data.session_gap_minutes
         self._state = State(interactions, actors, catalogue.ids, session_gap_minutes=gap)
         learned = {name for name, surface in settings.surfaces.items() if surface.rank == "learned"}
@@ -119,25 +120,50 @@ class Engine:
 
     def updated(self, changes: Sequence[Change]) -> Engine:
         """The engine after `changes` in the shop; this one goes on as it is. Both know the same of people, and only the
-        newest of engines that grew from one another may be updated."""
-        told = dict(self._changes)
-        for change in changes:
-            told[change.id] = told[change.id].then(change) if change.id in told else change
-        newer = copy.copy(self)
-        newer._changes = told
-        newer.catalogue = lay_over(self._released, told)
+        newest of engines that grew from one another may be updated.
+
+        Of many items at once, only the first READ_AT_ONCE are found by meaning; `unread` are the others.
+        """
+        newer, told = copy.copy(self), self._told.then(changes, self._released.ids)
+        newer._told = told
+        live = self.catalogue if isinstance(self.catalogue, LiveCatalogue) else lay_over(self._released, {})
+        if told.whole is not self._told.whole:
+            live = lay_over(self._released, told.whole)
+        newer.catalogue = live.with_figures(told.figures)
         newer.policies = Policies(newer.catalogue, self.settings)
-        ids = dict.fromkeys(change.id for change in changes if told[change.id].item)
-        items = items_table(item for id_ in ids if (item := told[id_].item))
-        rows, now = newer.catalogue.ids.rows(ids), time.time()
-        nothing = self.interactions.where(np.zeros(len(self.interactions), np.bool_))
-        changed = Material(newer.catalogue, items, nothing, now, self.settings, self.encoder)
-        newer.statistics = self.statistics.updated(newer.catalogue, rows, now)
-        newer.sources = {
-            name: updated(source, changed, rows, len(self._released)) for name, source in self.sources.items()
-        }
+        ids = list(dict.fromkeys(change.id for change in changes if change.item is not None))
+        newer._unread = (*(id_ for id_ in self._unread if id_ not in ids), *ids[READ_AT_ONCE:])
+        newer._take_in(ids, self.sources)
         self._state.items = newer.catalogue.ids
         return newer
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """New and changed items whose meaning is not known yet."""
+        return self._unread
+
+    def reading(self) -> Engine:
+        """The engine once some of the `unread` are read; as `updated`."""
+        newer = copy.copy(self)
+        newer._unread = self._unread[READ_AT_ONCE:]
+        reading = {name: source for name, source in self.sources.items() if getattr(source, "reads_meaning", False)}
+        newer._take_in(self._unread[:READ_AT_ONCE], reading)
+        return newer
+
+    def _take_in(self, told: Sequence[str], sources: Mapping[str, FittedSource]) -> None:
+        """Let `sources` know the items of these ids, which came or changed; those deleted since are passed over."""
+        whole = self._told.whole
+        ids = [id_ for id_ in told if whole[id_].item is not None]
+        if not ids and len(self.catalogue) == len(self.statistics.interest):
+            return
+        rows, now = self.catalogue.ids.rows(ids), time.time()
+        items = items_table(item for id_ in ids if (item := whole[id_].item))
+        nothing = self.interactions.where(np.zeros(len(self.interactions), np.bool_))
+        changed = Material(self.catalogue, items, nothing, now, self.settings, self.encoder, read_first=READ_AT_ONCE)
+        self.statistics = self.statistics.updated(self.catalogue, rows, now)
+        self.sources = self.sources | {
+            name: updated(source, changed, rows, len(self._released)) for name, source in sources.items()
+        }
 
     def context(self, request: Request) -> Context:
         """Ids become rows, and the person's past is looked up, up to `request.time` where it is given.

@@ -185,6 +185,12 @@ class LabelFields(LabelMap):
         code = bisect_left(codes, key, key=lambda code: self.keyed[code].as_py())
         return code if code < len(codes) and self.keyed[codes[code]].as_py() == key else -1
 
+    def find(self, name: str, keys: pa.Array) -> Rows:
+        """`code_of` many folded texts: int32 [len(keys)]."""
+        codes = self.codes_of(name)
+        found: Rows = pc.fill_null(pc.index_in(keys, self.keyed[codes.start : codes.stop]), -1).to_numpy()
+        return found
+
     def members(self, name: str, code: int) -> Rows:
         value = self.codes_of(name)[code]
         return self.posting_rows[self.posting_starts[value] : self.posting_starts[value + 1]]

@@ -6,9 +6,10 @@ them. What the release holds is neither copied nor written to, but for the few a
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,7 @@ from shopkeeper.release.fields import (
     NumberMap,
     fold_text,
 )
-from shopkeeper.vocabulary import UNKNOWN_ROW, Change, Ids, Item, Mask, Rows, Scores
+from shopkeeper.vocabulary import UNKNOWN_ROW, Change, Ids, Item, Mask, Rows
 
 Element = TypeVar("Element", bound=np.generic)
 
@@ -35,20 +36,45 @@ NO_ROWS: Rows = np.empty(0, np.int32)
 NOTHING = Gathered(np.empty(0, np.int64), NO_ROWS)
 
 
+@dataclass(frozen=True)
+class Told:
+    """What was said since the release, by item id: `whole`, the last change that told all of an item or that it is
+    deleted, in the order in which items were first spoken of; `figures`, those said after it, merged."""
+
+    whole: Mapping[str, Change]
+    figures: Mapping[str, Change]
+
+    def then(self, changes: Iterable[Change], released: Ids) -> Told:
+        """After these, too. `whole` is the same object where they are about figures alone. That an item is deleted
+        which nobody knows is passed over."""
+        whole, figures = self.whole, dict(self.figures)
+        for change in changes:
+            if change.deleted and change.id not in whole and change.id not in released:
+                continue
+            if change.item is not None or change.deleted:
+                whole = {**whole} if whole is self.whole else whole
+                cast(dict[str, Change], whole)[change.id] = change
+                figures.pop(change.id, None)
+            elif change.id not in whole or not whole[change.id].deleted:
+                figures[change.id] = figures[change.id].then(change) if change.id in figures else change
+        return Told(whole, figures)
+
+
 @dataclass(frozen=True, eq=False)
 class Overlay:
     """Which rows the newer words are about.
 
     base: the released catalogue of n items; newer: the catalogue of the m items of which the shop said everything anew;
     rows int32 [m]: the row of each, n or above for the new ones; slots: of all n + new rows, which are in `newer`, and
-    where; figures: by row, those of which only figures changed.
+    where; gone int32 [g]: the rows of deleted items; figures: by row, those said since.
     """
 
     base: Catalogue
     newer: Catalogue
     rows: Rows
     slots: Slots
-    figures: dict[int, Change]
+    gone: Rows
+    figures: Mapping[int, Change]
 
     def merge(self, rows: Rows, base: Gathered, newer: Gathered) -> Gathered:
         """What the base says of its part of `rows`, and the newer catalogue of the others, in the order of `rows`."""
@@ -59,21 +85,21 @@ class Overlay:
         return Gathered(owners[order], codes[order])
 
 
-def lay_over(base: Catalogue, changes: Mapping[str, Change]) -> Catalogue:
-    """The catalogue after all `changes` since the release, each item's merged into one, by item id in the order in
-    which the items were first spoken of. Figures of items that nobody knows are passed over."""
-    known = {id_: row for id_ in changes if (row := base.ids.row(id_)) != UNKNOWN_ROW}
-    new = [id_ for id_, change in changes.items() if id_ not in known and (change.item or change.deleted)]
+def lay_over(base: Catalogue, whole: Mapping[str, Change]) -> LiveCatalogue:
+    """The catalogue after whole items, or that they are deleted, were told since the release: by item id the last such
+    change, in the order in which the items were first spoken of."""
+    known = {id_: row for id_ in whole if (row := base.ids.row(id_)) != UNKNOWN_ROW}
+    new = [id_ for id_ in whole if id_ not in known]
     places = {**known, **{id_: len(base) + at for at, id_ in enumerate(new)}}
-    whole = [id_ for id_ in places if changes[id_].item is not None or id_ not in known]
-    newer = Catalogue.build(items_table(changes[id_].item or Item(id=id_, available=False) for id_ in whole))
-    rows = np.array([places[id_] for id_ in whole], np.int32)
+    told = [id_ for id_ in places if whole[id_].item is not None or id_ not in known]
+    newer = Catalogue.build(items_table(whole[id_].item or Item(id=id_, available=False) for id_ in told))
+    rows = np.array([places[id_] for id_ in told], np.int32)
     slots = Slots.none(len(base)).taken(rows, 0, len(base) + len(new))
-    figures = {row: changes[id_] for id_, row in known.items() if changes[id_].item is None}
-    gone = frozenset(id_ for id_, change in changes.items() if change.deleted)
-    overlay = Overlay(base, newer, rows, slots, figures)
-    prices, available = _prices(overlay), _available(overlay)
-    launched = _laid(base.launched, newer.launched, overlay)
+    gone = frozenset(id_ for id_, change in whole.items() if change.deleted)
+    gone_rows = np.array([places[id_] for id_ in gone], np.int32)
+    overlay = Overlay(base, newer, rows, slots, gone_rows, {})
+    launched, available = _laid(base.launched, newer.launched, overlay), _available(overlay)
+    prices = _laid(base.prices, newer.prices, overlay)
     return LiveCatalogue(
         ids=MoreIds(base.ids, new, gone),
         prices=prices,
@@ -92,16 +118,36 @@ class LiveCatalogue(Catalogue):
     """A catalogue whose `shown` holds the newer items alone; `overlay` says which rows they are."""
 
     overlay: Overlay
+    labels: LiveLabels
+    numbers: LiveNumbers
+
+    def with_figures(self, told: Mapping[str, Change]) -> LiveCatalogue:
+        """With these figures, by item id, and no others. Those of items that nobody knows are passed over."""
+        figures = {row: change for id_, change in told.items() if (row := self.ids.row(id_)) != UNKNOWN_ROW}
+        overlay = replace(self.overlay, figures=figures)
+        available = _available(overlay)
+        prices = _laid(overlay.base.prices, overlay.newer.prices, overlay)
+        for row, change in figures.items():
+            if change.price is not None:
+                prices[row] = change.price
+        return replace(
+            self,
+            prices=prices,
+            available=available,
+            labels=self.labels.with_available(overlay, available),
+            numbers=LiveNumbers(overlay, {"price": prices, "launched": self.launched}),
+            overlay=overlay,
+        )
 
     def items(self, rows: Sequence[int] | Rows) -> list[Item]:
         asked = np.asarray(rows, np.int32)
         at_base, at_newer, slots = self.overlay.slots.split(asked)
-        found: dict[int, Item] = dict(zip(at_newer.tolist(), self.overlay.newer.items(slots), strict=True))
-        released = self.overlay.base.items(asked[at_base])
-        for at, row, item in zip(at_base.tolist(), asked[at_base].tolist(), released, strict=True):
-            change = self.overlay.figures.get(row)
-            found[at] = item if change is None else change.applied_to(item)
-        return [found[at] for at in range(len(asked))]
+        found = dict(zip(at_base.tolist(), self.overlay.base.items(asked[at_base]), strict=True))
+        found |= zip(at_newer.tolist(), self.overlay.newer.items(slots), strict=True)
+        figures = self.overlay.figures
+        return [
+            figures[row].applied_to(found[at]) if row in figures else found[at] for at, row in enumerate(asked.tolist())
+        ]
 
     def names(self, rows: Sequence[int] | Rows) -> list[str]:
         asked = np.asarray(rows, np.int32)
@@ -173,14 +219,19 @@ class LiveLabels(LabelMap):
         self._counts = [len(self._base.codes_of(name)) if name in self._base else 0 for name in self.names]
         self._added: list[tuple[int, str]] = []  # the position of its field, and the text, of each new value
         self._new: dict[tuple[int, str], tuple[int, int]] = {}  # position and folded text → the codes of a new value
-        size = len(self._newer.texts)
-        self._to_whole, self._to_own = np.full(size, -1, np.int32), np.full(size, -1, np.int32)
+        self._to_whole, self._to_own = np.full((2, len(self._newer.texts)), -1, np.int32)
         for name in kept:
-            for code, text in zip(self._newer.codes_of(name), self._newer[name].values, strict=True):
-                self._to_whole[code], self._to_own[code] = self._adopt(name, text)
+            self._adopt(name)
         if AVAILABLE in self:
-            self._is = np.array([self._adopt(AVAILABLE, text)[0] for text in ("false", "true")], np.int32)
+            self._is = np.array([self._code(AVAILABLE, text) for text in ("false", "true")], np.int32)
         self._fields: dict[int, Labels] = {}
+
+    def with_available(self, overlay: Overlay, available: Mask) -> LiveLabels:
+        """The same values of an overlay of the same items, whose figures say otherwise what can be had."""
+        newer = copy.copy(self)
+        newer._overlay, newer._available = overlay, available
+        newer._fields = {at: field for at, field in self._fields.items() if fold_text(self.names[at]) != AVAILABLE}
+        return newer
 
     def __getitem__(self, name: str) -> Labels:
         position = self.position(name)
@@ -194,7 +245,7 @@ class LiveLabels(LabelMap):
         codes = self._to_whole[codes]
         newer = Gathered(owners[codes >= 0], codes[codes >= 0])
         owners, codes = self._overlay.merge(rows, self._base.gather(rows[at_base]), newer)
-        if self._overlay.figures and AVAILABLE in self:
+        if AVAILABLE in self and (self._overlay.figures or len(self._overlay.gone)):
             told = np.isin(codes, self._is)
             codes[told] = self._is[self._available[rows[owners[told]]].astype(np.int8)]
         return Gathered(owners, codes)
@@ -226,17 +277,30 @@ class LiveLabels(LabelMap):
         newer = self._overlay.rows[self._newer.rows_having(name)] if name in self._newer else NO_ROWS
         return np.concatenate((released, newer))
 
-    def _adopt(self, name: str, text: str) -> tuple[int, int]:
-        """The code of a value among all, and within its field; new ones where the release does not know it."""
-        position, key = self.position(name), fold_text(text)
-        known = self._base.code_of(name, text) if name in self._base else -1
-        if known >= 0:
-            return self._base.codes_of(name)[known], known
+    def _adopt(self, name: str) -> None:
+        """Find the codes, among all and within the field, of what the newer items say of it."""
+        codes = self._newer.codes_of(name)
+        keys, texts = (column[codes.start : codes.stop] for column in (self._newer.keyed, self._newer.texts))
+        known = self._base.find(name, keys) if name in self._base else np.full(len(codes), -1, np.int32)
+        first = self._base.codes_of(name).start if name in self._base else 0
+        own, whole = self._to_own[codes.start : codes.stop], self._to_whole[codes.start : codes.stop]
+        own[:], whole[:] = known, known + first
+        for at in np.flatnonzero(known < 0).tolist():
+            whole[at], own[at] = self._added_value(self.position(name), keys[at].as_py(), texts[at].as_py())
+
+    def _added_value(self, position: int, key: str, text: str) -> tuple[int, int]:
         if (position, key) not in self._new:
             self._new[position, key] = len(self._base.texts) + len(self._added), self._counts[position]
             self._added.append((position, text))
             self._counts[position] += 1
         return self._new[position, key]
+
+    def _code(self, name: str, text: str) -> int:
+        """The code of a value among all; a new one where nothing has it yet."""
+        known = self._base.code_of(name, text) if name in self._base else -1
+        if known >= 0:
+            return self._base.codes_of(name)[known]
+        return self._added_value(self.position(name), fold_text(text), text)[0]
 
     def _field(self, position: int) -> Labels:
         name = self.names[position]
@@ -321,19 +385,9 @@ def _laid(base: npt.NDArray[Element], newer: npt.NDArray[Element], overlay: Over
 def _available(overlay: Overlay) -> Mask:
     available = _laid(overlay.base.available, overlay.newer.available, overlay)
     for row, change in overlay.figures.items():
-        if change.deleted:
-            available[row] = False
-        else:
-            available[row] = change.figures.get(AVAILABLE, available[row])
+        available[row] = change.figures.get(AVAILABLE, available[row])
+    available[overlay.gone] = False
     return available
-
-
-def _prices(overlay: Overlay) -> Scores:
-    prices = _laid(overlay.base.prices, overlay.newer.prices, overlay)
-    for row, change in overlay.figures.items():
-        if change.price is not None:
-            prices[row] = change.price
-    return prices
 
 
 def _groups(overlay: Overlay) -> Rows:

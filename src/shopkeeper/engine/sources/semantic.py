@@ -23,6 +23,7 @@ class SemanticSource:
     """Silent without an encoder, without a query, and for a query the encoder cannot read."""
 
     name = "semantic"
+    reads_meaning = True  # so that it is updated again when an item's meaning is known
 
     def __init__(self, vectors: Vectors, encoder: Encoder | None, max_unknown_share: float) -> None:
         self.vectors = vectors

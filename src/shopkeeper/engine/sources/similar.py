@@ -38,6 +38,7 @@ class SimilarSource:
     """Neighbours of the anchors, or, without anchors, of the recent history."""
 
     name = "similar"
+    reads_meaning = True  # so that it is updated again when an item's meaning is known
 
     def __init__(self, vectors: Vectors, terms: Projection, catalogue: Catalogue) -> None:
         self.vectors, self._terms, self._catalogue = vectors, terms, catalogue
