@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from shopkeeper.errors import ShopkeeperError
+
+NO_ROOM = os.strerror(errno.ENOSPC)  # "No space left on device"
+
+
+def why(error: Exception) -> str:
+    """What the system had against it, in few words, from whatever library it comes."""
+    if NO_ROOM in str(error):
+        return NO_ROOM
+    return getattr(error, "strerror", None) or str(error)
 
 
 def sync(path: Path) -> None:

@@ -7,9 +7,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import duckdb
+
 from shopkeeper.data.derive import Derivation
 from shopkeeper.data.duck import connect
-from shopkeeper.data.durable import alone, sync_all
+from shopkeeper.data.durable import alone, sync_all, why
 from shopkeeper.data.eventlog import BEGINNING, EventLog
 from shopkeeper.data.mapping import Mapping
 from shopkeeper.data.readers import discover_all
@@ -38,11 +40,20 @@ def ingest(
 
     The new tables take the place of the old ones at the end, so an interrupted run leaves the shop as it was, and the
     next one goes on with the files it had not read. Raises DataError for a source that cannot be read, MappingError for
-    a mapping that does not fit it, and DataError while another ingest runs on this shop.
+    a mapping that does not fit it, and DataError while another ingest runs on this shop, or when the disk refuses.
     """
     staging = shop / "staging"
-    with alone(staging, "ingest", DataError):
-        return _ingest(mapping, sources, shop, staging, settings, progress, log)
+    try:
+        with alone(staging, "ingest", DataError):
+            return _ingest(mapping, sources, shop, staging, settings, progress, log)
+    except ConnectionError:  # such as a pipe whose reader has gone: no affair of the disk
+        raise
+    except (OSError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        raise DataError(
+            f"ingest cannot go on ({why(error)}); the tables are whole as they are",
+            where=str(shop),
+            remedy="See that the disk has room and may be written, and ingest again.",
+        ) from error
 
 
 def _ingest(

@@ -10,6 +10,7 @@ import tempfile
 import weakref
 from pathlib import Path
 
+from shopkeeper.data.durable import why
 from shopkeeper.errors import ShopkeeperError
 
 PREFIX = "shopkeeper-scratch-"  # nothing that a person would call a directory: what nobody holds is removed
@@ -31,7 +32,7 @@ class Scratch:
             self.path, descriptor = _make(parent)
         except OSError as error:
             raise ShopkeeperError(
-                f"no temporary directory can be made ({error.strerror or error})",
+                f"no temporary directory can be made ({why(error)})",
                 where=str(parent or "the temporary directory"),
                 remedy="See that the disk has room and may be written, or name another place in TMPDIR.",
             ) from error

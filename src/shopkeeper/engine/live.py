@@ -6,15 +6,16 @@ Events are taken in before every answer. A newly published release, changed sett
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from shopkeeper.data.eventlog import BEGINNING, EventLog, Places
+from shopkeeper.data.eventlog import EventLog, Places
 from shopkeeper.engine.opening import open_release
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.errors import DataError, ShopkeeperError
@@ -30,11 +31,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class _Known:
-    """An engine, and the places in the log up to which it knows events and item changes."""
+    """An engine, and the places in the log up to which it knows events and item changes. blind: the log could not be
+    opened."""
 
     engine: Engine
     events: int
     changes: int
+    blind: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,8 @@ class LiveEngine:
             self._refreshing.acquire()
         try:
             seen = self._state_of_files()
-            if self._known is None or seen != self._seen:
+            sighted = self._known is not None and self._known.blind and self._opened_log() is not None
+            if self._known is None or seen != self._seen or sighted:
                 self._reopen(seen)
             self._take_changes()
         finally:
@@ -140,18 +144,21 @@ class LiveEngine:
             _log.error("The new release, or its settings, cannot be opened; the one before goes on serving. %s", error)
         else:
             with self._recording:
-                self._record(known)
-                self.settings, self._known = settings, known
+                with self._bearing():
+                    self._record(known)
+                self.settings, self._known, self._version = settings, known, -1
         self._seen = seen
 
     def _told(self, engine: Engine, live: Places) -> _Known:
         """What an engine knows after all that the log says, as of now, beyond the places `live`."""
         log = self._opened_log()
-        places = BEGINNING if log is None else log.known(live)
-        known = _Known(engine, places.events, places.changes)
-        if log is not None:
-            self._change(known, log)
-            self._record(known)
+        known = _Known(engine, 0, 0, blind=log is None)
+        with self._bearing():
+            if log is not None:
+                places = log.known(live)
+                known.events, known.changes = places.events, places.changes
+                self._change(known, log)
+                self._record(known)
         return known
 
     def _take_changes(self) -> None:
@@ -159,25 +166,24 @@ class LiveEngine:
         if known is None or log is None:
             return
         newer = _Known(known.engine, 0, known.changes)
-        if self._change(newer, log):
-            with self._recording:
-                self._known = _Known(newer.engine, known.events, newer.changes)
+        with self._bearing():
+            if self._change(newer, log):
+                with self._recording:
+                    self._known = _Known(newer.engine, known.events, newer.changes)
 
     def _take_events(self) -> None:
         """Before an answer: nothing but a look where nobody wrote."""
         log = self._opened_log()
-        if log is None:
+        if log is None or self._known is None or self._known.blind:
             return
-        try:
+        with self._bearing():
             if log.version() == self._version:
                 return
             with self._recording:
                 version = log.version()  # what is written from here on is found by the next look
-                if version != self._version and self._known is not None:
+                if version != self._version:
                     self._record(self._known)
                     self._version = version
-        except sqlite3.Error as error:
-            self._complain(f"The event log cannot be read ({error}).")
 
     def _record(self, known: _Known) -> None:
         log = self._opened_log()
@@ -197,6 +203,16 @@ class LiveEngine:
         if known.engine is before and before.unread:
             known.engine = before.reading()
         return known.engine is not before
+
+    @contextlib.contextmanager
+    def _bearing(self) -> Iterator[None]:
+        """A log that cannot be read, or whose changes find no room, is told, and keeps no answer back."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            self._complain(f"The event log cannot be read ({error}).")
+        except DataError as error:
+            self._complain(str(error))
 
     def _opened_log(self) -> EventLog | None:
         if time.monotonic() < self._log_rests_until:

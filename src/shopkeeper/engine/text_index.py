@@ -6,7 +6,8 @@ import copy
 import math
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ import tantivy
 from rapidfuzz.distance import OSA
 from rapidfuzz.process import cdist
 
+from shopkeeper.data.durable import why
 from shopkeeper.data.scratch import Scratch
 from shopkeeper.engine.context import Candidates
 from shopkeeper.engine.item_text import FIELDS
-from shopkeeper.errors import ReleaseError
+from shopkeeper.errors import DataError, ReleaseError
 from shopkeeper.vocabulary import Mask, Rows
 
 # "words" holds each document's distinct words unstemmed: what prefixes and misspellings are looked up in.
@@ -31,7 +33,7 @@ class _Files:
     """The directory of an index and of those that grew from it; removed with the last of them."""
 
     def __init__(self, scratch: Scratch) -> None:
-        self._scratch, self.directory = scratch, scratch.path
+        self.scratch, self.directory = scratch, scratch.path
         self.index = tantivy.Index.open(str(self.directory))
         self.index.config_reader("manual")  # it changes only when we say so
 
@@ -53,31 +55,34 @@ class TextIndex:
 
     @classmethod
     def build(cls, documents: Iterable[dict[str, str]]) -> TextIndex:
-        """One document for each row, in row order: texts by field of FIELDS, WORDS and CODE."""
+        """One document for each row, in row order: texts by field of FIELDS, WORDS and CODE. Raises DataError when the
+        disk has no room."""
         scratch = Scratch()
         builder = tantivy.SchemaBuilder().add_unsigned_field(ROW, fast=True, indexed=True)
         for field in FIELDS:
             builder.add_text_field(field, tokenizer_name="whitespace", index_option="position")
         builder.add_text_field(WORDS, tokenizer_name="whitespace", index_option="basic")
         builder.add_text_field(CODE, tokenizer_name="raw", index_option="basic")
-        writer = tantivy.Index(builder.build(), path=str(scratch.path)).writer(_HEAP_BYTES, num_threads=1)
-        for row, texts in enumerate(documents):
-            writer.add_document(_document(row, texts))
-        writer.commit()
-        writer.wait_merging_threads()
-        return cls(scratch)
+        with _having_room(scratch):
+            writer = tantivy.Index(builder.build(), path=str(scratch.path)).writer(_HEAP_BYTES, num_threads=1)
+            for row, texts in enumerate(documents):
+                writer.add_document(_document(row, texts))
+            writer.commit()
+            writer.wait_merging_threads()
+            return cls(scratch)
 
     def updated(self, documents: Mapping[int, dict[str, str]]) -> TextIndex:
         """An index with these documents, by row, in the place of those that have the rows now. Only the newest index of
-        those that grew from one another may be updated."""
+        those that grew from one another may be updated. Raises DataError when the disk has no room."""
         files, newer = self._files, copy.copy(self)
-        writer = files.index.writer(_SMALL_HEAP_BYTES, num_threads=1)
-        for row, texts in documents.items():
-            writer.delete_documents_by_query(tantivy.Query.term_query(self.schema, ROW, row))
-            writer.add_document(_document(row, texts))
-        writer.commit()
-        writer.wait_merging_threads()
-        files.index.reload()
+        with _having_room(files.scratch):
+            writer = files.index.writer(_SMALL_HEAP_BYTES, num_threads=1)
+            for row, texts in documents.items():
+                writer.delete_documents_by_query(tantivy.Query.term_query(self.schema, ROW, row))
+                writer.add_document(_document(row, texts))
+            writer.commit()
+            writer.wait_merging_threads()
+            files.index.reload()
         newer._searcher = files.index.searcher()
         unknown = {word for texts in documents.values() for word in texts[WORDS].split() if not self.count(word)}
         known = [
@@ -95,12 +100,14 @@ class TextIndex:
     def load(cls, directory: Path) -> TextIndex:
         """Memory-mapped. tantivy wants to write a lock beside what it reads, so it is given links to a release.
 
-        Raises ReleaseError when the files are missing or damaged.
+        Raises ReleaseError when the files are missing or damaged, DataError when there is no room for the links.
         """
         scratch = Scratch()
         try:
-            for file in directory.iterdir():
-                (scratch.path / file.name).symlink_to(file.resolve())
+            files = list(directory.iterdir())
+            with _having_room(scratch):
+                for file in files:
+                    (scratch.path / file.name).symlink_to(file.resolve())
             return cls(scratch)
         except (OSError, ValueError) as error:
             raise ReleaseError(
@@ -168,6 +175,18 @@ class TextIndex:
 
     def _rows(self, addresses: list[tantivy.DocAddress]) -> Rows:
         return np.array(self._searcher.fast_field_values(ROW, addresses), np.int32)
+
+
+@contextmanager
+def _having_room(scratch: Scratch) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:  # tantivy says it so or so
+        raise DataError(
+            f"the text index cannot be written ({why(error)})",
+            where=str(scratch.path),
+            remedy="See that the disk has room and may be written, or name another place in TMPDIR.",
+        ) from error
 
 
 def _document(row: int, texts: Mapping[str, str]) -> tantivy.Document:

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from shopkeeper import __version__
-from shopkeeper.data.durable import alone, sync, sync_all
+from shopkeeper.data.durable import alone, sync, sync_all, why
 from shopkeeper.data.eventlog import BEGINNING, Places
 from shopkeeper.errors import ReleaseError
 from shopkeeper.release.manifest import Manifest, entries, entry, read_manifest, write_manifest
@@ -64,10 +64,10 @@ class ReleaseStore:
     def draft(self) -> Iterator[Path]:
         """An empty directory to make a release in; it is removed at the end unless it was published.
 
-        Raises ReleaseError when another process is making one.
+        Raises ReleaseError when another process is making one, or the disk refuses.
         """
-        drafts = self._drafts()
-        with alone(self.root, "training", ReleaseError):
+        with _told(self.root), alone(self.root, "training", ReleaseError):
+            drafts = self._drafts()
             for left_over in drafts.iterdir():  # of a run that was killed: whoever made it no longer holds the lock
                 shutil.rmtree(left_over)
             draft = Path(tempfile.mkdtemp(dir=drafts))
@@ -197,3 +197,17 @@ class ReleaseStore:
         sync(new)
         new.replace(self.root / "current")
         sync(self.root)
+
+
+@contextlib.contextmanager
+def _told(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except ConnectionError:  # such as a pipe whose reader has gone: no affair of the disk
+        raise
+    except OSError as error:
+        raise ReleaseError(
+            f"no release can be made ({why(error)}); what serves goes on serving",
+            where=error.filename or str(root),
+            remedy="See that the disk has room and may be written, and train again.",
+        ) from error
