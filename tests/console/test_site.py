@@ -72,3 +72,9 @@ def test_names_must_tell_shops_apart(tmp_path: Path) -> None:
         named([tmp_path / "a" / "shop", tmp_path / "b" / "shop"])
     with pytest.raises(SettingsError, match="cannot stand in an address"):
         named([tmp_path / "{x}"])
+
+
+def test_no_worker_opens_a_shop_without_keys_to_strangers(tmp_path: Path) -> None:
+    small_shop.open_shop(tmp_path / "open")
+    with pytest.raises(SettingsError, match="the shop has no keys"):
+        site([tmp_path / "open"], host="0.0.0.0")

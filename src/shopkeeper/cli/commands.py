@@ -204,7 +204,7 @@ def _serve(
     show.say(f"{open_} at {supervisor.address(listener)} (Ctrl-C closes)", "bold green")
     sys.stdout.flush()
     with DailyLoop({directory: at for directory in shops if (at := retrain or _retrains_at(directory))}):
-        stopped_by = supervisor.serve(partial(site, shops, processes), listener, processes)
+        stopped_by = supervisor.serve(partial(site, shops, processes, address), listener, processes)
     show.say("Closed.")
     if stopped_by == signal.SIGINT:
         raise typer.Exit(INTERRUPTED)

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from shopkeeper.console import mount
 from shopkeeper.errors import SettingsError, ShopkeeperError
 from shopkeeper.server.app import create_app
+from shopkeeper.server.doors import require_keys
 from shopkeeper.server.openapi import Mistake, Refusal
 from shopkeeper.server.refusals import Json
 from shopkeeper.shop import Shop
@@ -26,13 +27,16 @@ from shopkeeper.shop import Shop
 _log = logging.getLogger(__name__)
 
 
-def site(directories: Sequence[Path], workers: int = 1) -> ASGIApp:
-    """The shops in these directories, as one of `workers` processes answers for them. Each has its own interface,
-    pages, keys and data, and knows of no other.
+def site(directories: Sequence[Path], workers: int = 1, host: str = "127.0.0.1") -> ASGIApp:
+    """The shops in these directories, as one of `workers` processes answers for them at `host`. Each has its own
+    interface, pages, keys and data, and knows of no other.
 
     Of several, one that cannot be opened answers with the reason and keeps none from serving. Raises SettingsError
-    when two have the same name, and for a single shop that has no valid shop.toml.
+    when two have the same name, for a single shop that has no valid shop.toml, and for one without keys where
+    strangers can reach it.
     """
+    for directory in directories:
+        require_keys(directory, host)  # again in every new worker: they may be gone since the server started
     if len(directories) == 1:
         return storefront(Shop(directories[0]), workers)
     return _several({name: _opened(directory, workers) for name, directory in named(directories).items()})
