@@ -110,7 +110,7 @@ def test_what_has_no_id_is_known_by_what_it_says() -> None:
     assert told(viewed | {"sentAt": "1"})[0].id == told(viewed | {"sentAt": "2"})[0].id
 
 
-@pytest.mark.parametrize("moment", [MICROS * 1_000, -1, "soon", None, [1], (time.time() + 9e6) * 1e6])
+@pytest.mark.parametrize("moment", [MICROS * 1_000, -1, "soon", None, [1], 4.0e15])
 def test_a_clock_that_cannot_be_right_is_now(moment: Any) -> None:
     view = {"name": "view_item", "timestamp_micros": moment, "params": {"items": [{"item_id": "a"}]}}
     assert told(ga4(view))[0].time is None
