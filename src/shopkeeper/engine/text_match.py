@@ -91,11 +91,10 @@ class TermFields:
         """uint8 [len(rows), len(terms)]: the bits of the fields of each item that hold each term."""
         wanted, columns = np.unique(np.array([term_hash(term) for term in terms], np.uint32), return_inverse=True)
         owners, entries = places_of(self.starts, rows)
-        hashes = self.hashes[entries]
-        at = np.minimum(np.searchsorted(wanted, hashes), max(len(wanted) - 1, 0))
-        hits = np.flatnonzero(wanted[at] == hashes) if len(wanted) else np.empty(0, np.int64)
+        hits = np.flatnonzero(np.isin(self.hashes[entries], wanted, kind="sort"))
+        entries = entries[hits]
         found = np.zeros((len(rows), len(wanted)), np.uint8)
-        found[owners[hits], at[hits]] = self.bits[entries[hits]]
+        found[owners[hits], np.searchsorted(wanted, self.hashes[entries])] = self.bits[entries]
         return found[:, columns]
 
     def title_sizes_of(self, rows: Rows) -> npt.NDArray[np.uint16]:

@@ -141,8 +141,9 @@ class LexicalSource:
         fields = (bits[:, :, None] & np.array([FIELD_BITS[field] for field in FIELDS], np.uint8)).astype(np.bool_)
         at = 0
         for word, reading in readings:
-            yield word, reading, np.logical_and.reduce(fields[:, at : at + len(reading.terms)], axis=1)
-            at += len(reading.terms)
+            end = at + len(reading.terms)
+            yield word, reading, fields[:, at] if end == at + 1 else fields[:, at:end].all(axis=1)
+            at = end
 
     def _holding(self, wanted: Wanted) -> Mask:
         """bool [n]: the items that hold a word in any of its readings."""
@@ -211,7 +212,8 @@ def _relaxed(n_words: int) -> Iterator[int]:
 
 def _match_reason(named: list[dict[int, str]]) -> str:
     """Of the words that each field of FIELDS holds."""
-    fullest = max(range(len(FIELDS)), key=lambda at: len(named[at]))  # the first of these
+    sizes = list(map(len, named))
+    fullest = sizes.index(max(sizes))  # the first of these
     if not named[fullest]:
         return "matches the search"
     return f"matches “{' '.join(list(named[fullest].values())[:_MAX_LISTED_WORDS])}” in {FIELDS[fullest]}"
