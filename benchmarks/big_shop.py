@@ -19,6 +19,7 @@ from shopkeeper.data.tables import Tables
 from shopkeeper.engine import context
 from shopkeeper.engine.encoder import Encoder
 from shopkeeper.engine.meaning import Meanings, read_items
+from shopkeeper.engine.sources.lexical import Lexical
 from shopkeeper.learn.workshop import Workshop
 from shopkeeper.settings import Settings, settings_text
 from shopkeeper.shop import Shop
@@ -80,3 +81,21 @@ def _mostly_borrowed(items: pa.Table, encoder: Encoder, max_unknown_share: float
         np.add(known[generator.integers(0, len(known), len(block))], noise, out=block)
         block /= np.linalg.norm(block, axis=1, keepdims=True)
     return Meanings(np.arange(n, dtype=np.int32), vectors)
+
+
+def words_alone(folder: Path, products: int) -> Path:
+    """The text source of a simulated shop, fitted on its items alone, with queries of three words of their titles."""
+    source = folder / "lexical"
+    if not source.exists():
+        shop = _ingested(folder, products, products // 10, REPLAYED, None)
+        items = Tables(shop.directory).items()
+        nothing: object = None
+        material = context.Material(nothing, items, nothing, 0.0, Settings())  # type: ignore[arg-type]
+        Lexical().fit(material).save(folder / "half")
+        rows = np.random.default_rng(0).integers(0, items.num_rows, 1_000)
+        titles = items.column("title").take(pa.array(rows)).to_pylist()
+        words = ([word for word in (title or "").split() if word.isascii() and word.isalpha()] for title in titles)
+        queries = [" ".join(each[-3:]) for each in words if each]
+        (folder / "half" / "queries.json").write_bytes(msgspec.json.encode(queries))
+        (folder / "half").rename(source)
+    return source

@@ -7,9 +7,12 @@ Makes a simulated shop and trains it, or takes a trained one. One thread answers
 
 from __future__ import annotations
 
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command sets it
+
 import argparse
 import http.client
-import os
 import platform
 import socket
 import tempfile
@@ -20,16 +23,15 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import big_shop
 import msgspec
 import numpy as np
 import uvicorn
 
-from shopkeeper.data.simulate import simulate
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.sources.lexical import LexicalSource
 from shopkeeper.engine.sources.similar import SimilarSource
 from shopkeeper.server.app import create_app
-from shopkeeper.settings import settings_text
 from shopkeeper.shop import Shop
 from shopkeeper.vocabulary import Request
 
@@ -46,7 +48,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=200, help="of each kind")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        shop = Shop(arguments.shop) if arguments.shop else trained(Path(folder), arguments.products)
+        shop = Shop(arguments.shop) if arguments.shop else simulated(Path(folder), arguments.products)
         engine = shop.engine()
         print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}; ", end="")
         print(f"{len(engine.catalogue):,} products, {len(engine.interactions):,} events of interest.\n")
@@ -59,16 +61,8 @@ def main() -> None:
             print_row(part, times(deeds))
 
 
-def trained(folder: Path, products: int) -> Shop:
-    truth = simulate(folder / "world", products=products, events=EVENTS_PER_PRODUCT * products)
-    shop = Shop.new(folder / "shop", [truth.exports])
-    train = msgspec.structs.replace(shop.settings.train, max_requests=REPLAYED)
-    settings = msgspec.structs.replace(shop.settings, train=train)
-    (shop.directory / "shop.toml").write_text(settings_text(settings), encoding="utf-8")
-    shop = Shop(shop.directory)
-    shop.ingest()
-    shop.train()
-    return shop
+def simulated(folder: Path, products: int) -> Shop:
+    return big_shop.trained(folder, products, EVENTS_PER_PRODUCT * products, requests=REPLAYED)
 
 
 def kinds_of(engine: Engine, n: int) -> dict[str, list[Request]]:
