@@ -142,7 +142,8 @@ class LexicalSource:
         at = 0
         for word, reading in readings:
             end = at + len(reading.terms)
-            yield word, reading, fields[:, at] if end == at + 1 else fields[:, at:end].all(axis=1)
+            held: FieldMask = fields[:, at] if end == at + 1 else np.logical_and.reduce(fields[:, at:end], axis=1)
+            yield word, reading, held
             at = end
 
     def _holding(self, wanted: Wanted) -> Mask:
