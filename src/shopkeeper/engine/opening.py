@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+from weakref import WeakValueDictionary
+
 import msgspec
 
+from shopkeeper.engine.encoder import Encoder
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.errors import ReleaseError
 from shopkeeper.release.store import Release
 from shopkeeper.settings import Settings
+
+_encoders: WeakValueDictionary[str, Encoder] = WeakValueDictionary()  # those in use, by the digest of their files
 
 
 def open_release(release: Release, settings: Settings) -> Engine:
@@ -23,7 +30,7 @@ def open_release(release: Release, settings: Settings) -> Engine:
         share = settings.surfaces[name].explore if name in settings.surfaces else surface.explore
         surfaces[name] = msgspec.structs.replace(surface, explore=share)
     merged = msgspec.structs.replace(trained, rules=settings.rules, surfaces=surfaces)
-    return Engine.open(release.path, merged, release=release.id)
+    return Engine.open(release.path, merged, release=release.id, load_encoder=partial(_shared_encoder, release))
 
 
 def settings_of(release: Release) -> Settings:
@@ -33,3 +40,13 @@ def settings_of(release: Release) -> Settings:
     except msgspec.ValidationError as error:
         remedy = "It was made by another version of Shopkeeper: train again."
         raise ReleaseError(f"its settings cannot be read ({error})", where=str(release.path), remedy=remedy) from None
+
+
+def _shared_encoder(release: Release, directory: Path) -> Encoder:
+    """Releases that hold the same encoder share it: it is most of what opening one costs, and of what it keeps."""
+    files = {name: entry.sha256 for name, entry in release.manifest.files.items() if name.startswith("encoder/")}
+    digest = " ".join(files[name] for name in sorted(files))
+    encoder = _encoders.get(digest)
+    if encoder is None:
+        encoder = _encoders[digest] = Encoder.load(directory)
+    return encoder

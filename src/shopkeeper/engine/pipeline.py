@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
@@ -296,14 +296,21 @@ class Engine:
         (directory / SETTINGS).write_bytes(msgspec.json.format(msgspec.json.encode(self.settings)))
 
     @classmethod
-    def open(cls, directory: Path, settings: Settings | None = None, *, release: str = "") -> Engine:
+    def open(
+        cls,
+        directory: Path,
+        settings: Settings | None = None,
+        *,
+        release: str = "",
+        load_encoder: Callable[[Path], Encoder] = Encoder.load,
+    ) -> Engine:
         """The engine that `save` wrote, memory-mapped. `settings`: those of today, where they may have changed since
         (rules, surfaces).
 
         Raises ReleaseError when a part is missing or damaged.
         """
         try:
-            return cls._read(directory, settings, release)
+            return cls._read(directory, settings, release, load_encoder)
         except ShopkeeperError:
             raise
         except Exception as error:  # every library that reads a part has errors of its own
@@ -311,13 +318,15 @@ class Engine:
             raise ReleaseError(what, where=str(directory), remedy=REMEDY) from error
 
     @classmethod
-    def _read(cls, directory: Path, settings: Settings | None, release: str) -> Engine:
+    def _read(
+        cls, directory: Path, settings: Settings | None, release: str, load_encoder: Callable[[Path], Encoder]
+    ) -> Engine:
         settings = settings or msgspec.json.decode((directory / SETTINGS).read_bytes(), type=Settings)
         actors = load_ids(directory / ACTORS)
         interactions = Interactions.load(directory / "interactions")
         statistics = Statistics.load(directory / "statistics")
         catalogue = Catalogue.load(directory / "catalogue")
-        encoder = Encoder.load(directory / "encoder") if (directory / "encoder").is_dir() else None
+        encoder = load_encoder(directory / "encoder") if (directory / "encoder").is_dir() else None
         parts = ReleaseParts(catalogue, interactions, settings, encoder)
         return cls(
             catalogue=catalogue,

@@ -1,0 +1,41 @@
+"""A release that is opened beside another one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from small_encoder import make_encoder
+from small_engine import small_engine
+
+from shopkeeper.engine.opening import open_release
+from shopkeeper.release.store import Release, ReleaseStore
+from shopkeeper.settings import Settings
+
+
+def publish(store: ReleaseStore, encoder: Path) -> Release:
+    engine = small_engine()
+    engine.encoder = make_encoder(encoder)
+    with store.draft() as draft:
+        engine.save(draft)
+        return store.publish(draft, settings=engine.settings)
+
+
+def test_releases_with_the_same_encoder_share_it(tmp_path: Path) -> None:
+    store = ReleaseStore(tmp_path / "releases")
+    one, same = (open_release(publish(store, tmp_path / "encoder"), Settings()) for _ in range(2))
+    assert one.encoder is not None
+    assert one.encoder is same.encoder
+
+
+def test_another_encoder_is_opened(tmp_path: Path) -> None:
+    store = ReleaseStore(tmp_path / "releases")
+    one = open_release(publish(store, tmp_path / "encoder"), Settings())
+    with store.draft() as draft:
+        engine = small_engine()
+        engine.encoder = make_encoder(tmp_path / "encoder")
+        engine.save(draft)
+        tokenizer = draft / "encoder" / "tokenizer.json"
+        tokenizer.write_text(tokenizer.read_text() + "\n")
+        other = open_release(store.publish(draft, settings=Settings()), Settings())
+    assert other.encoder is not None
+    assert other.encoder is not one.encoder
