@@ -1,4 +1,5 @@
-"""Kill -9 while several threads of two processes write the event log: no acknowledged word is lost, none is doubled."""
+"""Kill -9 while several threads of two processes write the event log, and while it is compacted: no acknowledged word
+is lost, none is doubled."""
 
 from __future__ import annotations
 
@@ -12,7 +13,9 @@ import pytest
 from harness import Process, Say, Stage
 from invariants import require_kept
 
+import shopkeeper.data.eventlog.log as log_module
 from shopkeeper.data.eventlog import EventLog
+from shopkeeper.data.eventlog.file import EVENTS
 from shopkeeper.vocabulary import Change, Event, EventType
 
 pytestmark = pytest.mark.slow
@@ -50,6 +53,15 @@ def write(say: Say, path: Path, name: str) -> None:
         each.join()
 
 
+def compact(say: Say, path: Path) -> None:
+    """Again and again, however little there is to move."""
+    log_module.FEWEST = 1
+    log = EventLog(path)
+    while True:
+        say("compact")
+        log.compact(log.newest())
+
+
 def test_two_processes_of_three_threads_each(stage: Callable[[str], Stage], tmp_path: Path) -> None:
     writing = stage("event and change writes")
     for number in writing.shares(0.45):
@@ -80,3 +92,24 @@ def test_a_log_that_is_just_made(stage: Callable[[str], Stage], tmp_path: Path) 
         log.append([Event(id="after", type=EventType.VIEW)])
         assert "after" in [event.id for _, batch in log.events_after() for event in batch]
         log.close()
+
+
+def test_compaction_beside_a_writer(stage: Callable[[str], Stage], tmp_path: Path) -> None:
+    compacting = stage("compaction")
+    for number in compacting.shares(0.12):
+        path = tmp_path / f"{number // ROUNDS}" / "events.sqlite"
+        if number % ROUNDS == 0:
+            path.parent.mkdir()
+            said: list[str | tuple[str, list[str]]] = []
+        writer = Process(write, path, f"{number}")
+        compacting.kill(Process(compact, path))
+        writer.kill(0.0)
+        said += writer.said
+        log = EventLog(path)
+        require_kept(log, said)
+        if number % 4 == 3:
+            log.compact(log.newest())
+            require_kept(log, said)
+            assert not list(path.parent.rglob("*.unfinished"))
+        log.close()
+    assert log.parts(EVENTS).count()
