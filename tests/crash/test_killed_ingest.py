@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness import Process, Say, Stage
+from harness import Say, Stage
 from invariants import files, left_behind, rows
 from small_exports import write_exports
 
@@ -37,7 +37,7 @@ def test_tables_are_those_before_or_those_after(stage: Callable[[str], Stage], t
     before, after = 10, 11
     write_exports(exports, after)
     for number in ingesting.shares(0.1):
-        ingesting.kill(Process(ingest, shop))
+        ingesting.kill(ingest, shop)
         assert rows(shop) in (states[before], states[after])
         if number % 3 == 2:
             ingesting.run(ingest, shop)

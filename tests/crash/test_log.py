@@ -71,7 +71,7 @@ def test_two_processes_of_three_threads_each(stage: Callable[[str], Stage], tmp_
             said: list[str | tuple[str, list[str]]] = []
         processes = [Process(write, path, f"{number} {name}") for name in ("one", "other")]
         for process in processes:
-            writing.kill(process)
+            writing.kill_in_time(process)
             said += process.said
         log = EventLog(path)  # as a next start does
         require_kept(log, said)
@@ -86,7 +86,7 @@ def test_a_log_that_is_just_made(stage: Callable[[str], Stage], tmp_path: Path) 
         path = tmp_path / f"{number}" / "events.sqlite"
         path.parent.mkdir()
         process = Process(write, path, "first")
-        making.kill(process)
+        making.kill_in_time(process)
         log = EventLog(path)
         require_kept(log, process.said)
         log.append([Event(id="after", type=EventType.VIEW)])
@@ -102,7 +102,7 @@ def test_compaction_beside_a_writer(stage: Callable[[str], Stage], tmp_path: Pat
             path.parent.mkdir()
             said: list[str | tuple[str, list[str]]] = []
         writer = Process(write, path, f"{number}")
-        compacting.kill(Process(compact, path))
+        compacting.kill(compact, path)
         writer.kill(0.0)
         said += writer.said
         log = EventLog(path)

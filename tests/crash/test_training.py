@@ -37,7 +37,7 @@ def train(say: Say, shop: Path) -> None:
 
 def test_training(stage: Callable[[str], Stage], tmp_path: Path, temporary: Path) -> None:
     training, shop = stage("training"), tmp_path / "shop"
-    Process(prepare, shop, tmp_path / "exports").finish()
+    assert Process(prepare, shop, tmp_path / "exports").finish()
     for _ in range(KEEP + 1):
         training.run(train, shop)
     untroubled = files(shop)
@@ -45,7 +45,7 @@ def test_training(stage: Callable[[str], Stage], tmp_path: Path, temporary: Path
         before = require_serving(shop)
         if training.dice.random() < 0.5:  # what it keeps for the next training is made again
             shutil.rmtree(shop / "cache")
-        training.kill(Process(train, shop))
+        training.kill(train, shop)
         assert require_serving(shop) >= before
         if number % 4 == 3:
             training.run(train, shop)
@@ -86,15 +86,14 @@ def shop(tmp_path: Path) -> Path:
 
 def test_publishing(stage: Callable[[str], Stage], shop: Path, temporary: Path) -> None:
     publishing, copied = stage("publish"), shop.parent / "copied"
-    Process(publish, shop, copied, KEEP).finish()
+    assert Process(publish, shop, copied, KEEP).finish()
     untroubled = files(shop)
     for number in publishing.shares(0.1):
-        process = Process(publish, shop, copied)
-        publishing.kill(process)
+        process = publishing.kill(publish, shop, copied)
         published = [word[0] for word in process.said if isinstance(word, tuple)]
         assert require_serving(shop) >= max(published, default="")
         if number % 4 == 3:
-            Process(publish, shop, copied, 1).finish()
+            publishing.run(publish, shop, copied, 1)
             require_serving(shop)
             assert files(shop) == untroubled
             assert not left_behind(temporary)
@@ -102,12 +101,11 @@ def test_publishing(stage: Callable[[str], Stage], shop: Path, temporary: Path) 
 
 def test_rolling_back(stage: Callable[[str], Stage], shop: Path) -> None:
     rolling = stage("rollback")
-    Process(publish, shop, shop.parent / "copied", KEEP).finish()
+    assert Process(publish, shop, shop.parent / "copied", KEEP).finish()
     untroubled = files(shop)
     known = [release.id for release in Shop(shop).releases.list()]
     for _ in rolling.shares(0.05):
-        process = Process(roll, shop)
-        rolling.kill(process)
+        process = rolling.kill(roll, shop)
         assert require_serving(shop) in (known[:2] if process.said else known)
         assert set(files(shop)) - set(untroubled) <= {"releases/.current.new"}
     assert Shop(shop).rollback(known[-1]).id == known[-1]
