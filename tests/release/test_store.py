@@ -7,6 +7,7 @@ import multiprocessing
 import multiprocessing.synchronize
 import os
 import signal
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,23 @@ def test_prune_keeps_the_newest_and_always_the_current(store: ReleaseStore) -> N
     assert store.prune(keep=1) == (releases[1].id, releases[2].id)
     assert [release.id for release in store.list()] == [releases[0].id, releases[3].id]
     assert store.prune(keep=5) == ()
+
+
+def test_a_clock_that_is_set_back_makes_no_release_older(store: ReleaseStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime(2020, 1, 1, tzinfo=tz)
+
+    (store.root / "a directory of somebody").mkdir(parents=True)
+    first = publish(store)
+    monkeypatch.setattr("shopkeeper.release.store.datetime", Clock)
+    second, third = publish(store), publish(store)
+    assert first.id < second.id < third.id
+    assert third.manifest.created.startswith("2020-01-01")
+    assert store.rollback() == second
+    store.rollback(third.id)
+    assert first.id in store.prune(keep=2)
 
 
 def test_a_failed_training_leaves_what_was_there(store: ReleaseStore) -> None:

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from shopkeeper.errors import ReleaseError
 from shopkeeper.release.manifest import Manifest, entries, entry, read_manifest, write_manifest
 from shopkeeper.settings import Settings
 
+ID = "%Y%m%d-%H%M%S-%f"  # of a release: when it was made, in UTC
 REMEDY = "Go back with: shopkeeper rollback, or train again."  # for a release that is damaged
 
 
@@ -89,7 +90,7 @@ class ReleaseStore:
         `live` is what of the shop's log it knows."""
         created = datetime.now(UTC)
         manifest = Manifest(
-            id=f"{created:%Y%m%d-%H%M%S-%f}",
+            id=self._next_id(created),
             created=created.isoformat(timespec="seconds"),
             shopkeeper=__version__,
             settings=msgspec.to_builtins(settings),
@@ -177,6 +178,11 @@ class ReleaseStore:
             return ()
         return tuple(sorted(path.name for path in self.root.iterdir() if path.is_dir() and path.name[0] != "."))
 
+    def _next_id(self, now: datetime) -> str:
+        """Behind all others, also where the clock was set back: ids tell which release is the newer."""
+        moments = [now, *(moment + timedelta(microseconds=1) for id_ in self._ids() if (moment := _moment(id_)))]
+        return f"{max(moments):{ID}}"
+
     def _current_id(self) -> str:
         """What `current` says; empty when nothing is released."""
         try:
@@ -211,3 +217,11 @@ def _told(root: Path) -> Iterator[None]:
             where=error.filename or str(root),
             remedy="See that the disk has room and may be written, and train again.",
         ) from error
+
+
+def _moment(id_: str) -> datetime | None:
+    """None where the id is no release's."""
+    try:
+        return datetime.strptime(f"{id_}+0000", f"{ID}%z")
+    except ValueError:
+        return None
