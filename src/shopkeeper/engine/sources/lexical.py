@@ -68,7 +68,7 @@ class LexicalSource:
         needed = [wanted for wanted in self._plan(query) if not wanted.optional]
         held = np.zeros(len(self._terms), np.uint8)  # how many of the words
         for wanted in needed:
-            held += self._holding(wanted)
+            held += self._holding(wanted).view(np.uint8)
         coded = self._index.matches(self._code_query(query)) if needed else np.empty(0, np.int32)
         for least in _relaxed(len(needed)):
             matching = held >= least
