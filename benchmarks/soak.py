@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
-from engine import kinds_of, trained
+from engine import kinds_of, simulated
 from swap import children, resident, served
 
 from shopkeeper.shop import Shop
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, help="requests a second; default: half of the top rate")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        shop = Shop(arguments.shop) if arguments.shop else trained(Path(folder), arguments.products)
+        shop = Shop(arguments.shop) if arguments.shop else simulated(Path(folder), arguments.products)
         calls = calls_of(shop)
         with served(shop, arguments.workers) as (port, process):
             top = top_rate(port, calls)

@@ -23,7 +23,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from engine import kinds_of, posts, trained
+from engine import kinds_of, posts, simulated
 
 from shopkeeper.shop import Shop
 from shopkeeper.vocabulary import Request
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--swaps", type=int, default=12)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        shop = Shop(arguments.shop) if arguments.shop else trained(Path(folder), arguments.products)
+        shop = Shop(arguments.shop) if arguments.shop else simulated(Path(folder), arguments.products)
         requests = [one for kind in kinds_of(shop.engine(), 50).values() for one in kind]
         np.random.default_rng(0).shuffle(requests)
         releases = [shop.releases.current().id, copied(shop)]
