@@ -37,14 +37,19 @@ class Server:
         with contextlib.closing(self.connect()) as connection:
             return ask(connection, path)
 
+    def post(self, path: str, body: object, key: str = "") -> tuple[int, Any]:
+        with contextlib.closing(self.connect()) as connection:
+            return ask(connection, path, body, key)
+
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(self.host, self.port, timeout=PATIENCE_S)
 
 
-def ask(connection: http.client.HTTPConnection, path: str, body: object = None) -> tuple[int, Any]:
+def ask(connection: http.client.HTTPConnection, path: str, body: object = None, key: str = "") -> tuple[int, Any]:
     """GET, or POST a body as JSON: the status and what was said, JSON where it is that."""
     method, content = ("GET", None) if body is None else ("POST", msgspec.json.encode(body))
-    connection.request(method, path, content, {"content-type": "application/json"})
+    headers = {"content-type": "application/json"} | ({"x-api-key": key} if key else {})
+    connection.request(method, path, content, headers)
     answer = connection.getresponse()
     said = answer.read()
     return answer.status, msgspec.json.decode(said) if "json" in answer.getheader("content-type", "") else said

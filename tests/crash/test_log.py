@@ -21,7 +21,7 @@ from shopkeeper.vocabulary import Change, Event, EventType
 pytestmark = pytest.mark.slow
 
 THREADS = 3
-ROUNDS = 20  # after which another log is begun: every check reads all of it
+ROUNDS = 6  # after which another log is begun: every check reads all of it
 
 
 def write(say: Say, path: Path, name: str) -> None:
@@ -35,7 +35,7 @@ def write(say: Say, path: Path, name: str) -> None:
     def work(thread: int) -> None:
         dice = random.Random(f"{name} {thread}")
         for number in itertools.count():
-            size = dice.randint(1, 20)
+            size = dice.randint(1, 8)
             ids = [f"{name}/{thread}/{number}/{size}/{at}" for at in range(size)] + [f"shared {number}"]
             say("events")
             log.append([Event(id=id_, type=EventType.VIEW, user="u", item="i") for id_ in ids])

@@ -1,4 +1,4 @@
-"""HTTP on the wire: uvicorn's, with an end to what comes before a request is known."""
+"""HTTP on the wire: uvicorn's, with an end to waiting for clients that say nothing, or take nothing."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEAD_BYTES = 64_000  # far above what a request may have (see access), so that only abuse is cut off here
 HEAD_S = 20.0  # in which the head of a request must have come, and with it the first word of a connection
+STALLED_S = 30.0  # in which some of an answer must be taken
 
 
 class Guarded(HttpToolsProtocol):
-    """Closes a connection that stays silent at its beginning, or whose request has a head without end."""
+    """Closes a connection that stays silent at its beginning, whose request has a head without end, or whose answer
+    nobody takes."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._waiting: asyncio.TimerHandle | None = None  # for the end of a head
         self._head_bytes = 0
+        self._unsent: asyncio.TimerHandle | None = None  # the next look at what is not taken yet
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -25,6 +28,8 @@ class Guarded(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._done()
+        if self._unsent is not None:
+            self._unsent.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -42,6 +47,25 @@ class Guarded(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._done()
         super().on_headers_complete()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._watch()
+
+    def _watch(self) -> None:
+        if self._unsent is None and (size := self.transport.get_write_buffer_size()):
+            self._unsent = self.loop.call_later(STALLED_S, self._look, size)
+
+    def _look(self, before: int) -> None:
+        self._unsent = None
+        if self.transport.get_write_buffer_size() == before:
+            self.transport.abort()
+        else:
+            self._watch()
 
     def _wait(self) -> None:
         self._done()

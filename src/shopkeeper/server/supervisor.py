@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import resource
 import signal
 import socket
 import threading
@@ -31,6 +32,7 @@ DRAIN_S = 10.0  # that requests in flight get to finish
 LONGEST_PAUSE_S = 30.0  # before a place is filled again whose workers keep dying
 STEADY_S = 60.0  # a worker that lived so long died by an accident of its own
 TICK_S = 0.2
+FILES = 65_536  # that a process that answers may have open, connections above all
 
 Build = Callable[[], ASGIApp]  # makes what answers; a worker process finds it by its name
 
@@ -61,6 +63,7 @@ def serve(build: Build, listener: socket.socket, workers: int = 1) -> int:
     Several workers get PROMETHEUS_MULTIPROC_DIR, a directory where they keep their counts for one another.
     """
     logs.configure()
+    _allow_connections()
     if workers == 1:
         return _answer(build(), listener)
     cores = os.cpu_count() or 1
@@ -68,6 +71,14 @@ def serve(build: Build, listener: socket.socket, workers: int = 1) -> int:
     with Scratch() as metrics:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
         return _Supervisor(build, listener, workers).run()
+
+
+def _allow_connections() -> None:
+    """Each is an open file, and the usual limit of 1,024 is low; up to the hard one, a process may raise it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @dataclass
