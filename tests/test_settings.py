@@ -58,6 +58,11 @@ def test_a_surface_overlays_its_default_and_a_new_one_stands_beside() -> None:
             "shop.toml, line 2: surfaces.home.diversity is 2; expected number <= 1.0.",
         ),
         (
+            "[surfaces.home]\nweights = { popular = nan }",
+            "shop.toml, line 2: surfaces.home.weights is a table; expected number >= 0.0.",
+        ),
+        ("a = " + "[" * 1_000, "shop.toml: nested too deeply; expected plain tables."),
+        (
             "[[rules]]\nboost = 'a = 1'\n[[rules]]\nboots = 'a = 1'",
             "shop.toml, line 4: unknown key 'rules[1].boots'. Did you mean 'boost'?",
         ),

@@ -20,6 +20,7 @@ from shopkeeper.errors import SettingsError, did_you_mean, expected_in_words, re
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Positive = Annotated[int, Meta(ge=1)]
+Weight = Annotated[float, Meta(ge=0.0, le=1_000.0)]
 
 
 def _help(text: str) -> Meta:
@@ -95,7 +96,9 @@ class Surface(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     explore: Annotated[
         Share, _help("of the answers, in which two places change hands by chance, so that there is something to learn")
     ] = 0.05
-    weights: Annotated[dict[str, float], _help("of sources in the fusion, where not the usual: { popular = 0.5 }")] = {}
+    weights: Annotated[
+        dict[str, Weight], _help("of sources in the fusion, where not the usual: { popular = 0.5 }")
+    ] = {}
 
 
 DEFAULT_SURFACES: dict[str, Surface] = {
@@ -157,6 +160,8 @@ def parse_settings(text: str, where: str = "shop.toml") -> Settings:
         line = re.search(r"line (\d+)", str(error))
         place = f"{where}, line {line[1]}" if line else where
         raise SettingsError(f"not valid TOML: {re.sub(r' [(]at .*', '', str(error))}", where=place) from None
+    except RecursionError:
+        raise SettingsError("nested too deeply", where=where, expected="plain tables") from None
     return _Reader(raw, text, where).settings()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from shopkeeper.data.mapping import Mapping, parse_mapping
 from shopkeeper.data.tables import Tables
 from shopkeeper.errors import DataError, MappingError
 from shopkeeper.settings import DataSettings
+from shopkeeper.shop import Shop
 
 HOLD = (
     "import sys, time; from pathlib import Path; from shopkeeper.data.durable import alone\n"
@@ -55,3 +57,39 @@ def test_a_unit_is_a_number() -> None:
     with pytest.raises(MappingError, match=r"column 'price'.*'unit:abc' holds no number"):
         parse_mapping(text)
     assert parse_mapping(text.replace("abc", "0.01")).files[0].columns["price"].format == "unit:0.01"
+
+
+INGEST = (
+    "import resource, sys; from shopkeeper.cli import main\n"
+    "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)), resource.RLIM_INFINITY)); main()"
+)
+
+
+@pytest.fixture
+def large_shop(tmp_path: Path) -> Path:
+    """A shop whose 20,000 events were not read yet."""
+    dice = random.Random(0)
+    (tmp_path / "exports").mkdir()
+    rows = (f"u{n},{dice.randbytes(8).hex()},view,2026-0{1 + n % 2}-01 10:00:{n % 60:02}\n" for n in range(20_000))
+    (tmp_path / "exports" / "events.csv").write_text("user,item,event,time\n" + "".join(rows))
+    (tmp_path / "shop.toml").write_text('[data]\nsources = ["exports"]\n')
+    return tmp_path
+
+
+@pytest.mark.parametrize("room", [20_000, 260_000])  # bytes: for the files as they are read, and for the tables
+def test_a_full_disk_is_told_and_the_next_run_goes_on(large_shop: Path, room: int) -> None:
+    command = [sys.executable, "-c", INGEST, str(room), "ingest", "--shop", str(large_shop)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2, done.stderr
+    assert "File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not Tables(large_shop).has("events")
+    Shop(large_shop).ingest()
+    assert Tables(large_shop).count("events") == 20_000
+
+
+def test_too_little_memory_is_told(large_shop: Path) -> None:
+    with (large_shop / "shop.toml").open("a") as settings:
+        settings.write("memory_limit_mb = 1\n")
+    with pytest.raises(DataError, match=r"Raise data\.memory_limit_mb"):
+        Shop(large_shop).ingest()

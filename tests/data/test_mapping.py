@@ -64,6 +64,7 @@ def test_file_round_trip_is_one_line_a_column(tmp_path: Path) -> None:
         ('[[files]]\npath="a"\nrole="events"\nevent_types={pv="veiw"}', "event_types 'pv': .* Did you mean 'view'"),
         ('[[files]]\npath="a"', "missing required field 'role'"),
         ("files = 3", "files: this is int; expected array"),
+        ("files = " + "[" * 1_000, "nested too deeply"),
         ("x=", "not valid TOML: .*line 1|not valid TOML"),
     ],
 )

@@ -121,6 +121,14 @@ def test_a_body_that_is_no_json_of_ours_gets_a_sentence(client: TestClient, body
         assert answer.json()["error"]["what"]
 
 
+@pytest.mark.parametrize("id_", ["bowl\n", "\nbowl", "bo/wl", "bo\r\nwl", " ", "😀", "../bowl", "a" * 400])
+def test_an_item_is_deleted_by_its_very_id(client: TestClient, shop: Shop, id_: str) -> None:
+    assert client.post("/v1/items", json=[{"id": id_}, {"id": "bowl"}]).json() == {"accepted": 2}
+    assert client.delete(f"/v1/items/{quote(id_, safe='')}").json() == {"accepted": 1}
+    *_, (_, changes) = shop.log.changes_after(0)
+    assert (changes[-1].id, changes[-1].deleted) == (id_, True)
+
+
 @pytest.mark.parametrize("place", ["/v1/images/", "/v1/items/", "/v1/shelves/", "/"])
 def test_no_answer_shows_what_lies_outside_the_shop(client: TestClient, place: str) -> None:
     for path in ("../../etc/passwd", "..%2f..%2f..%2fetc%2fpasswd", "/etc/passwd", "shop.toml", "%2e%2e/shop.toml"):

@@ -55,7 +55,7 @@ def test_answers_are_counted_by_route_stage_and_source(client: TestClient) -> No
     requests = found["shopkeeper_request_seconds_count"]
     assert requests["POST", "/v1/search", "200"] == 3
     assert requests["POST", "/v1/shelves/{surface}", "400"] == 1
-    assert requests["GET", "/v1/items/{item:path}", "200"] == 2
+    assert requests["GET", "/v1/items/{item:id}", "200"] == 2
     assert found["shopkeeper_stage_seconds_count"]["sources", "search"] == 3
     assert found["shopkeeper_candidates_count"]["lexical", "search"] == 3
     assert found["shopkeeper_candidates_sum"]["lexical", "search"] >= 3

@@ -64,7 +64,7 @@ def test_a_request_is_one_line_that_names_its_route_and_not_what_was_asked(log: 
         client.get("/v1/nowhere/mug-red")
     assert answer.headers["x-request-id"] == "page-17.a"
     first, second, third = (line for line in log.lines() if line["event"] == "request")
-    assert {"method": "GET", "route": "/v1/items/{item:path}", "status": 200, "level": "info"}.items() <= first.items()
+    assert {"method": "GET", "route": "/v1/items/{item:id}", "status": 200, "level": "info"}.items() <= first.items()
     assert (first["request"], first["client"], first["ms"] >= 0.0) == ("page-17.a", "testclient", True)
     assert (second["route"], second["request"]) == ("/v1/search", second["request"])
     assert (third["route"], third["status"], third["refused"]) == ("none", 404, "address")

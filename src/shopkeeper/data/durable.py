@@ -11,14 +11,14 @@ from pathlib import Path
 
 from shopkeeper.errors import ShopkeeperError
 
-NO_ROOM = os.strerror(errno.ENOSPC)  # "No space left on device"
+# "No space left on device", and what else a disk says that takes no more; every library quotes it.
+REFUSALS = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)))
 
 
 def why(error: Exception) -> str:
     """What the system had against it, in few words, from whatever library it comes."""
-    if NO_ROOM in str(error):
-        return NO_ROOM
-    return getattr(error, "strerror", None) or str(error)
+    refusal = next((refusal for refusal in REFUSALS if refusal in str(error)), None)
+    return refusal or getattr(error, "strerror", None) or str(error)
 
 
 def sync(path: Path) -> None:

@@ -49,10 +49,14 @@ def ingest(
     except ConnectionError:  # such as a pipe whose reader has gone: no affair of the disk
         raise
     except (OSError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        in_memory = isinstance(error, duckdb.OutOfMemoryException)
+        need = (
+            "Raise data.memory_limit_mb in shop.toml" if in_memory else "See that the disk has room and may be written"
+        )
         raise DataError(
             f"ingest cannot go on ({why(error)}); the tables are whole as they are",
             where=str(shop),
-            remedy="See that the disk has room and may be written, and ingest again.",
+            remedy=f"{need}, and ingest again.",
         ) from error
 
 

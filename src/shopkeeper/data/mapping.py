@@ -88,6 +88,8 @@ def parse_mapping(text: str, where: str = "mapping.toml") -> Mapping:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise MappingError(f"not valid TOML: {error}", where=where) from None
+    except RecursionError:
+        raise MappingError("nested too deeply", where=where, expected="plain tables") from None
     try:
         mapping = msgspec.convert(raw, Mapping)
     except msgspec.ValidationError as error:

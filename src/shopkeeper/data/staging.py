@@ -106,7 +106,7 @@ def _translated(export: Export, file: FileMapping, key: str, folder: Path, setti
             f"COPY ({statement}) TO {literal(out)} (FORMAT parquet, COMPRESSION lz4_raw{partition}{size})"
         ).fetchone()
         staged.rows = int(copied[0]) if copied else 0
-        staged.rejected, staged.first_rejected = _rejected(connection, raw, unfinished)
+        staged.rejected, staged.first_rejected = keep_rejected(connection, raw, unfinished)
     shutil.rmtree(raw, ignore_errors=True)
     if staged.rejected > max(100, staged.rows):
         raise DataError(
@@ -133,7 +133,7 @@ def _staged_columns(staged: Staged) -> list[str]:
         return list(columns_of(connection, f"read_parquet({literal(files[0])}, hive_partitioning = false)"))
 
 
-def _rejected(connection: duckdb.DuckDBPyConnection, raw: Path, folder: Path) -> tuple[int, str]:
+def keep_rejected(connection: duckdb.DuckDBPyConnection, raw: Path, folder: Path) -> tuple[int, str]:
     """How many lines did not fit (by DuckDB's account, and by that of a reader in `raw`), and the first; they are kept
     in rejected.pq."""
     told = [f"SELECT line, text, error FROM read_parquet({literal(path)})" for path in rejected_under(raw)]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -27,19 +28,34 @@ from shopkeeper.vocabulary import Change, Item
 _PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 
+class _Id(Convertor[str]):
+    """Any id at the end of an address, whatever slashes and line ends are in it."""
+
+    regex = "(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("id", _Id())
+
+
 def add_routes(app: FastAPI, shop: Shop) -> None:
     _show(app, shop)
     _change(app, shop)
 
 
 def _show(app: FastAPI, shop: Shop) -> None:
-    @app.get("/v1/items/{item:path}", responses=answers(Item, openapi.MUG, refusals=(401, 403, 404, 429, 503)))
+    @app.get("/v1/items/{item:id}", responses=answers(Item, openapi.MUG, refusals=(401, 403, 404, 429, 503)))
     def item(http: HttpRequest, caller: Searcher, item: str) -> Response:
         """One item, whole."""
         return Json(pictured(http, caller, _found(shop, caller, shop.item, item)))
 
     @app.get(
-        "/v1/images/{item:path}",
+        "/v1/images/{item:id}",
         response_class=Response,
         responses={
             200: {"content": {"image/*": {}}, "description": "The picture"},
@@ -75,7 +91,7 @@ def _change(app: FastAPI, shop: Shop) -> None:
         ]
         return _take(http, shop, changes)
 
-    @app.delete("/v1/items/{item:path}", responses=answers(Taken, Taken(accepted=1)))
+    @app.delete("/v1/items/{item:id}", responses=answers(Taken, Taken(accepted=1)))
     def delete(http: HttpRequest, _: Admin, item: str) -> Response:
         """Take an item out, whether or not it is there."""
         if not item:

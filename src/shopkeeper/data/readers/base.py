@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shopkeeper.data.duck import connect, literal
-from shopkeeper.data.durable import NO_ROOM, why
+from shopkeeper.data.durable import REFUSALS, why
 from shopkeeper.data.scratch import Scratch
 from shopkeeper.errors import DataError
 
@@ -84,9 +84,12 @@ def told(location: str) -> Iterator[None]:
     try:
         yield
     except (duckdb.Error, pa.ArrowException, OSError, EOFError, zlib.error) as error:
-        if why(error) == NO_ROOM:
+        if isinstance(error, duckdb.OutOfMemoryException):
+            remedy = "Raise data.memory_limit_mb in shop.toml, and read it again."
+            raise DataError("the memory does not suffice to read it", where=location, remedy=remedy) from error
+        if (refusal := why(error)) in REFUSALS:
             remedy = "Make room where the shop is, and where temporary files go, and read it again."
-            raise DataError(f"it cannot be read now: {NO_ROOM}", where=location, remedy=remedy) from error
+            raise DataError(f"it cannot be read now: {refusal}", where=location, remedy=remedy) from error
         sentence = re.split(r"\n|\. |;", str(error).strip(), maxsplit=1)[0]
         raise DataError(f"cannot be read: {sentence}", where=location, remedy=MEND) from error
 
