@@ -97,6 +97,28 @@ def test_an_impression_says_where_it_was_shown_and_how_probably(log: EventLog) -
     assert first[1] == "x-11"
 
 
+@pytest.mark.parametrize("compacted", [False, True])
+def test_slates_without_items_hide_none_that_come_after(
+    log: EventLog, monkeypatch: pytest.MonkeyPatch, *, compacted: bool
+) -> None:
+    before = len(impressions_of(log))
+    empty = Shown(slate="empty", surface="search", time=1.0, items=(), propensities=())
+    log.show([*[empty] * 10, slate(1)])
+    log.flush()
+    monkeypatch.setattr(EventLog.rows, "__defaults__", (3,))
+    if compacted:
+        log.compact(log.newest())
+    assert len(impressions_of(log)) == before + 2
+
+
+def test_a_damaged_part_is_a_sentence(log: EventLog) -> None:
+    log.compact(log.newest())
+    (part,) = log.parts(EVENTS).all()
+    part.path.write_bytes(b"PAR1 no more")
+    with pytest.raises(DataError, match=part.path.name):
+        events_of(log)
+
+
 def test_too_few_are_not_worth_a_part(log: EventLog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_module, "FEWEST", 21)
     log.compact(log.newest())

@@ -181,15 +181,18 @@ class EventLog:
         parts = self._parts[stream]
         while after < until:
             found = self._rows(stream.select, after, until, size)
+            # Slates without items have places, but no rows.
+            last = found[-1][0] if found else self._last_of(stream, after, until, size)
             # SQLite was asked first: what has left it by then is in a part that can be seen now.
             if part := parts.after(after):
                 yield from read_rows(part, after, until, size)
                 after = part.last
-            elif found:
-                yield found
-                after = found[-1][0]
-            else:
+            elif last is None:
                 return
+            else:
+                if found:
+                    yield found
+                after = last
 
     def newest(self) -> Places:
         """The places that were written last."""
@@ -215,6 +218,12 @@ class EventLog:
         """How many events the log holds."""
         parts = self._parts[EVENTS]
         return parts.count() + int(self._rows("SELECT count(*) FROM events WHERE place > ?", parts.last())[0][0])
+
+    def _last_of(self, stream: Stream, after: int, until: int, size: int) -> int | None:
+        """The place of the last of the next `size` rows of a table; None where it ends."""
+        some = f"SELECT place FROM {stream.table} WHERE place > ? AND place <= ? ORDER BY place LIMIT ?"
+        place: int | None = self._rows(f"SELECT max(place) FROM ({some})", after, until, size)[0][0]
+        return place
 
     def _rows(self, select: str, *values: int) -> list[tuple[Any, ...]]:
         with self._reading:

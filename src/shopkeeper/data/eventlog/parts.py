@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from shopkeeper.data.durable import sync
 from shopkeeper.data.eventlog.file import EVENT_COLUMNS
+from shopkeeper.errors import DataError
 
 FOLDER = "live"
 _NUMBERS = {"time", "quantity", "price", "rating"}
@@ -95,10 +96,18 @@ def write_rows(batches: Iterable[list[Row]], path: Path) -> None:
 
 
 def read_rows(part: Part, after: int, until: int, size: int) -> Iterator[list[Row]]:
-    """The rows at the places after one and up to another, at most `size` at a time."""
-    with pq.ParquetFile(part.path) as file:
-        for batch in file.iter_batches(size):
-            place = batch.column("place")
-            kept = batch.filter(pc.and_(pc.greater(place, after), pc.less_equal(place, until)))
-            if kept.num_rows:
-                yield list(zip(*(column.to_pylist() for column in kept.columns), strict=True))
+    """The rows at the places after one and up to another, at most `size` at a time. Raises DataError for a part that is
+    damaged."""
+    try:
+        with pq.ParquetFile(part.path) as file:
+            for batch in file.iter_batches(size):
+                place = batch.column("place")
+                kept = batch.filter(pc.and_(pc.greater(place, after), pc.less_equal(place, until)))
+                if kept.num_rows:
+                    yield list(zip(*(column.to_pylist() for column in kept.columns), strict=True))
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(
+            f"a part of the event log cannot be read ({error})",
+            where=str(part.path),
+            remedy="Put it back from a copy.",
+        ) from error
