@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from shopkeeper.data.eventlog import BEGINNING, EventLog, Places
 from shopkeeper.data.eventlog import slates as slates_module
+from shopkeeper.data.eventlog.commit import GroupCommit
 from shopkeeper.errors import DataError
 from shopkeeper.vocabulary import Change, Event, EventType, Item, Shown
 
@@ -205,6 +206,35 @@ def append_some(path: Path, worker: int) -> list[str]:
     log.show([slate(f"{worker}")])
     log.close()
     return fresh
+
+
+def test_a_file_that_another_process_keeps_is_waited_for_once_for_all() -> None:
+    class Kept:
+        tries, gate = 0, threading.Event()
+
+        def execute(self, _: str) -> None:
+            self.tries += 1
+            self.gate.wait(10)
+            raise sqlite3.OperationalError("database is locked")
+
+    connection, refused = Kept(), list[Exception]()
+    commit = GroupCommit(connection)  # type: ignore[arg-type]
+
+    def write() -> None:
+        try:
+            commit.run(lambda _: None)
+        except sqlite3.OperationalError as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=write) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    while len(commit._waiting) < len(threads) - 1:
+        time.sleep(0.001)
+    connection.gate.set()
+    for thread in threads:
+        thread.join()
+    assert (connection.tries, len(refused)) == (2, 6)
 
 
 def test_processes_that_open_and_write_one_new_log_agree(tmp_path: Path) -> None:

@@ -58,6 +58,12 @@ class GroupCommit:
 
     def _write(self, jobs: Sequence[_Job]) -> None:
         try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except Exception as error:  # another process keeps the file, or there is none: no fault of any of them
+            for job in jobs:
+                job.error, job.done = error, True
+            return
+        try:
             results = self._transact(jobs)
         except Exception as error:
             if len(jobs) > 1:  # one of them is at fault, or the disk: each for itself
@@ -70,7 +76,6 @@ class GroupCommit:
                 job.result, job.done = result, True
 
     def _transact(self, jobs: Sequence[_Job]) -> list[Any]:
-        self._connection.execute("BEGIN IMMEDIATE")
         try:
             results = [job.work(self._connection) for job in jobs]
             self._connection.execute("COMMIT")
