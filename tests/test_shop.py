@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from pathlib import Path
 
@@ -50,6 +51,16 @@ def test_late_and_early_events_survive_a_restart_and_a_new_release(shop: Shop, c
     for engine in (shop.engine(), Shop(shop.directory).engine()):
         seen = engine.context(Request(surface="home", user="new")).history
         assert sorted(map(engine.catalogue.ids.id, seen.tolist())) == ["lamp/blue", "mug-red"]
+
+
+def test_an_item_is_of_one_release_whatever_is_published_meanwhile(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = shop.engine()
+    small_shop.publish(shop.directory, shop.settings, small_shop.items().slice(1))
+    engines = itertools.cycle([first, shop.engine()])
+    monkeypatch.setattr(shop, "engine", lambda: next(engines))
+    for _ in range(2):
+        assert shop.item("mug-blue").id == "mug-blue"
+        assert shop.image("mug-blue") is None
 
 
 def test_recording_needs_no_release(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from shopkeeper.data.tables import Tables
 from shopkeeper.engine.live import Lag, LiveEngine
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.errors import DataError, MissingExtraError, RequestError
+from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.store import Release, ReleaseStore
 from shopkeeper.settings import DataSettings, Settings, ShopSettings, settings_text
 from shopkeeper.vocabulary import Change, Event, Explanation, Item, Progress, Request, Shown, Slate, silent
@@ -220,12 +221,13 @@ class Shop:
     def item(self, item: str) -> Item:
         """Raises RequestError for an id that the release does not know."""
         catalogue = self.engine().catalogue
-        return catalogue.item(self._row(item))
+        return catalogue.item(_row(item, catalogue))
 
     def image(self, item: str) -> tuple[bytes, str] | None:
         """The item's own picture and its media type; None when the release holds none. Raises RequestError."""
-        images = self.engine().images
-        return images.get(self._row(item)) if images is not None else None
+        engine = self.engine()  # of one release, whatever is published meanwhile: another has other rows
+        row = _row(item, engine.catalogue)
+        return engine.images.get(row) if engine.images is not None else None
 
     def shoppers(self, limit: int = 6) -> list[Shopper]:
         """People of different tastes and a fair number of events, to try the shop as."""
@@ -246,11 +248,12 @@ class Shop:
     def _log_path(self) -> Path:
         return self.directory / "events.sqlite"
 
-    def _row(self, item: str) -> int:
-        row = self.engine().catalogue.ids.row(item)
-        if row < 0:
-            raise RequestError(f"there is no item {item!r}")
-        return row
+
+def _row(item: str, catalogue: Catalogue) -> int:
+    row = catalogue.ids.row(item)
+    if row < 0:
+        raise RequestError(f"there is no item {item!r}")
+    return row
 
 
 def _shopper(engine: Engine, row: int, events: int) -> Shopper:
