@@ -13,7 +13,9 @@ from shopkeeper.data.schema import items_table
 from shopkeeper.engine.facets import count
 from shopkeeper.engine.filters import compile_filter
 from shopkeeper.errors import RequestError
+from shopkeeper.release import overlay
 from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.release.fields import fold_text
 from shopkeeper.release.overlay import Told, lay_over
 from shopkeeper.vocabulary import Change, Item
 
@@ -130,3 +132,18 @@ def test_an_empty_shop_fills() -> None:
     live = lay_over(empty, {"a": Change(id="a", time=1.0, item=Item(id="a", title="First", brand="Acme"))})
     assert [item.title for item in live.items([0])] == ["First"]
     assert ids_where(live, "brand = acme", set()) == {"a"}
+
+
+def test_fields_are_asked_for_while_figures_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    kettle = Item(id="kettle-1", attributes={"litres": "two"})
+    live = lay_over(BASE, {kettle.id: Change(id=kettle.id, time=1.0, item=kettle)})
+    asked = iter(["brand", "litres"])  # the second as another thread asks while those known are gone through
+
+    def fold(text: str) -> str:
+        for name in asked:
+            assert live.labels[name].values
+        return fold_text(text)
+
+    assert live.labels[next(asked)].values
+    monkeypatch.setattr(overlay, "fold_text", fold)
+    assert live.with_figures({"mug-red": Change(id="mug-red", time=1.0, stock=0.0)}).labels["litres"].values == ("two",)

@@ -230,7 +230,8 @@ class LiveLabels(LabelMap):
         """The same values of an overlay of the same items, whose figures say otherwise what can be had."""
         newer = copy.copy(self)
         newer._overlay, newer._available = overlay, available
-        newer._fields = {at: field for at, field in self._fields.items() if fold_text(self.names[at]) != AVAILABLE}
+        known = self._fields.copy()  # at once, as requests add to it meanwhile
+        newer._fields = {at: field for at, field in known.items() if fold_text(self.names[at]) != AVAILABLE}
         return newer
 
     def __getitem__(self, name: str) -> Labels:
