@@ -13,6 +13,11 @@ import msgspec
 import pytest
 import small_shop
 
+from shopkeeper.data.eventlog import log as log_module
+from shopkeeper.data.eventlog.file import EVENTS
+from shopkeeper.engine import live
+from shopkeeper.engine.live import LiveEngine
+from shopkeeper.engine.pipeline import Engine
 from shopkeeper.errors import DataError
 from shopkeeper.settings import Rule, Settings, settings_text
 from shopkeeper.shop import Shop
@@ -96,6 +101,47 @@ def test_settings_are_followed_and_wrong_ones_are_not(shop: Shop, caplog: pytest
         file.write_text("[server]\nprot = 1\n", encoding="utf-8")
         assert found(shop, "mug")[0] == "mug-green"
     assert "Did you mean 'port'?" in caplog.text
+
+
+def test_a_release_that_found_no_room_is_tried_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = shop.engine().release
+    newer = small_shop.publish(shop.directory, Settings()).id
+
+    def refuse(*_: object) -> Engine:
+        raise DataError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(live, "open_release", refuse)
+        patch.setattr(live, "REOPEN_S", 0.0)
+        assert [shop.engine().release for _ in range(3)] == [first] * 3
+    assert shop.engine().release == newer
+    assert caplog.text.count("no room") == 1
+
+
+def test_who_finds_another_opening_the_first_release_waits(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it is ready between two looks."""
+    shop.engine()
+    first = shop._live
+    looks, known = iter([None]), first._known
+    monkeypatch.setattr(LiveEngine, "_known", property(lambda _: next(looks, known), lambda *_: None), raising=False)
+    refreshed = threading.Event()
+    other = threading.Thread(target=lambda: (first.refresh(), refreshed.set()))
+    with first._refreshing:
+        other.start()
+        assert not refreshed.wait(0.1)
+    other.join()
+    assert refreshed.is_set()
+
+
+def test_a_damaged_part_of_the_log_stops_no_answer(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_module, "FEWEST", 1)
+    shop.record([view("e1", "mug-red")])
+    shop.log.compact(shop.log.newest())
+    (part,) = shop.log.parts(EVENTS).all()
+    part.path.write_bytes(b"PAR1 no more")
+    assert found(Shop(shop.directory), "red mug")[0] == "mug-red"
 
 
 def test_a_log_that_cannot_be_opened_stops_no_answer(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:

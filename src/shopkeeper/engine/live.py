@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import sqlite3
 import threading
 import time
@@ -25,6 +26,7 @@ from shopkeeper.settings import read_settings
 LOOK_S = 0.1  # between two looks at the log and the releases
 REST = 2.0  # after a change, this many times as long as it took: a busy catalogue leaves the cores to the answers
 LOG_RESTS_S = 1.0  # after a log could not be opened
+REOPEN_S = 60.0  # after which what could not be opened is tried again: the disk may have had no room for it
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +66,7 @@ class LiveEngine:
         self._version = -1  # of the log, when its events were last taken in
         self._newest_event: float | None = None
         self._refreshing, self._recording = threading.Lock(), threading.Lock()
-        self._complaint, self._log_rests_until = "", 0.0
+        self._complaint, self._log_rests_until, self._reopen_at = "", 0.0, math.inf
         self._thread: threading.Thread | None = None
         self._wake, self._closed = threading.Event(), threading.Event()
 
@@ -104,14 +106,12 @@ class LiveEngine:
 
     def refresh(self) -> None:
         """Take in a new release, new settings, changed items. Raises as `engine`."""
-        if self._known is not None and not self._refreshing.acquire(blocking=False):
+        if not self._refreshing.acquire(blocking=self._known is None):
             return  # another thread is at it, and the others go on with what is known
-        if self._known is None:
-            self._refreshing.acquire()
         try:
             seen = self._state_of_files()
             sighted = self._known is not None and self._known.blind and self._opened_log() is not None
-            if self._known is None or seen != self._seen or sighted:
+            if self._known is None or seen != self._seen or sighted or time.monotonic() >= self._reopen_at:
                 self._reopen(seen)
             self._take_changes()
         finally:
@@ -141,8 +141,11 @@ class LiveEngine:
         except ShopkeeperError as error:
             if self._known is None:
                 raise
-            _log.error("The new release, or its settings, cannot be opened; the one before goes on serving. %s", error)
+            what = "The new release, or its settings, cannot be opened; the one before goes on serving."
+            self._complain(f"{what} {error}")
+            self._reopen_at = time.monotonic() + REOPEN_S
         else:
+            self._complaint, self._reopen_at = "", math.inf
             with self._recording:
                 with self._bearing():
                     self._record(known)
