@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import cast
 
 import pytest
 import small_shop
@@ -14,8 +17,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from shopkeeper.data.eventlog import EventLog
+from shopkeeper.engine.pipeline import Engine
 from shopkeeper.server.app import create_app
 from shopkeeper.server.keys import KeyStore, Role
+from shopkeeper.server.metrics import ShopMetrics
 from shopkeeper.shop import Shop
 from shopkeeper.vocabulary import Event, EventType
 
@@ -111,9 +116,31 @@ def test_metrics_are_for_an_admin_or_this_machine(shop: Shop) -> None:
     with TestClient(app, client=("127.0.0.1", 5_000)) as local, TestClient(app, client=("203.0.113.9", 5_000)) as far:
         assert local.get("/metrics").status_code == 200
         assert local.get("/metrics", headers={"X-Forwarded-For": "203.0.113.9"}).status_code == 401
+        assert local.get("/metrics", headers={"Host": "evil.example"}).status_code == 401  # a name that leads here
+        assert local.get("/metrics", headers={"Origin": "http://evil.example"}).status_code == 401
         assert far.get("/metrics").status_code == 401
         assert far.get("/metrics", headers={"X-API-Key": searcher}).status_code == 403
         assert far.get("/metrics", headers={"X-API-Key": admin}).status_code == 200
+
+
+def test_no_page_of_a_stranger_reads_the_figures_of_a_shop_without_keys(client: TestClient) -> None:
+    for headers in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}):
+        assert client.get("/metrics", headers=headers).status_code == 403
+
+
+def test_lookups_count_once_from_however_many_threads(client: TestClient, shop: Shop) -> None:
+    metrics, numbers = ShopMetrics(shop.directory.resolve().name), itertools.count(1)
+
+    class Counting:
+        def cache_lookups(self) -> dict[str, tuple[int, int]]:
+            number = next(numbers)
+            time.sleep(0)  # another thread's turn
+            return {"counting": (number, 0)}
+
+    engine = cast(Engine, Counting())
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda _: metrics.looked_up(lambda: engine), range(2_000)))
+    assert figures(client)["shopkeeper_cache_lookups_total"]["counting", "hit"] == 2_000
 
 
 def test_a_shop_tells_nothing_of_another_in_the_same_process(client: TestClient, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 import shutil
 import stat
@@ -260,6 +261,14 @@ def test_a_picture_opens_by_the_address_that_was_shown(client: TestClient, keys:
     assert client.get(picture.partition("?")[0]).status_code == 401  # no key at all
     assert client.get(picture[:-1]).status_code in TURNED_AWAY
     assert client.get(picture.replace("mug-red", "mug-blue")).status_code in TURNED_AWAY
+
+
+def test_no_holder_of_a_key_can_sign_for_more_than_it_reaches(client: TestClient, shop: Shop) -> None:
+    store = KeyStore(shop.directory)
+    bolt, teller = store.create([Role.SEARCH], filter="brand = Bolt"), store.create([Role.EVENTS])
+    for key, text in (bolt, teller):
+        mac = hmac.digest(hashed(text).encode(), b"picture:mug-red", "sha256")[:16].hex()
+        assert client.get("/v1/images/mug-red", params={"by": f"{key.id}.{mac}"}).status_code in (403, 404)
 
 
 def test_keys_are_kept_as_hashes_that_only_the_owner_reads(shop: Shop, keys: dict[str, str]) -> None:

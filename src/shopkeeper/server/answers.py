@@ -82,7 +82,7 @@ def _answer(http: HttpRequest, shop: Shop, caller: Caller, asked: SearchBody, su
     shop.show(request, slate)
     metrics: ShopMetrics = http.app.state.metrics
     metrics.showed(slate)
-    metrics.looked_up(shop.engine())
+    metrics.looked_up(shop.engine)
     return msgspec.structs.replace(
         slate,
         placements=tuple(

@@ -114,14 +114,15 @@ class KeyRing:
         return f"{key.id}.{_picture_mac(key, item)}" if key else ""
 
     def picture_caller(self, signature: str, item: str) -> Caller:
-        """Who showed this address to somebody. Raises Refused."""
+        """Who showed this address to somebody. It reaches as far as the key, whose holder can sign, too. Raises
+        Refused."""
         self._look()
         id_, _, mac = signature.partition(".")
         key = self._keys.get(id_)
         if key is None or not hmac.compare_digest(_picture_mac(key, item).encode(), mac.encode()):
             _unknown("this address is not signed by a key of this shop")
         _require_valid(key)
-        return Caller(key=key.id, roles=frozenset((Role.SEARCH,)), rate=key.rate)
+        return Caller(key=key.id, roles=frozenset(key.roles), filter=key.filter, rate=key.rate)
 
     def _signed(self, token: str) -> Caller:
         """A JSON Web Token whose header names its parent as `kid`, signed with the parent's hash."""

@@ -48,14 +48,7 @@ class Doors:
             return Caller()
         caller = self._known(http, lambda: self.ring.caller(key)) if key else _no_key()
         http.state.caller = caller
-        if role not in caller.roles and Role.ADMIN not in caller.roles:
-            raise Refused(
-                403,
-                "role",
-                f"this key does not open the door of {role.value!r}",
-                expected=f"a key with the role {role.value}",
-                remedy=f"Make one with: shopkeeper keys create --role {role.value}",
-            )
+        _require_role(caller, role)
         self._count(caller)
         return caller
 
@@ -65,6 +58,7 @@ class Doors:
             return self.admit(http, key, Role.SEARCH)
         caller = self._known(http, lambda: self.ring.picture_caller(signature, item))
         http.state.caller = caller
+        _require_role(caller, Role.SEARCH)
         self._take(f"{caller.key} pictures", PICTURES * (caller.rate or self.settings.key_rate))
         return caller
 
@@ -120,10 +114,23 @@ class Doors:
             raise Refused(403, "origin", f"pages of {origin!r} may not ask here", where="Origin", remedy=remedy)
 
 
+def _require_role(caller: Caller, role: Role) -> None:
+    if role not in caller.roles and Role.ADMIN not in caller.roles:
+        raise Refused(
+            403,
+            "role",
+            f"this key does not open the door of {role.value!r}",
+            expected=f"a key with the role {role.value}",
+            remedy=f"Make one with: shopkeeper keys create --role {role.value}",
+        )
+
+
 def is_local(http: HttpRequest) -> bool:
-    """Whether a program on this machine asks by itself: what a proxy passes on names whom it speaks for."""
-    passed_on = {"x-forwarded-for", "x-real-ip", "forwarded", "via"} & set(http.headers.keys())
-    return not passed_on and http.client is not None and is_loopback(http.client.host)
+    """Whether a program on this machine asks by itself: what a proxy passes on names whom it speaks for, and a page of
+    a stranger, open in a browser here, comes by the stranger's name."""
+    passed_on = {"x-forwarded-for", "x-real-ip", "forwarded", "via", "origin"} & set(http.headers.keys())
+    near = http.client is not None and is_loopback(http.client.host) and _is_near(http.headers.get("host", ""))
+    return near and not passed_on
 
 
 def is_loopback(host: str) -> bool:

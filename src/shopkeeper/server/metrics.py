@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
@@ -87,11 +87,12 @@ class ShopMetrics:
         for source, number in slate.candidates.items():
             _candidates.labels(self._shop, slate.surface, source).observe(number)
 
-    def looked_up(self, engine: Engine) -> None:
-        """Count what the engine's caches found, or not, since this was last called. A newer engine's begin anew."""
-        lookups = engine.cache_lookups()
+    def looked_up(self, engine: Callable[[], Engine]) -> None:
+        """Count what the caches of the present engine found, or not, since this was last called. A newer engine's begin
+        anew. Threads read one after the other, as an older number would look like a newer engine's."""
         with self._lock:
-            before, self._lookups = self._lookups, lookups
+            before, self._lookups = self._lookups, engine().cache_lookups()
+            lookups = self._lookups
         for cache, now in lookups.items():
             then = before.get(cache, (0, 0))
             for result, number, known in zip(("hit", "miss"), now, then, strict=True):
