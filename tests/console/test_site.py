@@ -60,6 +60,14 @@ def test_a_shop_that_cannot_open_says_why_and_keeps_none_from_serving(client: Te
     assert "Did you mean 'name'?" in broken.json()["error"]["remedy"]
 
 
+def test_what_stands_beside_the_shops_is_as_guarded_as_they_are(client: TestClient) -> None:
+    for path, status in (("/", 200), ("/nothing", 404), ("/broken/v1/ready", 503)):
+        answer = client.get(path)
+        assert (answer.status_code, answer.headers["x-frame-options"]) == (status, "DENY")
+    assert "/nothing" in client.get("/nothing").json()["error"]["where"]
+    assert "where" not in client.get("/broken/v1/ready").json()["error"]  # no place on our disk
+
+
 def test_a_single_shop_is_at_the_root(tmp_path: Path) -> None:
     small_shop.open_shop(tmp_path)
     with TestClient(site([tmp_path])) as client:

@@ -55,6 +55,12 @@ def test_a_full_disk_is_not_ready(client: TestClient, monkeypatch: pytest.Monkey
     assert client.get("/v1/health").status_code == 200
 
 
+def test_a_directory_that_is_gone_is_not_ready(client: TestClient, shop: Shop) -> None:
+    shutil.rmtree(shop.directory)
+    status, findings = found(client)
+    assert (status, findings["disk"]) == (503, (False, "it cannot be looked at (No such file or directory)"))
+
+
 def test_a_log_that_cannot_be_written_is_not_ready(
     client: TestClient, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from fastapi import FastAPI
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
@@ -18,6 +19,7 @@ from starlette.types import ASGIApp
 
 from shopkeeper.console import mount
 from shopkeeper.errors import SettingsError, ShopkeeperError
+from shopkeeper.server.access import SAFE_HEADERS
 from shopkeeper.server.app import create_app
 from shopkeeper.server.doors import require_keys
 from shopkeeper.server.openapi import Mistake, Refusal
@@ -71,7 +73,8 @@ def _opened(directory: Path, workers: int) -> ASGIApp:
         return storefront(Shop(directory), workers)
     except ShopkeeperError as error:
         _log.error("The shop stays closed until it is mended and the server started again. %s", error)
-        return Json(Refusal(Mistake(error.what, error.where, error.expected, error.remedy)), status_code=503)
+        mistake = Mistake(error.what, expected=error.expected, remedy=error.remedy)  # where is a place on our disk
+        return Json(Refusal(mistake), 503, SAFE_HEADERS)
 
 
 def _several(shops: dict[str, ASGIApp]) -> Starlette:
@@ -86,7 +89,12 @@ def _several(shops: dict[str, ASGIApp]) -> Starlette:
     def listing(_: Request) -> Response:
         lines = "".join(f'<li><a href="{quote(name)}/">{html.escape(name)}</a></li>' for name in shops)
         page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Shops</title><ul>{lines}</ul></html>'
-        return HTMLResponse(page, headers={"Content-Security-Policy": "default-src 'none'"})
+        return HTMLResponse(page, headers=SAFE_HEADERS)
+
+    def lost(http: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        mistake = Mistake("there is nothing at this address", where=http.url.path, remedy="The shops are listed at /.")
+        return Json(Refusal(mistake), error.status_code, {**SAFE_HEADERS, **(error.headers or {})})
 
     routes = [Route("/", listing), *(Mount(f"/{name}", app) for name, app in shops.items())]
-    return Starlette(routes=routes, lifespan=lifespan)
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: lost})

@@ -106,5 +106,9 @@ class _Findings:
         return Finding("log", passed=True, found="it can be written")
 
     def _disk(self) -> Finding:
-        free = shutil.disk_usage(self._shop.directory).free
+        try:
+            free = shutil.disk_usage(self._shop.directory).free
+        except OSError as error:
+            _log.error("The disk of %s cannot be looked at: %s", self._shop.directory, error)
+            return Finding("disk", passed=False, found=f"it cannot be looked at ({error.strerror})")
         return Finding("disk", passed=free >= ROOM_BYTES, found=f"{free / 1e9:.1f} GB are free")
