@@ -1,6 +1,7 @@
 """How long search and the home shelf take in shops of up to millions of products, beside the bare sum of their parts.
 
-    python benchmarks/scale.py [--products 20000 1000000] [--words 2200000] [--catalogue DIR] [--cache DIR]
+    python benchmarks/scale.py [--products 20000] [--words] [--catalogue DIR] [--cache DIR]
+    python benchmarks/scale.py --products 20000 1000000 --words 2200000
 
 Shops are made once and kept in the cache: the first run takes as long as that takes (see big_shop.py for what in them
 is not as in a real shop). With --catalogue, a folder of exports, the smallest shop has its products and simulated
@@ -73,8 +74,8 @@ class Times:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--products", type=int, nargs="*", default=[20_000, 1_000_000])
-    parser.add_argument("--words", type=int, nargs="*", default=[2_200_000])
+    parser.add_argument("--products", type=int, nargs="*", default=[20_000])
+    parser.add_argument("--words", type=int, nargs="*", default=[])
     parser.add_argument("--catalogue", type=Path, help="exports whose products the smallest shop has")
     parser.add_argument("--cache", type=Path, default=Path("benchmark-shops"))
     parser.add_argument("--requests", type=int, default=200, help="of each kind")
