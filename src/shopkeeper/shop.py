@@ -166,9 +166,10 @@ class Shop:
         if log is not None:
             log.close()
 
-    def answer(self, request: Request) -> Slate:
-        """Raises RequestError when the request cannot be answered as it was asked."""
-        return self.engine().answer(request)
+    def answer(self, request: Request, within: str = "") -> Slate:
+        """Of the person's past, only what was done with the items that the filter `within` lets through counts, and is
+        told of. Raises RequestError when the request cannot be answered as it was asked."""
+        return self.engine().answer(request, within)
 
     def search(self, query: str, **fields: Any) -> Slate:
         """Search as a Request with these `fields` (user, filter, sort, size, offset, facets…). Raises RequestError."""
@@ -178,9 +179,10 @@ class Shop:
         """A shelf, for a Request with these `fields` (user, session, items, filter, size…). Raises RequestError."""
         return self.answer(Request(surface=surface, **fields))
 
-    def explain(self, item: str, request: Request) -> Explanation:
-        """Why an item stands where it stands in the answer to `request`, or why it is absent. Raises RequestError."""
-        return self.engine().explain(request, item)
+    def explain(self, item: str, request: Request, within: str = "") -> Explanation:
+        """Why an item stands where it stands in the answer to `request`, or why it is absent; `within` as `answer` has
+        it. Raises RequestError."""
+        return self.engine().explain(request, item, within)
 
     def record(self, events: Sequence[Event]) -> int:
         """Keep events for good; the next request knows them. Returns how many were new. Raises DataError."""

@@ -138,6 +138,19 @@ def test_what_a_filter_hides_is_nowhere_to_be_seen(client: TestClient, keys: dic
     assert "Blue mug" not in similar.text
 
 
+def test_no_reason_tells_of_a_past_that_a_filter_hides(client: TestClient, keys: dict[str, str]) -> None:
+    views = [{"id": f"past-{at}", "type": "view", "user": "past", "item": "mug-blue"} for at in range(3)]
+    assert client.post("/v1/events", json=views, headers={"X-API-Key": keys["acme"]}).status_code == 200
+    asked = {"item": "mug-green", "surface": "home", "user": "past"}
+    told = {
+        name: search(client, keys[name], "home", user="past").text
+        + client.get("/v1/explain", params=asked, headers={"X-API-Key": keys[name]}).text
+        for name in ("search", "acme")
+    }
+    assert "“Blue mug" in told["search"]
+    assert "Blue mug" not in told["acme"]
+
+
 def test_a_signed_key_narrows_its_parent(client: TestClient, keys: dict[str, str]) -> None:
     everything = found(search(client, sign(keys["search"]), size=20))
     cheap = found(search(client, sign(keys["search"], filter="price < 6"), size=20))

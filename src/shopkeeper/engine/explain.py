@@ -17,9 +17,9 @@ TOP_FEATURES = 6
 NEAR_IDS = 100_000  # in a larger catalogue, looking for a misspelt id takes longer than a request may
 
 
-def explain(engine: Engine, request: Request, item_id: str) -> Explanation:
+def explain(engine: Engine, request: Request, item_id: str, within: str) -> Explanation:
     """See Engine.explain. Raises RequestError when the request itself cannot be answered."""
-    context = engine.context(request)
+    context = engine.context(request, within)
     row = engine.catalogue.ids.row(item_id)
     if row < 0:
         ids = engine.catalogue.ids

@@ -165,13 +165,16 @@ class Engine:
             name: updated(source, changed, rows, len(self._released)) for name, source in sources.items()
         }
 
-    def context(self, request: Request) -> Context:
-        """Ids become rows, and the person's past is looked up, up to `request.time` where it is given.
+    def context(self, request: Request, within: str = "") -> Context:
+        """Ids become rows, and the person's past is looked up, up to `request.time` where it is given. Of the past,
+        only what was done with the items that the filter `within` lets through counts.
 
         Raises RequestError when the request cannot be answered as it was asked.
         """
         surface_of(request, self.settings.surfaces)
         past = self._state.past(request.user, request.session, request.time, len(self.catalogue))
+        if within:
+            past = past.within(self.policies.masks.mask(within))
         anchors = self.catalogue.ids.rows(dict.fromkeys(request.items))
         context = Context(
             request=request,
@@ -237,10 +240,11 @@ class Engine:
         places = places[self.policies.order(context, pool.rows[places], scores[places])]
         return Ranking(pool.rows[places], scores[places], places, pool)
 
-    def answer(self, request: Request) -> Slate:
-        """The slate for a page. Raises RequestError when the request cannot be answered as it was asked."""
+    def answer(self, request: Request, within: str = "") -> Slate:
+        """The slate for a page; `within` as `context` has it. Raises RequestError when the request cannot be answered
+        as it was asked."""
         watch = Stopwatch()
-        context = self.context(request)
+        context = self.context(request, within)
         watch.lap("context")
         ranking = self.rank(context, watch)
         matching, total = self._matching(context, ranking)
@@ -265,9 +269,10 @@ class Engine:
             candidates=ranking.pool.proposed(),
         )
 
-    def explain(self, request: Request, item_id: str) -> Explanation:
-        """Why an item stands where it stands in the answer to `request`, or why it is absent."""
-        return explain(self, request, item_id)
+    def explain(self, request: Request, item_id: str, within: str = "") -> Explanation:
+        """Why an item stands where it stands in the answer to `request`, or why it is absent; `within` as `context` has
+        it."""
+        return explain(self, request, item_id, within)
 
     def cache_lookups(self) -> dict[str, tuple[int, int]]:
         """Hits and misses: of the filters' masks, and of each source that remembers what it made of queries."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from shopkeeper.release.interactions import Interactions
-from shopkeeper.vocabulary import Codes, Event, EventType, Ids, Rows, Seconds
+from shopkeeper.vocabulary import Codes, Event, EventType, Ids, Mask, Rows, Seconds
 
 LIVE_PEOPLE = 100_000  # the least recently active are forgotten first: their events are in the event log
 LIVE_EVENTS = 500  # of one person, the newest
@@ -27,6 +27,17 @@ class Past(NamedTuple):
     codes: Codes
     times: Seconds
     session: int
+
+    def within(self, mask: Mask) -> Past:
+        """What they did with the items that a mask bool [n_items] lets through."""
+        kept = mask[self.rows]
+        return Past(
+            self.user,
+            self.rows[kept],
+            self.codes[kept],
+            self.times[kept],
+            int(np.count_nonzero(kept[len(kept) - self.session :])),
+        )
 
 
 class _Live(NamedTuple):

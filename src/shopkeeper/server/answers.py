@@ -68,7 +68,7 @@ def add_routes(app: FastAPI, shop: Shop) -> None:
         )
         if caller.filter and not shop.passing([item], caller.filter):
             raise HTTPException(404, f"there is no item {item!r}")
-        return Json(shop.explain(item, _bound(shop, caller, asked)))
+        return Json(shop.explain(item, _bound(shop, caller, asked), caller.filter))
 
     @app.get("/v1/shoppers", responses=answers(list[Shopper], [Shopper(user="u42", likes=("Mugs",), events=31)]))
     def shoppers(_: Admin) -> Response:
@@ -78,7 +78,7 @@ def add_routes(app: FastAPI, shop: Shop) -> None:
 
 def _answer(http: HttpRequest, shop: Shop, caller: Caller, asked: SearchBody, surface: str) -> Slate:
     request = _bound(shop, caller, msgspec.structs.replace(asked, surface=surface))
-    slate = shop.answer(request)
+    slate = shop.answer(request, caller.filter)
     shop.show(request, slate)
     metrics: ShopMetrics = http.app.state.metrics
     metrics.showed(slate)
