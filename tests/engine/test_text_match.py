@@ -41,6 +41,17 @@ def test_the_items_of_a_term_after_changes(
         fields = fields.updated(fields_of([terms]), np.array([row], np.int32), len(now))
     assert len(fields) == len(now)
     assert sorted(fields.rows_with(term).tolist()) == holders(now, term)
+    rows = np.arange(len(now), dtype=np.int32)
+    assert np.flatnonzero(fields.find(rows, [term])[:, 0]).tolist() == holders(now, term)
+    assert fields.title_sizes_of(rows).tolist() == list(map(len, now))
+
+
+def test_items_told_again_take_no_more_room() -> None:
+    fields = fields_of([{"mug"}, {"pot"}]).updated(fields_of([{"red"}]), np.array([0], np.int32), 2)
+    for terms in ({"blue"}, {"red", "pot"}):
+        fields = fields.updated(fields_of([terms, {"mug"}]), np.array([0, 2], np.int32), 3)
+    assert len(fields._newer) == 2
+    assert sorted(fields.rows_with("pot").tolist()) == [0, 1]
 
 
 def test_saved_equals_loaded(tmp_path: Path) -> None:

@@ -82,3 +82,14 @@ def test_no_vectors_at_all(tmp_path: Path) -> None:
     for empty in (vectors, Vectors.load(tmp_path)):
         assert len(empty.search(np.ones(3, np.float32), 5)[0]) == 0
         assert empty.of(np.array([0, 4], np.int32)).shape == (2, 3)
+
+
+def test_vectors_told_again_take_no_more_room() -> None:
+    base = Vectors.build(np.eye(4, dtype=np.float32), np.arange(4, dtype=np.int32), 4)
+    live = base.updated(np.eye(4, dtype=np.float32)[[3]], np.array([0], np.int32), 4)
+    for turn in range(3):
+        live = live.updated(np.eye(4, dtype=np.float32)[[turn, 2]], np.array([0, 5], np.int32), 6)
+    assert len(live) == len(base) + 2
+    rows, scores = live.search(np.eye(4, dtype=np.float32)[2], 3)
+    assert (sorted(rows.tolist()), scores.tolist()) == ([0, 2, 5], [1.0, 1.0, 1.0])
+    assert live.of(np.array([0, 1, 4, 5], np.int32)).argmax(axis=1).tolist() == [2, 1, 0, 2]

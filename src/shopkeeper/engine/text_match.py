@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -100,6 +101,12 @@ class TermFields:
     def title_sizes_of(self, rows: Rows) -> npt.NDArray[np.uint16]:
         return self.title_sizes[rows]
 
+    def of(self, rows: npt.NDArray[np.integer[Any]]) -> TermFields:
+        """Some of the items, in memory."""
+        owners, entries = places_of(self.starts, rows)
+        starts = np.concatenate(([0], np.cumsum(np.bincount(owners, minlength=len(rows)))))
+        return TermFields(self.hashes[entries], self.bits[entries], starts, self.title_sizes[rows])
+
     def followed_by(self, other: TermFields) -> TermFields:
         """The items of both, in memory."""
         names = ("hashes", "bits", "title_sizes")
@@ -131,16 +138,15 @@ class LiveTermFields(TermFields):
     def __init__(self, base: TermFields, newer: TermFields, slots: Slots) -> None:
         super().__init__(base.hashes, base.bits, base.starts, base.title_sizes, base.postings)
         self._newer, self._slots = newer, slots
-        taken = np.flatnonzero(slots.places >= 0)
-        self._rows = np.full(len(newer), -1, np.int32)  # of each place; -1 where a later word took its row
-        self._rows[slots.places[taken]] = taken
+        taken = np.flatnonzero(slots.places >= 0).astype(np.int32)
+        self._rows = taken[np.argsort(slots.places[taken])]  # of each place
 
     def __len__(self) -> int:
         return len(self._slots)
 
     def rows_with(self, term: str) -> Rows:
         newer = self._rows[self._newer.rows_with(term)]
-        return np.concatenate((self._slots.older(super().rows_with(term)), newer[newer >= 0]))
+        return np.concatenate((self._slots.older(super().rows_with(term)), newer))
 
     def find(self, rows: Rows, terms: Sequence[str]) -> Bits:
         at_base, at_newer, places = self._slots.split(rows)
@@ -157,9 +163,10 @@ class LiveTermFields(TermFields):
         return sizes
 
     def updated(self, newer: TermFields, rows: Rows, n: int) -> LiveTermFields:
-        """With what `newer` says of rows int32 [k] of n, one after the other."""
-        first = len(self._newer)
-        return LiveTermFields(self, self._newer.followed_by(newer), self._slots.taken(rows, first, n))
+        """With what `newer` says of rows int32 [k] of n, in the place of what was said of them before."""
+        kept = np.flatnonzero(~np.isin(self._rows, rows))
+        told = np.concatenate((self._rows[kept], rows))
+        return LiveTermFields(self, self._newer.of(kept).followed_by(newer), self._slots.taken(told, 0, n))
 
 
 class TermFieldsBuilder:

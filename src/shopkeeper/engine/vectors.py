@@ -117,7 +117,7 @@ class Vectors:
 
 
 class LiveVectors(Vectors):
-    """Those of a release, and few newer ones, which are searched exactly."""
+    """Those of a release, and few newer ones, the last of each row, which are searched exactly."""
 
     def __init__(self, base: Vectors, newer: Scores, newer_rows: Rows, slots: Slots) -> None:
         self.matrix, self.rows, self.n_items = base.matrix, base.rows, len(slots)
@@ -137,18 +137,17 @@ class LiveVectors(Vectors):
     def search(self, query: Scores, limit: int, allowed: Mask | None = None) -> tuple[Rows, Scores]:
         held = self._held if allowed is None else self._held & allowed[: len(self._held)]
         rows, scores = self._base.search(query, limit, held)
-        newest = np.flatnonzero(self._slots.places[self._newer_rows] == np.arange(len(self._newer)))
-        if allowed is not None:
-            newest = newest[allowed[self._newer_rows[newest]]]
-        rows = np.concatenate((rows, self._newer_rows[newest]))
-        scores = np.concatenate((scores, self._newer[newest] @ query))
+        newer = slice(None) if allowed is None else np.flatnonzero(allowed[self._newer_rows])
+        rows = np.concatenate((rows, self._newer_rows[newer]))
+        scores = np.concatenate((scores, self._newer[newer] @ query))
         best = _top(scores, limit)
         return rows[best], scores[best]
 
     def updated(self, vectors: Scores, rows: Rows, n_items: int) -> LiveVectors:
-        newer = np.concatenate((self._newer, _unit(vectors)))
-        slots = self._slots.taken(rows, len(self._newer), n_items)
-        return LiveVectors(self._base, newer, np.concatenate((self._newer_rows, rows)), slots)
+        kept = np.flatnonzero(~np.isin(self._newer_rows, rows))
+        newer = np.concatenate((self._newer[kept], _unit(vectors)))
+        newer_rows = np.concatenate((self._newer_rows[kept], rows))
+        return LiveVectors(self._base, newer, newer_rows, self._slots.taken(newer_rows, 0, n_items))
 
 
 def _unit(vectors: Scores) -> Scores:
