@@ -57,6 +57,13 @@ def test_is_silent_where_it_cannot_read_or_nothing_is_near(
     assert found(source, material, query) == []
 
 
+def test_queries_are_remembered_when_items_change(material: Material) -> None:
+    source = Semantic().fit(material)
+    assert found(source, material, "teapot") == [2]
+    assert found(source.updated(material, np.arange(len(ROWS), dtype=np.int32)), material, "teapot") == [2]
+    assert source.lookups() == (1, 1)
+
+
 def test_what_it_cannot_read_has_no_vector(source: SemanticSource) -> None:
     assert source.vectors.rows.tolist() == [0, 1, 2, 6]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -27,7 +28,6 @@ class SemanticSource:
 
     def __init__(self, vectors: Vectors, encoder: Encoder | None, max_unknown_share: float) -> None:
         self.vectors = vectors
-        self._encoder, self._max_unknown_share = encoder, max_unknown_share
         self._vector = lru_cache(maxsize=_REMEMBERED)(partial(_encode, encoder, max_unknown_share))
 
     def retrieve(self, context: Context, limit: int) -> Candidates:
@@ -49,8 +49,9 @@ class SemanticSource:
             return self
         vectors = np.zeros((len(rows), self.vectors.dimension), np.float32)
         vectors[changed.meanings.rows] = changed.meanings.vectors
-        newer = self.vectors.updated(vectors, rows, len(changed.catalogue))
-        return SemanticSource(newer, self._encoder, self._max_unknown_share)
+        newer = copy.copy(self)  # which remembers the same queries
+        newer.vectors = self.vectors.updated(vectors, rows, len(changed.catalogue))
+        return newer
 
     def lookups(self) -> tuple[int, int]:
         """How many queries were encoded before, and how many were not."""
