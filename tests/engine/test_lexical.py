@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from source_contract import SourceContract, context_of, interactions_of, items_table, material_of, parts_of
 
 from shopkeeper.engine.context import Material
+from shopkeeper.engine.item_text import FIELDS
 from shopkeeper.engine.sources.lexical import MATCH_FEATURES, Lexical, LexicalSource
+from shopkeeper.engine.text_index import CODE, WORDS, TextIndex
 from shopkeeper.errors import ReleaseError
 
 ROWS: list[dict[str, Any]] = [
@@ -258,3 +260,13 @@ def test_a_damaged_index_is_a_release_error(source: LexicalSource, material: Mat
     (tmp_path / "index" / "meta.json").write_text("{")
     with pytest.raises(ReleaseError, match="the text index cannot be read"):
         Lexical().load(tmp_path, parts_of(material))
+
+
+def test_a_word_that_goes_and_comes_again_is_known_once() -> None:
+    def document(words: str) -> dict[str, str]:
+        return {**dict.fromkeys(FIELDS, words), WORDS: words, CODE: "x"}
+
+    index = TextIndex.build([document("kettle"), document("mug")])
+    for turn in range(40):  # until tantivy has merged what was deleted
+        index = index.updated({0: document(("kettle", "kettel", "pot")[turn % 3])})
+    assert sorted(index.near("kettl", 2, 9)) == [("kettel", 1), ("kettle", 1)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
@@ -131,8 +131,8 @@ class Engine:
             live = lay_over(self._released, told.whole)
         newer.catalogue = live.with_figures(told.figures)
         newer.policies = Policies(newer.catalogue, self.settings)
-        ids = list(dict.fromkeys(change.id for change in changes if change.item is not None))
-        newer._unread = (*(id_ for id_ in self._unread if id_ not in ids), *ids[READ_AT_ONCE:])
+        ids = dict.fromkeys(change.id for change in changes if change.item is not None)
+        newer._unread = (*(id_ for id_ in self._unread if id_ not in ids), *list(ids)[READ_AT_ONCE:])
         newer._take_in(ids, self.sources)
         self._state.items = newer.catalogue.ids
         return newer
@@ -150,7 +150,7 @@ class Engine:
         newer._take_in(self._unread[:READ_AT_ONCE], reading)
         return newer
 
-    def _take_in(self, told: Sequence[str], sources: Mapping[str, FittedSource]) -> None:
+    def _take_in(self, told: Iterable[str], sources: Mapping[str, FittedSource]) -> None:
         """Let `sources` know the items of these ids, which came or changed; those deleted since are passed over."""
         whole = self._told.whole
         ids = [id_ for id_ in told if whole[id_].item is not None]

@@ -84,13 +84,9 @@ class TextIndex:
             writer.wait_merging_threads()
             files.index.reload()
         newer._searcher = files.index.searcher()
+        known = {word for words, _ in self._new_words.values() for word in words}
         unknown = {word for texts in documents.values() for word in texts[WORDS].split() if not self.count(word)}
-        known = [
-            (word, count)
-            for words, counts in self._new_words.values()
-            for word, count in zip(words, counts, strict=True)
-        ]
-        newer._new_words = _letters_by_length([*known, *((word, 1) for word in sorted(unknown))])
+        newer._new_words = _letters_by_length((word, 1) for word in sorted(known | unknown))
         return newer
 
     def save(self, directory: Path) -> None:
@@ -171,7 +167,8 @@ class TextIndex:
                     (int(errors[at]), words[at][0] != word[0], -counts[at], words[at])
                     for at in np.flatnonzero(errors <= distance).tolist()
                 )
-        return [(other, errors) for errors, _, _, other in sorted(found) if other != word][:limit]
+        near = {other: errors for errors, _, _, other in sorted(found) if other != word}  # a word may be known twice
+        return list(near.items())[:limit]
 
     def _rows(self, addresses: list[tantivy.DocAddress]) -> Rows:
         return np.array(self._searcher.fast_field_values(ROW, addresses), np.int32)
