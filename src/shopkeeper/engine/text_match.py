@@ -7,7 +7,6 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -101,7 +100,7 @@ class TermFields:
     def title_sizes_of(self, rows: Rows) -> npt.NDArray[np.uint16]:
         return self.title_sizes[rows]
 
-    def of(self, rows: npt.NDArray[np.integer[Any]]) -> TermFields:
+    def of(self, rows: Rows) -> TermFields:
         """Some of the items, in memory."""
         owners, entries = places_of(self.starts, rows)
         starts = np.concatenate(([0], np.cumsum(np.bincount(owners, minlength=len(rows)))))
@@ -164,7 +163,7 @@ class LiveTermFields(TermFields):
 
     def updated(self, newer: TermFields, rows: Rows, n: int) -> LiveTermFields:
         """With what `newer` says of rows int32 [k] of n, in the place of what was said of them before."""
-        kept = np.flatnonzero(~np.isin(self._rows, rows))
+        kept = np.flatnonzero(~np.isin(self._rows, rows)).astype(np.int32)
         told = np.concatenate((self._rows[kept], rows))
         return LiveTermFields(self, self._newer.of(kept).followed_by(newer), self._slots.taken(told, 0, n))
 
