@@ -92,7 +92,7 @@ def test_keys_are_never_written(log: Log, shop: Shop, monkeypatch: pytest.Monkey
                 client.get(f"/v1/nowhere?key={secret}", headers=headers)
         picture = client.get("/v1/items/mug-red", headers={"X-API-Key": text}).json()["image"]
         client.get(picture)
-        monkeypatch.setattr(shop, "answer", lambda _: 1 / 0)
+        monkeypatch.setattr(shop, "answer", lambda *_: 1 / 0)
         assert client.post("/v1/search", json={"query": "mug"}, headers={"X-API-Key": text}).status_code == 500
     written = log.stream.getvalue()
     assert key.id in {line.get("key") for line in log.lines()}
@@ -104,7 +104,7 @@ def test_keys_are_never_written(log: Log, shop: Shop, monkeypatch: pytest.Monkey
 def test_a_fault_is_a_sentence_to_the_client_and_a_traceback_in_the_log(
     log: Log, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shop, "answer", lambda _: 1 / 0)
+    monkeypatch.setattr(shop, "answer", lambda *_: 1 / 0)
     with TestClient(create_app(shop), raise_server_exceptions=False) as client:
         answer = client.post("/v1/search", json={"query": "mug"})
     assert answer.status_code == 500
