@@ -44,7 +44,7 @@ def test_training(stage: Callable[[str], Stage], tmp_path: Path, temporary: Path
     for number in training.shares(0.08):
         before = require_serving(shop)
         if training.dice.random() < 0.5:  # what it keeps for the next training is made again
-            shutil.rmtree(shop / "cache")
+            shutil.rmtree(shop / "cache", ignore_errors=True)
         training.kill(train, shop)
         assert require_serving(shop) >= before
         if number % 4 == 3:

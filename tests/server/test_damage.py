@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from shopkeeper.release.store import Release
 from shopkeeper.server.app import create_app
 from shopkeeper.settings import Settings
 from shopkeeper.shop import Shop
+from shopkeeper.vocabulary import Event, EventType
 
 
 def _cut(path: Path) -> None:
@@ -93,3 +95,38 @@ def test_a_damaged_release_is_a_sentence_and_stops_no_server(
         assert client.post("/v1/search", json={"query": "mug"}).status_code == 503
     assert CliRunner().invoke(app, ["rollback", "--to", first["release"], "--shop", str(tmp_path)]).exit_code == 0
     assert Shop(tmp_path).search("mug").placements
+
+
+def test_a_release_that_is_gone_goes_on_serving_where_it_is_open(tmp_path: Path) -> None:
+    running = small_shop.open_shop(tmp_path)
+    with TestClient(create_app(running)) as client:
+        assert client.get("/v1/images/mug-red").content == small_shop.PNG
+        shutil.rmtree(running.releases.current().path)
+        (tmp_path / "releases" / "current").unlink()
+        for path in ("/v1/search", "/v1/shelves/home", "/v1/shelves/new"):
+            assert client.post(path, json={"query": "mug"}).json()["placements"]
+        assert client.get("/v1/images/mug-red").content == small_shop.PNG
+        assert client.get("/v1/ready").json()["findings"][0]["found"].startswith("an earlier one")
+    with TestClient(create_app(Shop(tmp_path))) as client:
+        answer = client.post("/v1/search", json={"query": "mug"})
+        assert (answer.status_code, answer.json()["error"]["what"]) == (503, "nothing is released yet")
+
+
+@pytest.mark.parametrize("name", ["events.sqlite", "live/*/events-*.parquet"])
+def test_a_damaged_log_is_told_and_the_release_answers(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("shopkeeper.data.eventlog.log.FEWEST", 1)
+    shop = small_shop.open_shop(tmp_path)
+    shop.record([Event(id="one", type=EventType.VIEW, user="u1", item="mug-red")])
+    shop.log.compact(shop.log.newest())
+    shop.close()
+    (path,) = tmp_path.glob(name)
+    _rubbish(path)
+    with TestClient(create_app(Shop(tmp_path))) as client:
+        assert client.post("/v1/search", json={"query": "mug"}).json()["placements"]
+        assert client.post("/v1/shelves/home", json={"user": "u1"}).json()["placements"]
+        status = client.post("/v1/events", json={"id": "two", "type": "view", "user": "u1"}).status_code
+        assert status == (503 if name == "events.sqlite" else 200)
+        assert client.get("/v1/health").status_code == 200
+    assert str(path) in caplog.text

@@ -7,6 +7,7 @@ SQLite. So each part begins where the one before it ends.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -64,8 +65,8 @@ class Parts:
         return parts[-1].last if parts else 0
 
     def count(self) -> int:
-        """Of rows."""
-        return sum(pq.read_metadata(part.path).num_rows for part in self.all())
+        """Of rows. Raises DataError for a part that is damaged or gone."""
+        return sum(_count(part.path) for part in self.all())
 
     def sweep(self) -> None:
         """Remove what a compaction that was killed left behind."""
@@ -97,17 +98,27 @@ def write_rows(batches: Iterable[list[Row]], path: Path) -> None:
 
 def read_rows(part: Part, after: int, until: int, size: int) -> Iterator[list[Row]]:
     """The rows at the places after one and up to another, at most `size` at a time. Raises DataError for a part that is
-    damaged."""
+    damaged or gone."""
+    with _readable(part.path), pq.ParquetFile(part.path) as file:
+        for batch in file.iter_batches(size):
+            place = batch.column("place")
+            kept = batch.filter(pc.and_(pc.greater(place, after), pc.less_equal(place, until)))
+            if kept.num_rows:
+                yield list(zip(*(column.to_pylist() for column in kept.columns), strict=True))
+
+
+def _count(path: Path) -> int:
+    with _readable(path):
+        return int(pq.read_metadata(path).num_rows)
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
     try:
-        with pq.ParquetFile(part.path) as file:
-            for batch in file.iter_batches(size):
-                place = batch.column("place")
-                kept = batch.filter(pc.and_(pc.greater(place, after), pc.less_equal(place, until)))
-                if kept.num_rows:
-                    yield list(zip(*(column.to_pylist() for column in kept.columns), strict=True))
-    except (OSError, pa.ArrowException) as error:
+        yield
+    except (pa.ArrowException, OSError) as error:
         raise DataError(
-            f"a part of the event log cannot be read ({error})",
-            where=str(part.path),
-            remedy="Put it back from a copy.",
+            f"a part of the event log cannot be read ({str(error).splitlines()[0]})",
+            where=str(path),
+            remedy="Put it back from a backup; without one, move it aside, and what it holds is lost.",
         ) from error
