@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
+import shutil
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,6 +17,7 @@ import pyarrow.parquet as pq
 
 from shopkeeper.data.eventlog import BEGINNING, Places
 from shopkeeper.data.schema import INFERRED, TABLES
+from shopkeeper.data.scratch import Scratch
 from shopkeeper.errors import DataError
 
 BATCH_ROWS = 131_072
@@ -28,6 +32,24 @@ class Tables:
         folder, before = Path(shop) / "tables", Path(shop) / "tables.old"
         # An ingest that was killed between its two renames left the tables it was about to replace.
         self.folder = before if before.is_dir() and not folder.exists() else folder
+        self.named = self.folder  # where a person finds them
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[Tables]:
+        """The tables as they are now, while an ingest may put others in their place: links to the same files, in the
+        shop's `cache/`."""
+        shop = self.folder.parent
+        if not _present(shop):
+            yield self
+            return
+        cache = shop / "cache"
+        cache.mkdir(exist_ok=True)
+        with Scratch(cache) as scratch:
+            while not _linked(shop, scratch / "tables"):
+                shutil.rmtree(scratch / "tables", ignore_errors=True)
+            held = Tables(scratch)
+            held.named = self.named
+            yield held
 
     def has(self, name: str) -> bool:
         """Whether the table holds at least one row."""
@@ -45,7 +67,7 @@ class Tables:
         return [path] if path.is_file() else []
 
     def count(self, name: str) -> int:
-        with _readable(self.folder / name):
+        with _readable(self.named / name):
             return sum(pq.read_metadata(path).num_rows for path in self.paths(name))
 
     def items(self) -> pa.Table:
@@ -59,7 +81,7 @@ class Tables:
 
     def table(self, name: str) -> pa.Table:
         """A whole table in memory, in its schema; for events prefer `events`."""
-        with _readable(self.folder / name):
+        with _readable(self.named / name):
             return self._dataset(name, None).to_table()
 
     def events(self, columns: Sequence[str] | None = None) -> pa.RecordBatchReader:
@@ -99,6 +121,35 @@ class Tables:
         if not paths:
             return ds.dataset(schema.empty_table())
         return ds.dataset([str(path) for path in paths], schema=schema, format="parquet")
+
+
+def _present(shop: Path) -> bool:
+    """Whether a shop has tables; between two renames of an ingest one may look for each where it just was."""
+    for _ in range(3):
+        if Tables(shop).folder.is_dir():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def _linked(shop: Path, target: Path) -> bool:
+    """Whether all of one ingest's tables was there till the end."""
+    folder = Tables(shop).folder
+    try:
+        before = folder.stat().st_ino
+        shutil.copytree(folder, target, copy_function=_link)
+        return folder.stat().st_ino == before
+    except (FileNotFoundError, shutil.Error):  # an ingest has just removed it
+        return False
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError:  # a file system without links
+        shutil.copy2(source, target)
 
 
 @contextlib.contextmanager

@@ -71,7 +71,7 @@ class Incumbent:
             if now < LEAST_LEFT * then:
                 raise DataError(
                     f"the tables hold {now:,} {what}, the current release knows {then:,}, and stays",
-                    where=str(shop.tables),
+                    where="tables",
                     expected=f"at least {LEAST_LEFT:.0%} of what it knows",
                     remedy="Check the exports. If so much is really gone: shopkeeper train",
                 )

@@ -45,7 +45,7 @@ def train(
     current release knows; ReleaseError while another training runs, or where a replay of the past knows the future;
     MissingExtraError and SettingsError for an encoder or a source that cannot be had.
     """
-    with releases.draft() as draft:
+    with releases.draft() as draft, tables.held() as tables:
         incumbent = _incumbent(releases) if if_better else None
         live = tables.live  # before the tables are read: an event that comes twice is better than one lost
         shop = Workshop.open(
