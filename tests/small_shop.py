@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from shopkeeper.data.eventlog import BEGINNING, Places
 from shopkeeper.data.schema import EVENTS, IMAGES, ITEMS
 from shopkeeper.engine.context import Material
 from shopkeeper.engine.pipeline import Engine
@@ -76,8 +77,9 @@ def open_shop(directory: Path) -> Shop:
     return Shop(directory)
 
 
-def publish(directory: Path, settings: Settings, table: pa.Table | None = None) -> Release:
-    """Release what is sold here (by default all items), as training would."""
+def publish(directory: Path, settings: Settings, table: pa.Table | None = None, live: Places = BEGINNING) -> Release:
+    """Release what is sold here (by default all items), as training would that knows of the log what lies before
+    `live`."""
     table = items() if table is None else table
     catalogue = Catalogue.build(table)
     interactions, actors = Interactions.build(events(list(catalogue.ids)), catalogue)
@@ -95,7 +97,7 @@ def publish(directory: Path, settings: Settings, table: pa.Table | None = None) 
             images=Images.build([pictures], catalogue.ids, draft.parent / "pictures"),
         )
         engine.save(draft)
-        return store.publish(draft, settings=settings, metrics={})
+        return store.publish(draft, settings=settings, live=live, metrics={})
 
 
 def _moment(seconds: float) -> datetime:

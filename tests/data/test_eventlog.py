@@ -208,6 +208,21 @@ def append_some(path: Path, worker: int) -> list[str]:
     return fresh
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_nothing_is_acknowledged_that_goes_into_a_file_which_was_moved(log: EventLog, *, replaced: bool) -> None:
+    log.append([view("a")])
+    log.path.rename(log.path.with_name("aside"))
+    if replaced:
+        EventLog(log.path).close()
+    for write in (
+        lambda: log.append([view("b")]),
+        lambda: log.change([Change(id="i", time=1.0, price=1.0)]),
+        log.check,
+    ):
+        with pytest.raises(DataError):
+            write()
+
+
 def test_a_file_that_another_process_keeps_is_waited_for_once_for_all() -> None:
     class Kept:
         tries, gate = 0, threading.Event()

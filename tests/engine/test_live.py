@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import sqlite3
 import threading
 import time
@@ -142,6 +143,26 @@ def test_a_damaged_part_of_the_log_stops_no_answer(shop: Shop, monkeypatch: pyte
     (part,) = shop.log.parts(EVENTS).all()
     part.path.write_bytes(b"PAR1 no more")
     assert found(Shop(shop.directory), "red mug")[0] == "mug-red"
+
+
+def test_what_comes_after_an_older_copy_of_the_log_was_put_back_is_known(tmp_path: Path) -> None:
+    shop = small_shop.open_shop(tmp_path / "shop")
+    shop.record([view("e1", "mug-red")])
+    shop.change([KETTLE])
+    shop.close()
+    copy = shutil.copytree(shop.directory, tmp_path / "copy")
+    shop.record([view("e2", "mug-blue"), view("e3", "mug-blue")])
+    shop.change([Change(id="mug-red", time=2.0, price=1.0)])
+    small_shop.publish(shop.directory, Settings(), live=shop.log.newest())
+    shop.close()
+    for file in shop.directory.glob("events.sqlite*"):
+        file.unlink()
+    shutil.copy(copy / "events.sqlite", shop.directory)
+    shop.engine()
+    shop.record([view("e4", "lamp/green")])
+    shop.change([Change(id="mug-blue", time=3.0, price=0.5)])
+    assert recent(shop) == ["lamp/green"]
+    assert shop.item("mug-blue").price == 0.5
 
 
 def test_a_log_that_cannot_be_opened_stops_no_answer(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:

@@ -16,7 +16,7 @@ import msgspec
 import pyarrow as pa
 
 from shopkeeper.data.durable import alone
-from shopkeeper.data.eventlog.commit import GroupCommit
+from shopkeeper.data.eventlog.commit import GroupCommit, Result, Work
 from shopkeeper.data.eventlog.compaction import clear, digest, drop_overruled, forget
 from shopkeeper.data.eventlog.file import EVENT_COLUMNS, EVENTS, IMPRESSIONS, Stream, begin_after, connect, create
 from shopkeeper.data.eventlog.parts import FOLDER, Parts, Row, read_rows
@@ -69,7 +69,9 @@ class EventLog:
             self._reader, self._watch = connect(path), connect(path)
             self.id = str(self._reader.execute("SELECT id FROM log").fetchone()[0])
             self._parts = {stream: Parts(path, self.id, stream.name) for stream in (EVENTS, IMPRESSIONS)}
-            self._go_on_behind_parts()
+            for stream, parts in self._parts.items():
+                self._go_on_behind(stream.table, parts.last())
+            self._file = _identity(path)
         except (sqlite3.Error, OSError) as error:
             raise DataError(
                 f"the event log cannot be opened ({error})",
@@ -97,7 +99,7 @@ class EventLog:
             if not all(math.isfinite(event.time or 0.0) for event in timed):
                 raise ValueError("a time that is no number")
             rows = [(*event_row(event), digest(event.id)) for event in timed]
-            return self._commit.run(insert) if rows else []
+            return self._write(insert) if rows else []
 
     def change(self, changes: Sequence[Change]) -> int:
         """Keep the shop's newer word on its items: of two words on one item, the later in the log holds.
@@ -111,7 +113,7 @@ class EventLog:
 
         with self._told("the changes could not be kept", "Send them again later."):
             rows = [change_row(change) for change in changes]
-            return self._commit.run(insert)
+            return self._write(insert)
 
     def show(self, shown: Sequence[Shown]) -> None:
         """Have slates written soon. Never waits for the disk and never fails: what cannot be kept counts as `lost`."""
@@ -120,7 +122,7 @@ class EventLog:
     def check(self) -> None:
         """Write something that changes nothing. Raises DataError when the disk refuses."""
         with self._told("the log cannot be written", "See that the disk has room and may be written."):
-            self._commit.run(lambda connection: connection.execute("UPDATE log SET id = id"))
+            self._write(lambda connection: connection.execute("UPDATE log SET id = id"))
 
     @property
     def lost(self) -> int:
@@ -201,8 +203,16 @@ class EventLog:
         return Places(self.id, events, changes, shown)
 
     def known(self, places: Places) -> Places:
-        """The places, if they are of this log; of another one a reader knows nothing, and begins at the beginning."""
-        return places if places.log == self.id else BEGINNING
+        """The places, if they are of this log; of another one a reader knows nothing, and begins at the beginning.
+
+        Where the file was put back from an older copy, what is written from now on comes behind them.
+        """
+        if places.log != self.id:
+            return BEGINNING
+        with contextlib.suppress(sqlite3.Error):  # what cannot be written gives no places either
+            for table in ("events", "changes", "shown"):
+                self._go_on_behind(table, getattr(places, table))
+        return places
 
     def version(self) -> int:
         """A number that changes when anyone, in whatever process, has written to the log. Costs a few microseconds;
@@ -229,12 +239,17 @@ class EventLog:
         with self._reading:
             return self._reader.execute(select, values).fetchall()
 
-    def _go_on_behind_parts(self) -> None:
-        for stream, parts in self._parts.items():
-            last = parts.last()
-            given = self._rows(f"SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = '{stream.table}'")[0][0]
-            if last > given:
-                self._commit.run(partial(begin_after, table=stream.table, place=last))
+    def _go_on_behind(self, table: str, place: int) -> None:
+        given = self._rows(f"SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = '{table}'")[0][0]
+        if place > given:
+            self._commit.run(partial(begin_after, table=table, place=place))
+
+    def _write(self, work: Work[Result]) -> Result:
+        """In a transaction. Raises OSError where the file is no longer that which was opened: what is written to it
+        would be lost."""
+        if _identity(self.path) != self._file:
+            raise OSError("the file was moved or replaced while it was open: start the server again")
+        return self._commit.run(work)
 
     def _keep_shown(self, shown: Sequence[Shown]) -> None:
         def insert(connection: sqlite3.Connection) -> None:
@@ -242,7 +257,7 @@ class EventLog:
 
         with self._told("the slates shown could not be kept"):
             rows = [shown_row(one) for one in shown]
-            self._commit.run(insert)
+            self._write(insert)
 
     @contextlib.contextmanager
     def _told(self, what: str, remedy: str = "See that the disk has room and may be written.") -> Iterator[None]:
@@ -251,3 +266,9 @@ class EventLog:
             yield
         except (sqlite3.Error, pa.ArrowException, OSError, ValueError, OverflowError) as error:
             raise DataError(f"{what} ({error})", where=str(self.path), remedy=remedy) from error
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """What tells a file from another that is put in its place."""
+    status = path.stat()
+    return status.st_dev, status.st_ino
