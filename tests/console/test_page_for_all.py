@@ -14,6 +14,7 @@ from served import Visit, serving
 
 from shopkeeper.console.site import site
 from shopkeeper.server.keys import KeyStore, Role
+from shopkeeper.vocabulary import Change, Item
 
 LOOKS = [("en-GB", "light"), ("zh-CN", "dark")]  # labels differ by language, contrast by colours
 PHONE = {"width": 360, "height": 740}
@@ -151,6 +152,29 @@ def test_a_shop_with_keys_asks_for_one(visit: Visit, tmp_path: Path) -> None:
             expect(page.get_by_role("heading", level=1)).to_have_text("4 results for “red”")
             assert page.url == f"{address}#/search/red"  # the key leaves the address
             expect(page.get_by_label("Shopping as")).to_be_hidden()  # only an admin's key opens who the shoppers are
+
+
+def test_nobody_goes_on_as_a_shopper_whom_the_key_does_not_open(visit: Visit, tmp_path: Path) -> None:
+    small_shop.open_shop(tmp_path)
+    with serving(site([tmp_path])) as address, visit(at=address, expected="403") as page:
+        page.get_by_label("Shopping as").select_option(index=1)
+        expect(page.get_by_role("heading", level=1)).to_have_text("Good to see you again.")
+        _, key = KeyStore(tmp_path).create([Role.SEARCH, Role.EVENTS])
+        page.goto(f"{address}?key={key}")
+        expect(page.locator(".card").first).to_be_visible()
+        expect(page.get_by_role("heading", level=1)).to_have_text("What are you looking for?")
+
+
+def test_attributes_of_any_kind_break_no_page(visit: Visit, tmp_path: Path) -> None:
+    odd = Item(
+        id="odd", title="Odd mug", attributes={"title_en": 5.0, "description_en": [1.0], "keywords": {"a": None}}
+    )
+    shop = small_shop.open_shop(tmp_path)
+    shop.change([Change(id="odd", time=small_shop.NOW, item=odd)])
+    shop.close()
+    with serving(site([tmp_path])) as address, visit("#/search/odd%20mug", at=address) as page:
+        page.get_by_role("link", name="Odd mug").click()
+        expect(page.locator(".product h1")).to_have_text("Odd mug")
 
 
 def test_what_a_key_does_not_open_is_said_and_the_rest_goes_on(visit: Visit, tmp_path: Path) -> None:

