@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,13 @@ def test_the_engine_is_opened_once_by_many_threads(shop: Shop) -> None:
         thread.join()
     assert len(engines) == 8
     assert len({id(engine) for engine in engines}) == 1
+
+
+def test_the_log_is_opened_once_by_many_threads(shop: Shop) -> None:
+    start = threading.Barrier(8)
+    with ThreadPoolExecutor(8) as threads:
+        logs = list(threads.map(lambda _: (start.wait(), shop.log)[1], range(8)))
+    assert len({id(log) for log in logs}) == 1
 
 
 def test_rules_of_today_hold_in_a_release_of_yesterday(shop: Shop) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,8 @@ class Shop:
     def __init__(self, directory: str | Path) -> None:
         self.directory = Path(directory)
         self.releases = ReleaseStore(self.directory / "releases")
+        self._log: EventLog | None = None
+        self._opening = threading.Lock()
         self._live = LiveEngine(self.directory / "shop.toml", self.releases, lambda: self.log)
 
     @classmethod
@@ -162,7 +164,8 @@ class Shop:
     def close(self) -> None:
         """End `follow`, and write what the log has queued. What is asked afterwards opens it again."""
         self._live.close()
-        log: EventLog | None = self.__dict__.pop("log", None)
+        with self._opening:
+            log, self._log = self._log, None
         if log is not None:
             log.close()
 
@@ -241,10 +244,13 @@ class Shop:
         people = [row for row in spread.tolist() if not engine.actors.id(row).startswith(NAMELESS)] or spread.tolist()
         return [_shopper(engine, row, int(counts[row])) for row in people[:: max(1, len(people) // limit)][:limit]]
 
-    @cached_property
+    @property
     def log(self) -> EventLog:
-        """The shop's event log. Raises DataError."""
-        return EventLog(self._log_path)
+        """The shop's event log, opened once. Raises DataError."""
+        with self._opening:
+            if self._log is None:
+                self._log = EventLog(self._log_path)
+            return self._log
 
     @property
     def _log_path(self) -> Path:
