@@ -43,7 +43,7 @@ Call = tuple[str, bytes]
 
 
 class Answered(NamedTuple):
-    """When it was due and answered, seconds; and its status, 0 for a connection that broke."""
+    """When it was due and answered, seconds; and its status, 0 for a connection that broke in the middle."""
 
     due: float
     answered: float
@@ -132,14 +132,20 @@ def send(connection: http.client.HTTPConnection, call: Call) -> int:
     if path == "/v1/events":
         event = {"id": os.urandom(8).hex(), "type": "view", "session": os.urandom(1).hex(), "item": body.decode()}
         body = msgspec.json.encode(event)
-    try:
-        connection.request("POST", path, body, {"content-type": "application/json"})
-        answer = connection.getresponse()
-        answer.read()
-    except (OSError, http.client.HTTPException):
-        connection.close()
-        return 0
-    return answer.status
+    for again in (False, True):
+        try:
+            connection.request("POST", path, body, {"content-type": "application/json"})
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status
+        except (ConnectionError, http.client.RemoteDisconnected):  # it was idle for long, and is closed: as any client
+            connection.close()
+            if again:
+                return 0
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            return 0
+    return 0
 
 
 def soak(port: int, server: int, calls: Sequence[Call], rate: float, minutes: float) -> int:
@@ -175,11 +181,12 @@ def soak(port: int, server: int, calls: Sequence[Call], rate: float, minutes: fl
 def print_minute(minute: int, answered: queue.SimpleQueue[Answered], server: int) -> int:
     those = [answered.get() for _ in range(answered.qsize())]
     spent = 1000 * np.array([one.answered - one.due for one in those])
-    failed = sum(one.status != 200 for one in those)
+    failed = [one.status for one in those if one.status != 200]
     held = sum(resident(pid) for pid in children(server)) / 1e6
     figures = f"{np.median(spent):.1f} | {np.quantile(spent, 0.99):.1f} | {spent.max():.0f} | {held:,.0f}"
-    print(f"| {minute + 1} | {len(those):,} | {failed} | {figures} |", flush=True)
-    return failed
+    told = f"{len(failed)} ({', '.join(map(str, sorted(set(failed))))})" if failed else "0"
+    print(f"| {minute + 1} | {len(those):,} | {told} | {figures} |", flush=True)
+    return len(failed)
 
 
 @contextlib.contextmanager
