@@ -5,14 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import small_shop
 from processes import Server, alive, ask, serving, until
 
 from shopkeeper.errors import SettingsError
+from shopkeeper.server import supervisor
 from shopkeeper.server.supervisor import address, take
 
 
@@ -35,6 +41,48 @@ def test_a_taken_port_is_a_sentence() -> None:
         assert address(taken) == f"http://127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(SettingsError, match=r"cannot be taken .* Choose another with --port"):
             take("127.0.0.1", taken.getsockname()[1])
+
+
+STOPPED_WHILE_IT_STARTS = """
+import signal, uvicorn
+from shopkeeper.server import supervisor
+
+def run(server, sockets, run=uvicorn.Server.run):
+    signal.raise_signal(signal.SIGTERM)  # before uvicorn listens to signals
+    run(server, sockets)
+
+async def app(scope, receive, send):
+    raise NotImplementedError
+
+uvicorn.Server.run = run
+print(supervisor.serve(lambda: app, supervisor.take("127.0.0.1", 0)))
+"""
+
+
+def test_a_signal_is_heard_while_the_server_starts() -> None:
+    done = subprocess.run([sys.executable, "-c", STOPPED_WHILE_IT_STARTS], capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == [str(signal.SIGTERM.value)], done.stderr
+
+
+def test_a_worker_that_cannot_be_started_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    dead, living = (cast(BaseProcess, SimpleNamespace(is_alive=bool, pid=1, exitcode=-9)) for _ in range(2))
+    starts = iter([OSError("no room for a process"), living])
+
+    def start(_: object) -> BaseProcess:
+        started = next(starts)
+        if isinstance(started, OSError):
+            raise started
+        return started
+
+    monkeypatch.setattr(supervisor, "mark_process_dead", lambda _: None)
+    monkeypatch.setattr(supervisor, "LONGEST_PAUSE_S", 0.0)
+    monkeypatch.setattr(supervisor._Supervisor, "_start", start)
+    with take("127.0.0.1", 0) as listener:
+        watching, place = supervisor._Supervisor(lambda: None, listener, 1), supervisor._Place(dead, 0.0)  # type: ignore[arg-type, return-value]
+        watching._tend(place)
+        assert place.process is dead
+        watching._tend(place)
+    assert place.process is living
 
 
 @pytest.mark.slow

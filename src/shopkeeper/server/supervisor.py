@@ -130,7 +130,11 @@ class _Supervisor:
                 "The worker process %s ended with code %s; another takes its place in %.0f s.", died, code, pause
             )
         if place.free_until is not None and now >= place.free_until:
-            place.process, place.since, place.free_until = self._start(), now, None
+            try:
+                place.process, place.since, place.free_until = self._start(), now, None
+            except OSError as error:  # no memory, or too many processes; the other workers go on
+                place.free_until = now + LONGEST_PAUSE_S
+                _log.error("No worker process can be started; the next try is in %.0f s. %s", LONGEST_PAUSE_S, error)
 
 
 def _stop(processes: list[BaseProcess]) -> None:
@@ -161,7 +165,6 @@ def _end_with_parent() -> None:
 
 
 def _answer(app: ASGIApp, listener: socket.socket) -> int:
-    heard = _listen()
     config = uvicorn.Config(
         app,
         http=Guarded,
@@ -172,13 +175,22 @@ def _answer(app: ASGIApp, listener: socket.socket) -> int:
         server_header=False,
         timeout_graceful_shutdown=round(DRAIN_S),
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    server = uvicorn.Server(config)
+    heard = _listen(server)
+    server.run(sockets=[listener])
     return heard[0] if heard else 0
 
 
-def _listen() -> list[int]:
-    """From now on, SIGINT and SIGTERM only add their number to this list. (uvicorn hands on what it has heard.)"""
+def _listen(server: uvicorn.Server | None = None) -> list[int]:
+    """From now on, SIGINT and SIGTERM only add their number to this list. A server listens itself once it runs, and
+    hands on what it heard; what comes before then ends it as well."""
     heard: list[int] = []
+
+    def hear(number: int, _: object) -> None:
+        heard.append(number)
+        if server is not None:
+            server.should_exit = True
+
     for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, lambda number, _: heard.append(number))
+        signal.signal(each, hear)
     return heard
