@@ -74,13 +74,24 @@ def text_shape(values: Sequence[str]) -> TimeShape | None:
     needed = ENOUGH * len(values)
     if sum(TIME_OF_DAY.fullmatch(value) is not None for value in values) >= needed:
         return TimeShape("%H:%M:%S" if values[0].count(":") == 2 else "%H:%M", False, True)
-    if sum(ISO.fullmatch(value) is not None for value in values) >= needed:
+    if sum(map(_is_iso, values)) >= needed:
         return TimeShape("iso", True, any(len(value) > 10 for value in values))
     if sum(len(value) <= 40 and DATE_LIKE.match(value) is not None for value in values) < needed:
         return None
     if not (patterns := _patterns(values, needed)):
         return None
     return TimeShape(ALSO.join(patterns), True, any("%H" in pattern or "%I" in pattern for pattern in patterns))
+
+
+def _is_iso(value: str) -> bool:
+    """Whether it is a moment of ISO 8601 that exists: 2026-02-30 is a code that looks like one."""
+    if not ISO.fullmatch(value):
+        return False
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _patterns(values: Sequence[str], needed: float) -> list[str]:
@@ -119,6 +130,8 @@ def _alike(value: str) -> list[str]:
 
 def _parse(value: str, pattern: str) -> datetime | None:
     if pattern.startswith("%Y%m%d") and not value[:8].isdigit():
+        return None
+    if any(letter in pattern and letter not in value for letter in "TZ"):  # Python would take them in any case
         return None
     try:
         moment = datetime.strptime(value, pattern)
