@@ -282,3 +282,12 @@ def test_any_delivery_of_the_same_events_gives_the_same_tables(
     found = events(tmp_path_factory.mktemp("many"), [*deliveries, *deliveries[::-1]])
     assert found == events(tmp_path_factory.mktemp("once"), [once])
     assert found.num_rows == len(once)
+
+
+def test_an_item_of_the_api_alone_is_as_old_as_the_first_word_on_it(log: EventLog, tmp_path: Path) -> None:
+    products(tmp_path, "id,name,price\n1,Mug,5\n", NOW - 1000.0)
+    for day in range(3):
+        log.change([Change(id="kettle", time=NOW + day * 86_400, item=Item(id="kettle", title=f"Kettle {day}"))])
+        items = {row["item_id"]: row for row in take_in(log).items().to_pylist()}
+        assert (items["kettle"]["title"], items["kettle"]["launched"].timestamp()) == (f"Kettle {day}", NOW)
+        assert items["1"]["launched"] is None

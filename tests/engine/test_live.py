@@ -165,6 +165,28 @@ def test_what_comes_after_an_older_copy_of_the_log_was_put_back_is_known(tmp_pat
     assert shop.item("mug-blue").price == 0.5
 
 
+def test_a_rule_may_speak_of_what_only_newer_items_have(shop: Shop) -> None:
+    copper = Item(id="kettle", title="Copper kettle", attributes={"material": "copper"})
+    shop.change([Change(id="kettle", time=1.0, item=copper)])
+    rule = Rule(surface="search", boost="material = copper")
+    (shop.directory / "shop.toml").write_text(settings_text(Settings(rules=(rule,))), encoding="utf-8")
+    again = Shop(shop.directory)
+    assert found(again)[0] == "kettle"
+    again.change([Change(id="kettle", time=2.0, item=Item(id="kettle", title="Copper kettle"))])
+    assert found(again)[0] == "kettle"  # no item has the field any more, and no update fails by it
+    again.change([Change(id="kettle", time=3.0, deleted=True)])
+    assert "kettle" not in found(again)
+
+
+def test_a_new_item_is_as_old_as_what_told_of_it(shop: Shop) -> None:
+    five_days_ago = time.time() - 5 * 86_400 - 60
+    shop.change([Change(id="kettle", time=five_days_ago, item=Item(id="kettle", title="Copper kettle"))])
+    for each in (shop, Shop(shop.directory)):
+        placements = each.recommend("new", size=20).placements
+        told = next(placement for placement in placements if placement.item.id == "kettle")
+        assert told.reasons[0].text == "new since 5 days"
+
+
 def test_a_log_that_cannot_be_opened_stops_no_answer(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
     (shop.directory / "events.sqlite").mkdir()
     with caplog.at_level(logging.ERROR):

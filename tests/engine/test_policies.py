@@ -163,10 +163,17 @@ def test_words_of_a_rule(query: str, words: str, holds: bool) -> None:
 
 
 def test_a_rule_that_cannot_be_followed_is_named_at_the_start() -> None:
+    wrong = policies(Rule(), Rule(bury="brnd = x"))
     with pytest.raises(
         SettingsError, match=r"rule 2 of shop.toml, bury, filter, character 1: there is no field 'brnd'"
     ):
-        policies(Rule(), Rule(bury="brnd = x"))
+        wrong.check()
+
+
+def test_a_rule_whose_field_went_with_its_last_item_is_passed_over() -> None:
+    gone = policies(Rule(surface="home", hide="brnd = x"), Rule(surface="home", boost="brnd = x", bury="brnd = x"))
+    assert allowed(gone, context()) == allowed(policies(), context())
+    assert ordered(gone, context(), [0, 1, 3]) == ordered(policies(), context(), [0, 1, 3])
 
 
 def test_twins_stand_after_everything_else() -> None:

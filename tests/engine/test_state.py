@@ -110,6 +110,13 @@ def test_memory_is_bounded(state: State, monkeypatch: pytest.MonkeyPatch) -> Non
     assert items(state, user="user2") == []
 
 
+def test_memory_is_bounded_by_events_too(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LIVE_EVENTS_OF_ALL", 6)
+    monkeypatch.setattr(module, "LIVE_EVENTS", 4)
+    state.record([view(str(number), user=f"user{number // 5}") for number in range(15)])
+    assert [len(items(state, user=f"user{number}")) for number in range(3)] == [0, 0, 4]
+
+
 def test_many_threads_lose_nothing(state: State) -> None:
     def write(thread: int) -> None:
         for number in range(20):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -115,7 +115,8 @@ class Material:
     """What sources are fitted on: the shop as it was known at `now`.
 
     items: Arrow table of schema ITEMS; its row r is the catalogue's row r (for a source that is merely `updated`, that
-    row of the catalogue which comes with it). interactions hold nothing from `now` or later.
+    row of the catalogue which comes with it, told at `times` float64 [k]). interactions hold nothing from `now` or
+    later.
     """
 
     catalogue: Catalogue
@@ -125,6 +126,7 @@ class Material:
     settings: Settings
     encoder: Encoder | None = None
     read_first: int | None = None
+    times: Seconds = field(default_factory=lambda: np.empty(0))
 
     @cached_property
     def meanings(self) -> Meanings | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shopkeeper.engine.context import Context
+from shopkeeper.engine.slate import reasons
 from shopkeeper.errors import did_you_mean
 from shopkeeper.vocabulary import Explanation, Request
 
@@ -40,12 +41,12 @@ def _placed(engine: Engine, context: Context, ranking: Ranking, at: int, item_id
     request, rank = context.request, at + 1
     shown = request.offset < rank <= request.offset + request.size
     features = _top_features(engine, context, ranking, int(ranking.places[at]))
-    reasons = engine.reasons(context, ranking, at)
+    (said,) = reasons(engine, context, ranking, np.array([at]))
     by_score = int(np.count_nonzero(ranking.scores > ranking.scores[at])) + 1
     moved = f", {_ordinal(by_score)} by score, moved by variety or rules" if by_score != rank else ""
     why = "; ".join(
         f"{reason.source} ranks it {_ordinal(reason.rank)}: {reason.text}" if reason.rank else reason.text
-        for reason in reasons
+        for reason in said
     )
     weighed = f"; decided chiefly by {', '.join(list(features)[:3])}" if features else ""
     place = "shown" if shown else "ranked"
@@ -56,7 +57,7 @@ def _placed(engine: Engine, context: Context, ranking: Ranking, at: int, item_id
         text=f"{place} {_ordinal(rank)} of {len(ranking.rows)}{moved}, because {why}{weighed}",
         rank=rank,
         score=float(ranking.scores[at]),
-        reasons=reasons,
+        reasons=said,
         features=features,
     )
 

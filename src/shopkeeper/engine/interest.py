@@ -37,10 +37,12 @@ def known_since(catalogue: Catalogue, interactions: Interactions) -> Seconds:
     return np.where(np.isnan(catalogue.launched), seen, catalogue.launched)
 
 
-def since_now(since: Seconds, catalogue: Catalogue, rows: Rows, now: float) -> Seconds:
-    """float64 [n_items]: `known_since` after the items int32 [k] came or changed `now`. An item that was known stays as
-    old as it was, unless its launch is told."""
-    longer = np.concatenate((since, np.full(len(catalogue) - len(since), now)))
+def since_now(since: Seconds, catalogue: Catalogue, rows: Rows, times: Seconds) -> Seconds:
+    """float64 [n_items]: `known_since` after the items int32 [k] came or changed at `times` float64 [k]. An item that
+    was known stays as old as it was, unless its launch is told."""
+    longer = np.concatenate((since, np.full(len(catalogue) - len(since), np.nan)))
+    new = rows >= len(since)
+    longer[rows[new]] = times[new]
     told = rows[~np.isnan(catalogue.launched[rows])]
     longer[told] = catalogue.launched[told]
     return longer

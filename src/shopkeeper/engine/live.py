@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from shopkeeper.data.eventlog import EventLog, Places
 from shopkeeper.engine.opening import open_release
 from shopkeeper.engine.pipeline import Engine
@@ -25,6 +27,7 @@ from shopkeeper.settings import read_settings
 
 LOOK_S = 0.1  # between two looks at the log and the releases
 REST = 2.0  # after a change, this many times as long as it took: a busy catalogue leaves the cores to the answers
+LONGEST_REST_S = 0.5  # as a change is known within a second
 LOG_RESTS_S = 1.0  # after a log could not be opened
 REOPEN_S = 60.0  # after which what could not be opened is tried again: the disk may have had no room for it
 
@@ -126,7 +129,8 @@ class LiveEngine:
                 self._complain(str(error))
             except Exception:
                 _log.exception("What is new in the shop could not be taken in; the next look is soon.")
-            self._wake.wait(max(LOOK_S, REST * (time.monotonic() - began)))
+            self._closed.wait(min(REST * (time.monotonic() - began), LONGEST_REST_S))
+            self._wake.wait(LOOK_S)
             self._wake.clear()
 
     def _state_of_files(self) -> object:
@@ -137,7 +141,9 @@ class LiveEngine:
         try:
             settings = read_settings(self._settings_file) if self._seen is not None else self.settings
             release = self._releases.current()
-            known = self._told(open_release(release, settings), release.manifest.live)
+            bare = msgspec.structs.replace(settings, rules=())  # they may speak of what only newer items have
+            known = self._told(open_release(release, bare), release.manifest.live)
+            known.engine = known.engine.obeying(settings.rules)
         except ShopkeeperError as error:
             if self._known is None:
                 raise
@@ -199,10 +205,10 @@ class LiveEngine:
 
     def _change(self, known: _Known, log: EventLog) -> bool:
         """Whether there was something to change."""
-        before = known.engine
-        for place, changes in log.changes_after(known.changes):
-            known.engine = known.engine.updated(changes)
-            known.changes = place
+        before, batches = known.engine, list(log.changes_after(known.changes))
+        if batches:  # at once, as each update builds all that was told whole anew
+            known.engine = known.engine.updated([change for _, changes in batches for change in changes])
+            known.changes = batches[-1][0]
         if known.engine is before and before.unread:
             known.engine = before.reading()
         return known.engine is not before

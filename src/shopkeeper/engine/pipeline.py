@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from secrets import token_hex
 
 import msgspec
 import numpy as np
@@ -21,21 +20,17 @@ from shopkeeper.engine.context import (
     ReleaseParts,
     first_of,
     lookups_of,
-    positions_of,
-    reasons_of,
     updated,
 )
 from shopkeeper.engine.encoder import Encoder
 from shopkeeper.engine.explain import explain
-from shopkeeper.engine.exploration import Propensities, explore
-from shopkeeper.engine.facets import count
-from shopkeeper.engine.item_text import names_of
 from shopkeeper.engine.policies import Policies
 from shopkeeper.engine.ranking.features import feature_names, features
 from shopkeeper.engine.ranking.fusion import Pool, fuse
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.engine.ranking.statistics import Statistics
-from shopkeeper.engine.requests import sort_values, surface_of
+from shopkeeper.engine.requests import surface_of
+from shopkeeper.engine.slate import Stopwatch, answer
 from shopkeeper.engine.sources import recipes
 from shopkeeper.engine.sources.lexical import MATCH_FEATURES, LexicalSource
 from shopkeeper.engine.state import State
@@ -46,13 +41,11 @@ from shopkeeper.release.images import Images
 from shopkeeper.release.interactions import Interactions
 from shopkeeper.release.overlay import LiveCatalogue, Told, lay_over
 from shopkeeper.release.store import REMEDY
-from shopkeeper.settings import Settings, Surface
-from shopkeeper.vocabulary import Change, Event, Explanation, Ids, Placement, Reason, Request, Rows, Scores, Slate
+from shopkeeper.settings import Rule, Settings, Surface
+from shopkeeper.vocabulary import Change, Event, Explanation, Ids, Request, Rows, Scores, Slate
 
 ACTORS, SETTINGS, RANKERS = "actors", "settings.json", "rankers"
-PINNED, STAND_IN = Reason("rules", "chosen by the shop"), Reason("popular", "popular in this shop")
 READ_AT_ONCE = 32  # new items whose meaning an update waits for: about a third of a second
-MATCH_CAP = 10_000  # matching items that are counted by facets, sorted and paged through
 
 
 @dataclass(frozen=True)
@@ -65,19 +58,6 @@ class Ranking:
     scores: Scores
     places: npt.NDArray[np.int64]
     pool: Pool
-
-
-class Stopwatch:
-    """Milliseconds by stage."""
-
-    def __init__(self) -> None:
-        self.timings: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, stage: str) -> None:
-        now = time.perf_counter()
-        self.timings[stage] = round((now - self._last) * 1000.0, 3)
-        self._last = now
 
 
 class Engine:
@@ -106,6 +86,7 @@ class Engine:
         self.sources, self.statistics, self.settings = dict(sources), statistics, settings
         self.encoder, self.images, self.release = encoder, images, release
         self.policies = Policies(catalogue, settings)
+        self.policies.check()
         self._released, self._told, self._unread = catalogue, Told({}, {}), tuple[str, ...]()
         gap = settings.data.session_gap_minutes
         self._state = State(interactions, actors, catalogue.ids, session_gap_minutes=gap)
@@ -137,6 +118,14 @@ class Engine:
         self._state.items = newer.catalogue.ids
         return newer
 
+    def obeying(self, rules: Sequence[Rule]) -> Engine:
+        """The engine under these rules and no others. Raises SettingsError when one cannot be followed."""
+        newer = copy.copy(self)
+        newer.settings = msgspec.structs.replace(self.settings, rules=tuple(rules))
+        newer.policies = Policies(self.catalogue, newer.settings)
+        newer.policies.check()
+        return newer
+
     @property
     def unread(self) -> tuple[str, ...]:
         """New and changed items whose meaning is not known yet."""
@@ -156,11 +145,18 @@ class Engine:
         ids = [id_ for id_ in told if whole[id_].item is not None]
         if not ids and len(self.catalogue) == len(self.statistics.interest):
             return
-        rows, now = self.catalogue.ids.rows(ids), time.time()
-        items = items_table(item for id_ in ids if (item := whole[id_].item))
-        nothing = self.interactions.where(np.zeros(len(self.interactions), np.bool_))
-        changed = Material(self.catalogue, items, nothing, now, self.settings, self.encoder, read_first=READ_AT_ONCE)
-        self.statistics = self.statistics.updated(self.catalogue, rows, now)
+        rows, times = self.catalogue.ids.rows(ids), np.array([whole[id_].time for id_ in ids])
+        changed = Material(
+            self.catalogue,
+            items_table(item for id_ in ids if (item := whole[id_].item)),
+            self.interactions.where(np.zeros(len(self.interactions), np.bool_)),
+            time.time(),
+            self.settings,
+            self.encoder,
+            READ_AT_ONCE,
+            times,
+        )
+        self.statistics = self.statistics.updated(self.catalogue, rows, times)
         self.sources = self.sources | {
             name: updated(source, changed, rows, len(self._released)) for name, source in sources.items()
         }
@@ -195,7 +191,7 @@ class Engine:
 
     def feature_names(self, surface: str) -> tuple[str, ...]:
         """The columns of `features` for requests of this surface."""
-        text = MATCH_FEATURES if self._text_source(surface) else ()
+        text = MATCH_FEATURES if self.text_source(surface) else ()
         return feature_names(tuple(self.sources_of(surface)), text)
 
     def candidates(self, context: Context) -> Pool:
@@ -211,7 +207,7 @@ class Engine:
 
     def features(self, context: Context, pool: Pool) -> Scores:
         """float32 [n, F]: what the ranker sees of the pool's n rows, for training and serving alike."""
-        text = self._text_source(context.request.surface)
+        text = self.text_source(context.request.surface)
         match = text.match_features(context, pool.rows) if text else None
         names = MATCH_FEATURES if text else ()
         return features(context, pool, self.catalogue, self.statistics, match, names)
@@ -243,31 +239,7 @@ class Engine:
     def answer(self, request: Request, within: str = "") -> Slate:
         """The slate for a page; `within` as `context` has it. Raises RequestError when the request cannot be answered
         as it was asked."""
-        watch = Stopwatch()
-        context = self.context(request, within)
-        watch.lap("context")
-        ranking = self.rank(context, watch)
-        matching, total = self._matching(context, ranking)
-        rows = self._sorted(request.sort, matching) if request.sort else self._unrolled(context, ranking)
-        movable = range(len(self.policies.pinned(context)), len(ranking.rows))
-        rows, propensities = explore(rows, movable, request, context.now, self._surface(context).explore)
-        facets = count(self.catalogue, matching, request.facets) if request.facets else ()
-        watch.lap("facets")
-        page = slice(request.offset, request.offset + request.size)
-        placements = self._placements(context, ranking, rows[page], propensities[page])
-        watch.lap("items")
-        return Slate(
-            id=token_hex(8),
-            surface=request.surface,
-            placements=placements,
-            total=total,
-            facets=facets,
-            matched=self._matched(request, placements),
-            notes=self._notes(context, ranking),
-            release=self.release,
-            timings=watch.timings,
-            candidates=ranking.pool.proposed(),
-        )
+        return answer(self, request, within)
 
     def explain(self, request: Request, item_id: str, within: str = "") -> Explanation:
         """Why an item stands where it stands in the answer to `request`, or why it is absent; `within` as `context` has
@@ -279,10 +251,6 @@ class Engine:
         masks = self.policies.masks
         remembering = {name: lookups for name, source in self.sources.items() if (lookups := lookups_of(source))}
         return {"filters": (masks.hits, masks.misses), **remembering}
-
-    def reasons(self, context: Context, ranking: Ranking, at: int) -> tuple[Reason, ...]:
-        """Why the row at position `at` of the ranking stands there: by source, with the source's rank."""
-        return self._reasons(context, ranking, np.array([at]))[0]
 
     def save(self, directory: Path) -> None:
         """Write every part under `directory`, for `open`."""
@@ -352,7 +320,8 @@ class Engine:
     def _surface(self, context: Context) -> Surface:
         return self.settings.surfaces[context.request.surface]
 
-    def _text_source(self, surface: str) -> LexicalSource | None:
+    def text_source(self, surface: str) -> LexicalSource | None:
+        """The source of the surface that finds items by words, where it has one."""
         sources = self.sources_of(surface).values()
         return next((source for source in sources if isinstance(source, LexicalSource)), None)
 
@@ -360,89 +329,6 @@ class Engine:
         """What stands on a shelf that nobody fills: by interest, then the newest."""
         order, allowed = self.statistics.order, context.allowed
         return order[:limit] if allowed is None else first_of(order, limit, lambda rows: allowed[rows])
-
-    def _matching(self, context: Context, ranking: Ranking) -> tuple[Rows, int]:
-        """All rows that answer the request, ascending, up to a cap, and how many they are: every text match besides
-        the candidates."""
-        text = self._text_source(context.request.surface)
-        if text is None:
-            return np.sort(ranking.rows), len(ranking.rows)
-        rows, total = text.matches(context.request.query, context.allowed, MATCH_CAP)
-        matching = np.union1d(rows, ranking.rows)
-        return matching, max(total, len(matching))
-
-    def _unrolled(self, context: Context, ranking: Ranking) -> Rows:
-        """The ranking, then the text matches beyond the candidates, where the page reaches so far."""
-        request, text = context.request, self._text_source(context.request.surface)
-        if text is None or request.offset + request.size <= len(ranking.rows):
-            return ranking.rows
-        rest = text.retrieve(context, MATCH_CAP).rows
-        return np.concatenate((ranking.rows, rest[positions_of(rest, ranking.rows) < 0]))
-
-    def _matched(self, request: Request, placements: Sequence[Placement]) -> tuple[str, ...]:
-        text = self._text_source(request.surface)
-        if text is None or not request.query:
-            return ()
-        return text.matched(request.query, (name for placement in placements for name in names_of(placement.item)))
-
-    def _sorted(self, sort: str, rows: Rows) -> Rows:
-        values = sort_values(sort, self.catalogue, self.statistics)[rows]
-        return rows[np.argsort(values, kind="stable")]
-
-    def _placements(
-        self, context: Context, ranking: Ranking, rows: Rows, propensities: Propensities
-    ) -> tuple[Placement, ...]:
-        positions = positions_of(rows, ranking.rows)
-        ranked = rows[positions >= 0].tolist()  # the others match beyond the candidates
-        positions = positions[positions >= 0]
-        reasons = dict(zip(ranked, self._reasons(context, ranking, positions), strict=True))
-        scores = dict(zip(ranked, ranking.scores[positions].tolist(), strict=True))
-        first = context.request.offset + 1
-        return tuple(
-            Placement(
-                item=item,
-                position=position,
-                score=scores.get(row, 0.0),
-                reasons=reasons.get(row, ()),
-                propensity=propensity,
-            )
-            for position, (row, item, propensity) in enumerate(
-                zip(rows.tolist(), self.catalogue.items(rows), propensities.tolist(), strict=True), start=first
-            )
-        )
-
-    def _reasons(
-        self, context: Context, ranking: Ranking, positions: npt.NDArray[np.int64]
-    ) -> list[tuple[Reason, ...]]:
-        """`reasons` of many positions int64 [k]: each source is asked once."""
-        rows, ranks = ranking.rows[positions], ranking.pool.ranks[ranking.places[positions]]
-        said: list[list[Reason]] = [[] for _ in rows]
-        for column, name in enumerate(ranking.pool.sources):
-            own = np.flatnonzero(~np.isnan(ranks[:, column]))
-            texts = reasons_of(self.sources[name], context, rows[own]) if len(own) else []
-            for at, text, rank in zip(own.tolist(), texts, ranks[own, column].tolist(), strict=True):
-                said[at].append(Reason(name, text, int(rank)))
-        if all(said):
-            return [tuple(each) for each in said]
-        pinned = set(self.policies.pinned(context).tolist())
-        return [
-            tuple(each) or (PINNED if row in pinned else STAND_IN,)
-            for row, each in zip(rows.tolist(), said, strict=True)
-        ]
-
-    def _notes(self, context: Context, ranking: Ranking) -> tuple[str, ...]:
-        surface, request = self._surface(context), context.request
-        notes = []
-        if absent := [name for name in surface.sources if name not in self.sources]:
-            notes.append(f"not in this release: {', '.join(absent)}; train again to have them")
-        if unknown := [item for item in request.items if item not in self.catalogue.ids]:
-            notes.append(f"unknown items passed over: {', '.join(unknown[:5])}")
-        if np.isnan(ranking.pool.ranks).all():
-            if not len(ranking.rows):
-                notes.append("nothing matches")
-            elif surface.needs != "query":
-                notes.append(f"nothing in particular for {request.surface}: the most popular items stand in")
-        return tuple(notes)
 
 
 def _folders(directory: Path) -> list[str]:

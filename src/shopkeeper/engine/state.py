@@ -15,6 +15,7 @@ from shopkeeper.vocabulary import Codes, Event, EventType, Ids, Mask, Rows, Seco
 
 LIVE_PEOPLE = 100_000  # the least recently active are forgotten first: their events are in the event log
 LIVE_EVENTS = 500  # of one person, the newest
+LIVE_EVENTS_OF_ALL = 2_000_000  # about half a GB
 HISTORY = 1_000  # events of one person that a request looks back on
 
 
@@ -61,6 +62,7 @@ class State:
         self._interactions, self._actors, self.items = interactions, actors, items
         self._gap = session_gap_minutes * 60.0
         self._live: OrderedDict[str, deque[_Live]] = OrderedDict()
+        self._held = 0  # events in all of them
         self._lock = Lock()
 
     def record(self, events: Sequence[Event]) -> None:
@@ -124,10 +126,11 @@ class State:
 
     def _append(self, actor: str, event: _Live) -> None:
         events = self._live.setdefault(actor, deque(maxlen=LIVE_EVENTS))
+        self._held += len(events) < LIVE_EVENTS
         events.append(event)
         self._live.move_to_end(actor)
-        if len(self._live) > LIVE_PEOPLE:
-            self._live.popitem(last=False)
+        while len(self._live) > LIVE_PEOPLE or self._held > LIVE_EVENTS_OF_ALL:
+            self._held -= len(self._live.popitem(last=False)[1])
 
 
 def _actor(user: str | None, session: str | None) -> str | None:

@@ -67,11 +67,13 @@ def overruled(changes: Iterable[tuple[int, Change]]) -> list[int]:
     """The places of words on an item without which the same holds of it, whatever of the rest a reader knows already.
 
     A whole item overrules all before it, a deletion all but the last whole item, which tells what it was called, and
-    figures the same figures.
+    figures the same figures. The first whole word on each item stays: it says since when the shop has it.
     """
     told: defaultdict[str, set[str]] = defaultdict(set)
-    out = []
+    out, first = [], dict[str, int]()
     for place, change in changes:
+        if change.item is not None:
+            first[change.id] = place
         later = told[change.id]
         if change.item is not None:
             says, over = {"item"}, {"item"} <= later
@@ -83,4 +85,5 @@ def overruled(changes: Iterable[tuple[int, Change]]) -> list[int]:
         if over:
             out.append(place)
         later |= says
-    return out
+    stays = set(first.values())
+    return [place for place in out if place not in stays]

@@ -45,7 +45,7 @@ class SoftPolicy(Protocol):
 
 
 class Policies:
-    """All policies of a shop, as its settings say. Raises SettingsError when a rule cannot be followed."""
+    """All policies of a shop, as its settings say."""
 
     def __init__(self, catalogue: Catalogue, settings: Settings) -> None:
         self.masks = masks = Masks(catalogue)
@@ -63,6 +63,10 @@ class Policies:
             self._rules,
             Duplicates(catalogue),
         )
+
+    def check(self) -> None:
+        """Raises SettingsError when a rule cannot be followed."""
+        self._rules.check()
 
     def allowed(self, context: Context) -> Mask:
         """The items that no hard policy takes out: bool [n_items]. Raises RequestError when the filter is wrong."""

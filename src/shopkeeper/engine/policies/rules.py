@@ -20,14 +20,17 @@ STRENGTH = 4.0  # a boosted item of rank 8 competes as one of rank 2, a buried o
 
 class Rules:
     """The rules of shop.toml over a catalogue; rule 1 is the first. Pinned items that the catalogue lacks are passed
-    over. Raises SettingsError when a filter in a rule cannot be followed."""
+    over, and so are filters with a field that it lacks: items come and go while the shop is open."""
 
     def __init__(self, catalogue: Catalogue, masks: Masks, rules: Sequence[Rule]) -> None:
         self._catalogue, self._masks, self._rules = catalogue, masks, rules
-        for number, rule in enumerate(rules, start=1):
+
+    def check(self) -> None:
+        """Raises SettingsError when a filter in a rule cannot be followed."""
+        for number, rule in enumerate(self._rules, start=1):
             for deed in ("boost", "bury", "hide"):
                 try:
-                    masks.mask(getattr(rule, deed))
+                    self._masks.mask(getattr(rule, deed))
                 except RequestError as error:
                     where = f"rule {number} of shop.toml, {deed}, {error.where}"
                     raise SettingsError(
@@ -35,12 +38,12 @@ class Rules:
                     ) from error
 
     def allowed(self, context: Context) -> Mask | None:
-        hidden = [self._masks.mask(rule.hide) for _, rule in self._of(context) if rule.hide]
+        hidden = [self._mask(rule.hide) for _, rule in self._of(context) if rule.hide]
         return ~np.logical_or.reduce(hidden) if hidden else None
 
     def why_not(self, context: Context, row: int) -> str | None:
         for number, rule in self._of(context):
-            if rule.hide and self._masks.mask(rule.hide)[row]:
+            if rule.hide and self._mask(rule.hide)[row]:
                 return f"hidden by rule {number}: {rule.hide}"
         return None
 
@@ -55,10 +58,16 @@ class Rules:
         ranks = np.arange(1.0, len(rows) + 1.0)
         for _, rule in self._of(context):
             if rule.boost:
-                ranks[self._masks.mask(rule.boost)[rows]] /= STRENGTH
+                ranks[self._mask(rule.boost)[rows]] /= STRENGTH
             if rule.bury:
-                ranks[self._masks.mask(rule.bury)[rows]] *= STRENGTH
+                ranks[self._mask(rule.bury)[rows]] *= STRENGTH
         return np.argsort(ranks, kind="stable")
+
+    def _mask(self, text: str) -> Mask:
+        try:
+            return self._masks.mask(text)
+        except RequestError:
+            return np.zeros(len(self._catalogue), np.bool_)
 
     def _of(self, context: Context) -> Iterator[tuple[int, Rule]]:
         """The rules for this request, with their numbers."""

@@ -59,15 +59,15 @@ class Statistics:
             price_level=_price_level(catalogue),
         )
 
-    def updated(self, catalogue: Catalogue, rows: Rows, now: float) -> Statistics:
-        """With the items int32 [k] that came or changed `now`: nobody has met a new one yet."""
+    def updated(self, catalogue: Catalogue, rows: Rows, times: Seconds) -> Statistics:
+        """With the items int32 [k] that came or changed at `times` float64 [k]: nobody has met a new one yet."""
         more = len(catalogue) - len(self.interest)
         average = float(self.purchases.sum()) / max(float(self.interest.sum()), 1.0)
         fresh = {"interest": 0.0, "purchases": 0.0, "conversion": average, "price_level": np.nan}
         usual = 0.0 if len(self.windows) and not np.isnan(self.windows[0, 0]) else np.nan
         return replace(
             self,
-            since=since_now(self.since, catalogue, rows, now),
+            since=since_now(self.since, catalogue, rows, times),
             windows=np.concatenate((self.windows, np.full((more, len(WINDOWS)), usual, np.float32))),
             **{
                 name: np.concatenate((getattr(self, name), np.full(more, value, np.float32)))

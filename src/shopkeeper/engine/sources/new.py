@@ -23,8 +23,8 @@ class NewSource:
         self._order = known[np.argsort(-since[known], kind="stable")].astype(np.int32)
 
     def updated(self, changed: Material, rows: Rows) -> NewSource:
-        """A new item is new from its launch on, or else from now on."""
-        return NewSource(since_now(self._since, changed.catalogue, rows, changed.now))
+        """A new item is new from its launch on, or else from when it came."""
+        return NewSource(since_now(self._since, changed.catalogue, rows, changed.times))
 
     def retrieve(self, context: Context, limit: int) -> Candidates:
         """Scores are minus the age in days."""
