@@ -86,3 +86,10 @@ def test_no_worker_opens_a_shop_without_keys_to_strangers(tmp_path: Path) -> Non
     small_shop.open_shop(tmp_path / "open")
     with pytest.raises(SettingsError, match="the shop has no keys"):
         site([tmp_path / "open"], host="0.0.0.0")
+
+
+def test_a_monitor_may_ask_for_the_head_alone(tmp_path: Path) -> None:
+    small_shop.open_shop(tmp_path / "shop")
+    with TestClient(site([tmp_path / "shop"])) as client:
+        for path in ("/", "/v1/health", "/v1/ready"):
+            assert client.head(path).status_code == client.get(path).status_code == 200

@@ -31,6 +31,7 @@ def mount(app: FastAPI) -> None:
     """Serve the page at `/` and its scripts and styles below `/console`."""
     headers = {"Content-Security-Policy": f"{POLICY}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"}
 
+    @app.head("/", include_in_schema=False)
     @app.get("/", include_in_schema=False)
     def page(_: Request) -> Response:
         return FileResponse(STATIC / "index.html", headers=headers | FRESH)

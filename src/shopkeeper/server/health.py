@@ -32,6 +32,7 @@ _log = logging.getLogger(__name__)
 def add_routes(app: FastAPI, shop: Shop, metrics: ShopMetrics) -> None:
     findings = _Findings(shop)
 
+    @app.head("/v1/health", include_in_schema=False)  # as many monitors ask
     @app.get("/v1/health", responses=answers(Health, Health("ok", "Mugs"), refusals=()))
     async def health() -> Response:
         """That the process turns, and no more: it waits for nothing. Open to all, as whoever watches holds no key."""
@@ -39,6 +40,7 @@ def add_routes(app: FastAPI, shop: Shop, metrics: ShopMetrics) -> None:
 
     described = answers(Readiness, _READY, refusals=())
 
+    @app.head("/v1/ready", include_in_schema=False)
     @app.get("/v1/ready", responses=described | {503: {**described[200], "description": "Not ready"}})
     def ready() -> Response:
         """Whether to send requests here: 503 with what is amiss, when a release, the log or the disk is not as needed.

@@ -71,7 +71,8 @@ class SlateQueue:
             self.flush()
 
     def _lose(self, count: int, why: str) -> None:
-        self.lost += count
+        with self._adding:
+            self.lost += count
         if time.monotonic() >= self._silent_until:
             self._silent_until = time.monotonic() + SILENCE_S
             _log.error("Slates shown are not logged, and learning will miss them (%d by now). %s", self.lost, why)
