@@ -1,19 +1,22 @@
 """How soon a change in the shop is known: the engine's own work after stock changed, an item came, a thousand came.
 
-    python benchmarks/live.py --shop DIR [--times 20]
+    python benchmarks/live.py [--products 5000] [--shop DIR] [--times 20]
 
-Takes a shop with a release and leaves it as it is. Prints Markdown: wall and CPU milliseconds.
+Makes a simulated shop and trains it, or takes one with a release and leaves it as it is. Prints Markdown: wall and CPU
+milliseconds.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import numpy as np
+from engine import simulated
 
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.shop import Shop
@@ -22,17 +25,23 @@ from shopkeeper.vocabulary import Change, Request
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shop", type=Path, required=True)
+    parser.add_argument("--products", type=int, default=5_000)
+    parser.add_argument("--shop", type=Path, help="a shop with a release, instead of a simulated one")
     parser.add_argument("--times", type=int, default=20)
     arguments = parser.parse_args()
-    engine = Shop(arguments.shop).engine()
+    with tempfile.TemporaryDirectory() as folder:
+        shop = Shop(arguments.shop) if arguments.shop else simulated(Path(folder), arguments.products)
+        show(shop.engine(), arguments.times)
+
+
+def show(engine: Engine, times: int) -> None:
     print(f"{len(engine.catalogue):,} products.\n")
     print("| what | p50, ms | longest, ms | CPU, ms |\n|---|---:|---:|---:|")
     answers(engine, "nothing changed")
     for what, change in deeds(engine).items():
-        engine = measure(what, engine, change, arguments.times)
-    measure("one stock again, with these items laid over", engine, deeds(engine)["one stock"], arguments.times)
-    answers(engine, f"{arguments.times * 1_000:,} items laid over")
+        engine = measure(what, engine, change, times)
+    measure("one stock again, with these items laid over", engine, deeds(engine)["one stock"], times)
+    answers(engine, f"{times * 1_000:,} items laid over")
 
 
 def deeds(engine: Engine) -> dict[str, Callable[[int], list[Change]]]:
