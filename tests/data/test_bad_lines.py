@@ -59,6 +59,7 @@ def test_a_stray_quote_costs_its_own_line(tmp_path: Path, name: str) -> None:
         ({309: STRAY, 400: 'p400,"24 inch pan",3.5,Acme'}, {309}),
         ({309: STRAY, 310: 'p310,"14 inch pan,3.5,Acme', 450: 'p450,"9 inch,1,Zen'}, {309, 310, 450}),
         ({499: 'p499,"12 inch pan,3.5,Acme'}, {499}),
+        ({309: 'p309,12" pan,"3.5,Acme'}, {309}),  # an even number of quotes, of which the second opens
         ({7: 'p7,12" pan,3.5,Acme', 9: 'p9,3.5" disk,3.5,Acme'}, set()),
     ],
 )
@@ -89,14 +90,17 @@ CELLS = st.text('ab,;" \n\\é', max_size=12)
 def test_what_is_well_written_is_left_as_it_is(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]]
 ) -> None:
-    """Unless most lines of a field look like rows of five fields."""
-    text = io.StringIO()
-    csv.writer(text, quoting=csv.QUOTE_ALL).writerows(rows)
+    """Unless a line within a row looks like a row of five fields."""
+    records = []
+    for row in rows:
+        text = io.StringIO()
+        csv.writer(text, quoting=csv.QUOTE_ALL).writerow(row)
+        records.append(text.getvalue())
     folder = tmp_path_factory.mktemp("quotes")
-    raw = text.getvalue()
+    raw = "".join(records)
     (folder / "t.csv").write_bytes(raw.encode())
     rejected = Quoting(",", '"', '"', 5).mend(folder / "t.csv", folder / "mended.csv")
-    like_rows = any(line.count(",") >= 4 for row in rows for cell in row for line in cell.split("\n"))
+    like_rows = any(line.count(",") >= 4 for record in records for line in record.split("\n")[1:])
     if not like_rows:
         assert rejected == []
         assert (folder / "mended.csv").read_bytes() == raw.encode()

@@ -10,6 +10,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -116,6 +117,11 @@ def test_an_engine_that_is_let_go_frees_its_files_without_looking_for_cycles(tmp
         gc.enable()
 
 
+def _asked_of(release: str, shoppers: list[Shopper]) -> bool:
+    """Whether each of them was answered from this release, or cannot go on."""
+    return all(release in shopper.words or not shopper.is_alive() for shopper in shoppers)
+
+
 @pytest.mark.slow
 def test_swaps_under_load_fail_nothing_and_mix_nothing(tmp_path: Path) -> None:
     shop = small_shop.open_shop(tmp_path)
@@ -130,6 +136,7 @@ def test_swaps_under_load_fail_nothing_and_mix_nothing(tmp_path: Path) -> None:
                     release = publish(shop, f"Number{number}")
                     words[release.id] = {f"Number{number}"}
                 swapped(server, release.id)
+                until(partial(_asked_of, release.id, shoppers))
     assert [shopper.wrong for shopper in shoppers] == [[], [], []]
     assert [shopper.words for shopper in shoppers] == [words, words, words]
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from shopkeeper.data.duck import connect, literal
 from shopkeeper.data.readers.base import MEND, SMALL_BYTES, Scanned, file_fingerprint, slug, take_spread, told
-from shopkeeper.data.readers.quotes import Quoting, has_unpaired
+from shopkeeper.data.readers.quotes import Quoting
 from shopkeeper.data.readers.rejected import write_rejected
 from shopkeeper.data.readers.text import (
     LONG_HEAD_BYTES,
@@ -130,7 +130,7 @@ def _distinct(names: list[str]) -> tuple[str, ...]:
     used: set[str] = set()
     result = []
     for at, name in enumerate(names):
-        base = unique = name.strip() or f"col{at}"
+        base = unique = name.replace("\0", "").strip() or f"col{at}"  # SQL ends a name at a NUL
         count = 1
         while unique.lower() in used:
             count += 1
@@ -181,10 +181,10 @@ class Delimited(Scanned):
         """The file, or a copy of it without the lines whose quote is stray."""
         dialect = self.dialect
         several = len(dialect.delimiter) == 1 and len(dialect.columns) > 1
-        if not several or not has_unpaired(path, dialect.quote):
+        quoting = Quoting(dialect.delimiter, dialect.quote, dialect.escape, len(dialect.columns))
+        if not several or not quoting.doubts(path):
             return path
         target.parent.mkdir(parents=True, exist_ok=True)
-        quoting = Quoting(dialect.delimiter, dialect.quote, dialect.escape, len(dialect.columns))
         rejected = quoting.mend(path, target)
         if not rejected:
             target.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Iterator, Sequence
@@ -20,21 +21,6 @@ csv.field_size_limit(16 << 20)  # as much as DuckDB takes of a line
 BROKEN = "a quote is opened that is not closed"
 
 
-def has_unpaired(path: Path, quote: str) -> bool:
-    """Whether some line has an odd number of quotes, as the first line of a field of several lines has."""
-    left, mark = b"", ord(quote)
-    with opened(path) as file:
-        while block := left + (read := file.read(BLOCK_BYTES)):
-            end = block.rfind(b"\n") + 1 if read else len(block)
-            left, block = block[end:], block[:end]
-            if quote.encode() in block:
-                letters = np.frombuffer(block, np.uint8)
-                lines = np.searchsorted(np.flatnonzero(letters == 10), np.flatnonzero(letters == mark))
-                if (np.bincount(lines) % 2).any():
-                    return True
-    return False
-
-
 @dataclass(frozen=True)
 class Quoting:
     """How fields are parted and quoted, and how many a row has."""
@@ -43,6 +29,25 @@ class Quoting:
     quote: str
     escape: str
     fields: int
+
+    def doubts(self, path: Path) -> bool:
+        """Whether some line may open a quote that it does not close: one with an odd number of them, as the first line
+        of a field of several lines has, or with a quote that seems to open where no field begins."""
+        left, mark = b"", ord(self.quote)
+        before = [ord("\n"), ord("\r"), ord(self.delimiter[-1]), mark, ord(self.escape)]  # what may stand before one
+        with opened(path) as file:
+            while block := left + (read := file.read(BLOCK_BYTES)):
+                end = block.rfind(b"\n") + 1 if read else len(block)
+                left, block = block[end:], block[:end].removeprefix(codecs.BOM_UTF8)
+                if self.quote.encode() in block:
+                    letters = np.frombuffer(block, np.uint8)
+                    quotes = np.flatnonzero(letters == mark)
+                    lines = np.searchsorted(np.flatnonzero(letters == ord("\n")), quotes)
+                    opening = quotes[(np.arange(len(quotes)) - np.searchsorted(lines, lines)) % 2 == 0]
+                    opening = opening[opening > 0]
+                    if (np.bincount(lines) % 2).any() or not np.isin(letters[opening - 1], before).all():
+                        return True
+        return False
 
     def mend(self, path: Path, target: Path) -> list[Rejected]:
         """Copy a UTF-8 file, with an empty line in the place of each line whose quote is stray; those lines."""
