@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +173,8 @@ def conversation(shop: Shop, receive: Callable[[], Awaitable[dict[str, Any]]]) -
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    asyncio.run(create_app(shop)(scope, receive, send))  # type: ignore[arg-type]
+    with ThreadPoolExecutor(1) as thread:  # a browser of other tests may have left a loop in this one
+        thread.submit(asyncio.run, create_app(shop)(scope, receive, send)).result()  # type: ignore[arg-type]
     return sent
 
 
