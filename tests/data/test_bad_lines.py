@@ -90,17 +90,14 @@ CELLS = st.text('ab,;" \n\\é', max_size=12)
 def test_what_is_well_written_is_left_as_it_is(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]]
 ) -> None:
-    """Unless a line within a row looks like a row of five fields."""
-    records = []
-    for row in rows:
-        text = io.StringIO()
-        csv.writer(text, quoting=csv.QUOTE_ALL).writerow(row)
-        records.append(text.getvalue())
+    """Unless most lines of a field look like rows of five fields."""
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows(rows)
     folder = tmp_path_factory.mktemp("quotes")
-    raw = "".join(records)
+    raw = text.getvalue()
     (folder / "t.csv").write_bytes(raw.encode())
     rejected = Quoting(",", '"', '"', 5).mend(folder / "t.csv", folder / "mended.csv")
-    like_rows = any(line.count(",") >= 4 for record in records for line in record.split("\n")[1:])
+    like_rows = any(line.count(",") >= 4 for row in rows for cell in row for line in cell.split("\n"))
     if not like_rows:
         assert rejected == []
         assert (folder / "mended.csv").read_bytes() == raw.encode()
@@ -120,3 +117,13 @@ def test_mostly_bad_json_is_refused(tmp_path: Path) -> None:
     (tmp_path / "items.jsonl").write_text('{"id": "a"}\n{"id": \n{"id"\n')
     with pytest.raises(DataError, match="cannot be read"):
         take_in(tmp_path / "shop", tmp_path / "items.jsonl", {"id": "item_id"})
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a sound row is set aside where a line within it reads as a row of as many fields"
+)
+def test_a_sound_row_with_such_a_line_in_it_is_read(tmp_path: Path) -> None:
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerow(("", "\n", ",,", ",,", "\n"))
+    (tmp_path / "t.csv").write_bytes(text.getvalue().encode())
+    assert Quoting(",", '"', '"', 5).mend(tmp_path / "t.csv", tmp_path / "mended.csv") == []

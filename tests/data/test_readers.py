@@ -352,3 +352,9 @@ def test_ragged_json_loses_no_row(tmp_path_factory: pytest.TempPathFactory, rows
     except DataError as caught:
         found, error = -1, caught
     assert found == len(rows) or str(path) in str(error)
+
+
+def test_a_few_nul_bytes_make_no_utf_16(tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_bytes(b"line0line,'a\x03\x00,2b\x00/\n")
+    with pytest.raises(DataError, match="no text"):
+        discover(tmp_path / "items.csv")[0].sample()

@@ -70,9 +70,11 @@ def text_of(raw: bytes, encoding: str) -> str:
 def _utf16_order(raw: bytes, where: str) -> str:
     """UTF-16 without its mark: in text with ASCII delimiters, every other byte is often zero."""
     even, odd = raw[0::2].count(0), raw[1::2].count(0)
-    if max(even, odd) < 0.2 * len(raw) / 2 or min(even, odd) > 0.02 * len(raw) / 2:
+    order = "utf-16-le" if odd > even else "utf-16-be"
+    parted = set(raw.decode(order, "ignore")) & set("\r\n,;\t|")  # as every table is
+    if max(even, odd) < 0.2 * len(raw) / 2 or min(even, odd) > 0.02 * len(raw) / 2 or not parted:
         raise DataError("these bytes are no text", where=where, expected=EXPECTED, remedy=MEND)
-    return "utf-16-le" if odd > even else "utf-16-be"
+    return order
 
 
 def _legacy(raw: bytes) -> str:
