@@ -50,7 +50,7 @@ class Inferred:
     def _usual(self, catalogue: Catalogue, now: float) -> pa.Table:
         """item_id and price, by the statement that ingest uses, from the events before `now`."""
         wanted = pa.array(self.price)
-        ids = catalogue.shown.column("item_id").cast(pa.string())
+        ids = catalogue.ids.texts.cast(pa.string())
         described = pa.table({"item_id": ids, "price": pc.if_else(wanted, None, pa.scalar(0.0))})
         every = self.tables.events(["item_id", "type", "time", "price"])
         moment = pa.scalar(round(now * 1e6), pa.int64())

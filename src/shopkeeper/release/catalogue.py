@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,10 +21,9 @@ from shopkeeper.release.fields import (
     NumberFields,
     NumberMap,
     fold_texts,
-    read_table,
-    write_table,
 )
 from shopkeeper.release.ids import load_ids, save_ids
+from shopkeeper.release.shown import Shown
 from shopkeeper.vocabulary import Ids, Item, Mask, Rows, Scores, Seconds
 
 __all__ = ["Catalogue", "Labels"]
@@ -42,7 +39,7 @@ class Catalogue:
     labels: field name → Labels: "brand", "category" (every level), "category_path" ("Shoes > Running", where the
     categories are a tree), "available" and each attribute of short texts, booleans or few numbers;
     numbers: field name → float [n], NaN unknown: "price", "stock", "launched" and numeric attributes;
-    shown: the Arrow table behind `item`. Field names are found in any case.
+    shown: what `item` gives. Field names are found in any case.
     """
 
     ids: Ids
@@ -52,7 +49,7 @@ class Catalogue:
     groups: Rows
     labels: LabelMap
     numbers: NumberMap
-    shown: pa.Table
+    shown: Shown
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -72,19 +69,19 @@ class Catalogue:
 
         Raises DataError when an item_id comes twice or is missing.
         """
-        shown = _shown(items)
+        said = _said(items)
         prices = _floats(items, "price").astype(np.float32)
         launched = _seconds(items)
-        labels, numbers = build_fields(shown, {"price": prices, "launched": launched})
+        labels, numbers = build_fields(said, {"price": prices, "launched": launched})
         return cls(
             ids=_ids(items),
             prices=prices,
             launched=launched,
-            available=shown.column("available").to_numpy(),
+            available=said.column("available").to_numpy(),
             groups=_groups(items),
             labels=labels,
             numbers=numbers,
-            shown=shown,
+            shown=Shown.build(said),
         )
 
     @property
@@ -105,8 +102,7 @@ class Catalogue:
 
     def items(self, rows: Sequence[int] | Rows) -> list[Item]:
         """The whole items, in the order asked for."""
-        columns = self.shown.take(pa.array(rows, pa.int64())).to_pydict()
-        return [_item(dict(zip(columns, said, strict=True))) for said in zip(*columns.values(), strict=True)]
+        return self.shown.items(np.asarray(rows).tolist())
 
     def name(self, row: int) -> str:
         """What to call an item in a sentence: its title on one line, else its id."""
@@ -114,8 +110,7 @@ class Catalogue:
 
     def names(self, rows: Sequence[int] | Rows) -> list[str]:
         """`name` of each of the rows, in the order asked for."""
-        titles = self.shown.column("title").take(pa.array(rows, pa.int64())).to_pylist()
-        return [" ".join((title or "").split()) or self.ids.id(row) for title, row in zip(titles, rows, strict=True)]
+        return self.shown.names(np.asarray(rows).tolist())
 
     def save(self, directory: Path) -> None:
         """A released catalogue; one with changes laid over it lives in memory alone."""
@@ -125,7 +120,7 @@ class Catalogue:
         self.labels.save(directory / "labels")
         self.numbers.save(directory / "numbers")
         save_ids(self.ids, directory / "ids")
-        write_table(self.shown, directory / "shown.arrow")
+        self.shown.save(directory / "shown")
 
     @classmethod
     def load(cls, directory: Path) -> Catalogue:
@@ -133,11 +128,11 @@ class Catalogue:
         try:
             arrays = {name: load_array(directory, name) for name in ARRAYS}
             dense = {"price": arrays["prices"], "launched": arrays["launched"]}
-            shown = read_table(directory / "shown.arrow")
+            shown = Shown.load(directory / "shown")
             return cls(
                 ids=load_ids(directory / "ids"),
                 labels=LabelFields.load(directory / "labels"),
-                numbers=NumberFields.load(directory / "numbers", shown.num_rows, dense),
+                numbers=NumberFields.load(directory / "numbers", len(shown), dense),
                 shown=shown,
                 **arrays,
             )
@@ -149,17 +144,12 @@ class Catalogue:
             ) from error
 
 
-def _shown(items: pa.Table) -> pa.Table:
-    """What `Item` needs, with large offsets (descriptions of millions of items) and availability decided."""
+def _said(items: pa.Table) -> pa.Table:
+    """The columns of the fields and of what is shown, availability decided, launches in seconds."""
     stock_left = pc.greater(items.column("stock"), 0)
     available = pc.fill_null(pc.coalesce(items.column("available"), stock_left), True)
     table = items.select(SHOWN).set_column(SHOWN.index("available"), "available", available)
-    table = table.set_column(SHOWN.index("launched"), "launched", pa.array(_seconds(items), from_pandas=True))
-    large = [
-        pa.field(f.name, pa.large_string()) if pa.types.is_string(f.type) else f  # 2 GB is not enough for all texts
-        for f in table.schema
-    ]
-    return table.cast(pa.schema(large)).combine_chunks()
+    return table.set_column(SHOWN.index("launched"), "launched", pa.array(_seconds(items), from_pandas=True))
 
 
 def _ids(items: pa.Table) -> Ids:
@@ -170,24 +160,6 @@ def _ids(items: pa.Table) -> Ids:
         what = f"item_id {repeated[0]['values']} comes more than once" if len(repeated) else "an item has no item_id"
         raise DataError(what, where="table items", expected="one row for each item", remedy="Ingest the sources again.")
     return Ids(column.to_pylist())
-
-
-def _item(said: dict[str, Any]) -> Item:
-    return Item(
-        id=said["item_id"],
-        title=said["title"] or "",
-        description=said["description"] or "",
-        brand=said["brand"],
-        categories=tuple(said["categories"] or ()),
-        price=said["price"],
-        currency=said["currency"],
-        stock=said["stock"],
-        available=said["available"],
-        image=said["image"],
-        url=said["url"],
-        launched=said["launched"],
-        attributes=msgspec.json.decode(said["attributes"]) if said["attributes"] else {},
-    )
 
 
 def _floats(items: pa.Table, name: str) -> Seconds:
