@@ -17,7 +17,7 @@ _faiss: Any = faiss  # its stubs know the C++ signatures alone
 
 EXACT_BELOW = 50_000  # vectors; a NumPy product over more takes longer than an inverted file
 _PROBED_LISTS = 64
-_OVERSAMPLE = 1.25  # the shortlist of quantised neighbours is so much longer: from 1.1 on it misses none of 500
+_OVERSAMPLE = 4  # the shortlist of quantised neighbours is so much longer, and ranked again exactly
 _FEW_ALLOWED = 20_000  # below this, exact is faster than a filtered index, and misses nothing
 _TRAIN_PER_LIST = 64
 _BLOCK = 20_000  # vectors copied at a time: millions fit into memory once, not three times
@@ -69,7 +69,7 @@ class Vectors:
         held = self._selected(allowed)
         n_held = len(self) if held is None else int(np.count_nonzero(held))
         if self._index is not None and n_held > max(limit, _FEW_ALLOWED):
-            possible = self._shortlist(query, int(limit * _OVERSAMPLE) + 1, held)
+            possible = self._shortlist(query, _OVERSAMPLE * limit, held)
         else:
             possible = np.arange(len(self)) if held is None else np.flatnonzero(held)
         if self._index is None and 4 * n_held > len(self):  # one pass over all is faster than gathering much
@@ -109,9 +109,9 @@ class Vectors:
 
     @classmethod
     def load(cls, directory: Path) -> Vectors:
-        """Memory-mapped, so that many processes share one copy."""
+        """Memory-mapped, so that many processes share one copy; but the index, which is small, is read into memory."""
         path = directory / "index.faiss"
-        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY) if path.exists() else None
+        index = faiss.read_index(str(path), faiss.IO_FLAG_READ_ONLY) if path.exists() else None
         n_items = int(np.load(directory / "n_items.npy"))
         return cls(load_array(directory, "vectors"), load_array(directory, "rows"), n_items, index)
 
@@ -171,10 +171,12 @@ def _blocks(n: int) -> Iterator[slice]:
 
 
 def _inverted_file(unit: Matrix) -> Any:
-    """An inverted file of 8-bit scalar-quantised vectors: a quarter of the memory, built in minutes for millions."""
+    """An inverted file of product-quantised vectors, two numbers in four bits, whose distances the processor looks up
+    in its registers (André, Kermarrec and Le Scouarnec, "Quicker ADC", 2019): a sixteenth of the memory of float32."""
     n, dimension = unit.shape
     lists = max(1, int(2 * np.sqrt(n)))
-    index = faiss.index_factory(dimension, f"IVF{lists},SQ8", faiss.METRIC_INNER_PRODUCT)
+    pieces = dimension // 2 if dimension % 2 == 0 else dimension
+    index = faiss.index_factory(dimension, f"IVF{lists},PQ{pieces}x4fs", faiss.METRIC_INNER_PRODUCT)
     sample = np.random.default_rng(0).choice(n, min(n, lists * _TRAIN_PER_LIST), replace=False)
     index.train(unit[np.sort(sample)].astype(np.float32))
     for block in _blocks(n):
