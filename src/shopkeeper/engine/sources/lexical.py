@@ -164,8 +164,10 @@ class LexicalSource:
         if not needed:
             return
         should, must = tantivy.Occur.Should, tantivy.Occur.Must
-        extras = [(should, self._word(wanted)) for wanted in plan if wanted.optional]
-        if len(plan) > 1:
+        extras = []
+        if (
+            len(plan) > 1
+        ):  # optional words count here alone: nearly every item has them, which takes long and says little
             phrase = Reading(tuple(wanted.readings[0].terms[0] for wanted in plan), _PHRASE_BOOST, "")
             extras.append((should, self._in_field(phrase, "title")))
         asked = [(should, self._word(wanted)) for wanted in needed]
