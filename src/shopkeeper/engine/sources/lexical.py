@@ -68,7 +68,7 @@ class LexicalSource:
         needed = [wanted for wanted in self._plan(query) if not wanted.optional]
         held = np.zeros(len(self._terms), np.uint8)  # how many of the words
         for wanted in needed:
-            held += self._holding(wanted).view(np.uint8)
+            held[self._holding(wanted)] += 1
         coded = self._index.matches(self._code_query(query)) if needed else np.empty(0, np.int32)
         for least in _relaxed(len(needed)):
             matching = held >= least
@@ -146,16 +146,21 @@ class LexicalSource:
             yield word, reading, held
             at = end
 
-    def _holding(self, wanted: Wanted) -> Mask:
-        """bool [n]: the items that hold a word in any of its readings."""
+    def _holding(self, wanted: Wanted) -> Rows:
+        """The items that hold a word in any of its readings: int32, each once."""
+        found = [self._reading(reading) for reading in wanted.readings]
+        if len(found) == 1:
+            return found[0]
         holding = np.zeros(len(self._terms), np.bool_)
-        for reading in wanted.readings:
-            if len(reading.terms) == 1:
-                holding[self._terms.rows_with(reading.terms[0])] = True
-            else:
-                phrase = [(tantivy.Occur.Should, self._in_field(reading, field)) for field in FIELDS]
-                holding[self._index.matches(tantivy.Query.boolean_query(phrase))] = True
-        return holding
+        for rows in found:
+            holding[rows] = True
+        return np.flatnonzero(holding).astype(np.int32)
+
+    def _reading(self, reading: Reading) -> Rows:
+        if len(reading.terms) == 1:
+            return self._terms.rows_with(reading.terms[0])
+        phrase = [(tantivy.Occur.Should, self._in_field(reading, field)) for field in FIELDS]
+        return self._index.matches(tantivy.Query.boolean_query(phrase))
 
     def _queries(self, text: str) -> Iterator[tantivy.Query]:
         """From the strictest to the most forgiving."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from shopkeeper.vocabulary import Rows, Scores
 TASTE_EVENTS = 10  # of a history, the newest, that tell which categories are wanted now
 TASTE_BOOST = 4.0  # interest in an item of the only category wanted counts 1 + this
 TASTE_CATEGORIES = 3
+_REMEMBERED = 1024  # categories, with their items by liking
 TRENDING_SHARE = 0.1  # the short half-life as a share of the long one
 TRENDING_SURPRISE = 1.0  # standard deviations above the usual, from which an item trends
 
@@ -27,15 +29,18 @@ class Liking:
 
     def __init__(self, liking: Scores, catalogue: Catalogue, word: str) -> None:
         self._liking, self._catalogue, self._word = liking, catalogue, word
-        liked = np.flatnonzero(liking > 0)
-        self._order = liked[np.argsort(-liking[liked], kind="stable")].astype(np.int32)
+        self._order = _liked(liking, np.arange(len(liking), dtype=np.int32))
+        # Not through self: what a swap leaves behind must go at once, not when cycles are next looked for.
+        self._members = lru_cache(maxsize=_REMEMBERED)(
+            lambda code: _liked(liking, catalogue.labels.members("category", code))
+        )
 
     def retrieve(self, context: Context, limit: int) -> Candidates:
-        rows = self._best(context, limit)
+        rows = _best(self._order, context, limit)
         scores = self._liking[rows].astype(np.float64)
         wanted = self._wanted(context)
         if wanted:
-            members = {code: self._members(context, code, limit) for code in wanted}
+            members = {code: _best(self._members(code), context, limit) for code in wanted}
             rows = np.unique(np.concatenate((rows, *members.values())))
             taste = np.ones(len(rows))
             for code, share in wanted.items():
@@ -58,10 +63,6 @@ class Liking:
         known = (next((code for code in wanted if code in codes), None) for codes in own)
         return [f"{self._word} now" if code is None else f"{self._word} in {labels.values[code]}" for code in known]
 
-    def _best(self, context: Context, limit: int) -> Rows:
-        allowed = context.allowed
-        return self._order[:limit] if allowed is None else first_of(self._order, limit, lambda rows: allowed[rows])
-
     def _wanted(self, context: Context) -> dict[int, float]:
         """The narrowest categories of the anchors, or else of the last events: category code → share of them."""
         rows = context.anchors if len(context.anchors) else context.history[-TASTE_EVENTS:]
@@ -70,13 +71,16 @@ class Liking:
         first = np.argsort(-counts, kind="stable")[:TASTE_CATEGORIES]
         return {int(codes[at]): float(counts[at] / counts.sum()) for at in first}
 
-    def _members(self, context: Context, code: int, limit: int) -> Rows:
-        """The best of a category, ascending."""
-        members = self._catalogue.labels.members("category", code)
-        members = members[self._liking[members] > 0]
-        if context.allowed is not None:
-            members = members[context.allowed[members]]
-        return np.sort(Candidates.top(members, self._liking[members], limit).rows)
+
+def _liked(liking: Scores, rows: Rows) -> Rows:
+    """Those of rows int32 [k], ascending, that are liked at all, the best first, ties by row."""
+    liked = rows[liking[rows] > 0]
+    return liked[np.argsort(-liking[liked], kind="stable")]
+
+
+def _best(order: Rows, context: Context, limit: int) -> Rows:
+    allowed = context.allowed
+    return order[:limit] if allowed is None else first_of(order, limit, lambda rows: allowed[rows])
 
 
 class PopularSource(Liking):
