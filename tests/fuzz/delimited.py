@@ -11,6 +11,9 @@ SEEDS = [
     b"\2a|b\n1|2|3\n|\n4\n",
     b"\0a::b\n1::2\n",
     b'\1a,b\n"1,2\n3","4\n\x00,\x07\n',
+    b'\0,"::b\n0::2]\n2\t\xc0\xb6\xc9\t\n',
+    b'\0title, ""big"" m\x00,price\n\t\x8f1" mug",3\n',
+    b"\1\x1c\x1c\0\x1c\0",
 ]
 
 

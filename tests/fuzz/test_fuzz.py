@@ -38,12 +38,8 @@ def _crossed(one: bytes, other: bytes, at: int) -> bytes:
     return one[:at] + other[at // 2 :]
 
 
-# Not strict: how far it comes within its time is the machine's affair.
-OPEN = {"delimited": pytest.mark.xfail(reason="stray quotes beside NUL bytes still cost a reader lines", strict=False)}
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [pytest.param(name, marks=OPEN.get(name, ())) for name in RUNS])
+@pytest.mark.parametrize("name", RUNS)
 def test_atheris_finds_nothing(name: str, tmp_path: Path) -> None:
     paths = os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, HERE / "run.py", name, f"-runs={RUNS[name]}", "-max_total_time=20", "-seed=1"]

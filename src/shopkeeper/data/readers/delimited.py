@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -24,6 +25,7 @@ from shopkeeper.data.readers.text import (
     encoding_of,
     excerpt,
     head,
+    opened,
     text_of,
     transcode,
 )
@@ -66,6 +68,8 @@ def sniff(raw: bytes, where: str) -> Dialect:
     parsed = {delimiter: _rows(text, delimiter, quote, escape) for delimiter in DELIMITERS}
     delimiter = max(DELIMITERS, key=lambda candidate: _agreement(parsed[candidate]))
     rows = parsed[delimiter]
+    if len(delimiter) > 1:  # which is never quoted
+        quote = escape = ""
     if not rows:
         raise DataError("the file holds no row", where=where, expected="a header and rows", remedy=MEND)
     header, names = header_of(rows)
@@ -140,6 +144,12 @@ def _distinct(names: list[str]) -> tuple[str, ...]:
     return tuple(result)
 
 
+def _first_line(path: Path) -> str:
+    with opened(path) as file:
+        line = next((line for line in file if line.strip()), b"")
+    return line.removeprefix(codecs.BOM_UTF8).decode(errors="replace")
+
+
 class Delimited(Scanned):
     """A CSV or TSV file, plain or gzipped."""
 
@@ -175,18 +185,22 @@ class Delimited(Scanned):
             else:
                 cut.write_bytes(head(self.path, self.location, LONG_HEAD_BYTES))
             transcode(cut, self.dialect.encoding, text)
-            return take_spread(connection.sql(f"FROM {self._expression(text)}").to_arrow_table(), n)
+            expression = self._expression(self._mended(text, folder / "mended"))
+            return take_spread(connection.sql(f"FROM {expression}").to_arrow_table(), n)
 
     def _mended(self, path: Path, target: Path) -> Path:
-        """The file, or a copy of it without the lines whose quote is stray."""
+        """The file, or a copy of it without the lines whose quote is stray, and without a header that breaks the rules,
+        behind which DuckDB reads nothing."""
         dialect = self.dialect
-        several = len(dialect.delimiter) == 1 and len(dialect.columns) > 1
+        if not dialect.quote:
+            return path
         quoting = Quoting(dialect.delimiter, dialect.quote, dialect.escape, len(dialect.columns))
-        if not several or not quoting.doubts(path):
+        broken = dialect.header and not quoting.follows_rules(_first_line(path))
+        if not broken and not (len(dialect.columns) > 1 and quoting.doubts(path)):
             return path
         target.parent.mkdir(parents=True, exist_ok=True)
-        rejected = quoting.mend(path, target)
-        if not rejected:
+        rejected = quoting.mend(path, target, header=dialect.header)
+        if not rejected and not broken:
             target.unlink()
             return path
         write_rejected(rejected, target)

@@ -1,10 +1,12 @@
-"""A quote that opens and never closes: the one line that holds it is bad, not the rows that it would swallow."""
+"""A quote that opens and never closes: the one line that holds it is bad, not the rows that it would swallow. A header
+that breaks the rules of quoting is no reason to lose what follows."""
 
 from __future__ import annotations
 
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -16,7 +18,7 @@ from shopkeeper.data.readers.rejected import Rejected
 from shopkeeper.data.readers.text import BLOCK_BYTES, opened
 
 LOOK_AHEAD = 1000  # lines: so much of a field is read before it is judged
-ENOUGH = 3  # delimiters in swallowed lines, so that a sound field of several lines is not believed
+ENOUGH = 3  # rows in the lines of a field, so that one which closes as it should is not believed
 csv.field_size_limit(16 << 20)  # as much as DuckDB takes of a line
 BROKEN = "a quote is opened that is not closed"
 
@@ -49,8 +51,16 @@ class Quoting:
                         return True
         return False
 
-    def mend(self, path: Path, target: Path) -> list[Rejected]:
-        """Copy a UTF-8 file, with an empty line in the place of each line whose quote is stray; those lines."""
+    def follows_rules(self, line: str) -> bool:
+        """Whether the quotes of a whole row stand where fields begin and end, and nowhere else."""
+        quote, delimiter, escape = map(re.escape, (self.quote, self.delimiter, self.escape))
+        inside = rf"[^{quote}{escape}]|{escape}[{quote}{escape}]"
+        field = rf"(?:{quote}(?:{inside})*{quote}|[^{quote}{delimiter}]*)"
+        return bool(re.fullmatch(rf"{field}(?:{delimiter}{field})*", line.rstrip("\r\n")))
+
+    def mend(self, path: Path, target: Path, *, header: bool) -> list[Rejected]:
+        """Copy a UTF-8 file, with an empty line in the place of each line whose quote is stray; those lines. Of a
+        header, which others may stumble over, nothing but the delimiters is copied."""
         rejected: list[Rejected] = []
         with (
             opened(path) as source,
@@ -58,6 +68,8 @@ class Quoting:
             target.open("w", encoding="utf-8", newline="") as out,
         ):
             lines = _Ahead(text)
+            if header:
+                out.writelines(self._delimiters(lines))
             for line in lines:
                 if not self._is_open(line):
                     out.write(line)
@@ -78,6 +90,13 @@ class Quoting:
                     closed = not self._is_open(self.quote + line)
         return rejected
 
+    def _delimiters(self, lines: Iterator[str]) -> Iterator[str]:
+        """In the place of the first row: as many lines, of which the first has its delimiters."""
+        line = next(line for line in lines if line.strip("\r\n"))
+        yield self.delimiter.join("x" * self.fields) + _ending(line)
+        if self._is_open(line):
+            yield from map(_ending, self._rest(lines)[0])
+
     def _rest(self, lines: Iterator[str]) -> tuple[list[str], bool]:
         """The lines up to that in which the open quote is closed, and whether it was."""
         further: list[str] = []
@@ -88,18 +107,22 @@ class Quoting:
         return further, False
 
     def _is_stray(self, first: str, further: Sequence[str], *, closed: bool) -> bool:
-        """Whether the lines that a quote takes in are rows by themselves. Of a field that closes as it should, the last
-        line ends the row, whatever it looks like, and says nothing."""
+        """Whether the lines that a quote takes in are rows by themselves. A field that closes as it should is believed
+        unless the first and the last line are rows, too, but for the one quote."""
         sound = closed and len(self._parsed([first, *further])) == self.fields
-        inner = further[:-1] if sound else further
-        rows = sum(self._is_row(line, even_broken=not sound) for line in inner)
-        return 2 * rows >= len(inner) > 0 and rows * (self.fields - 1) >= (ENOUGH if sound else 1)
+        if not sound:
+            rows = sum(self._is_row(line) or line.count(self.delimiter) + 1 == self.fields for line in further)
+            return self.fields > 1 and 2 * rows >= len(further) > 0
+        inner = further[:-1]
+        rows = sum(map(self._is_row, inner))
+        return rows >= max(ENOUGH, len(inner) / 2) and all(map(self._is_row_but_for_a_quote, (first, further[-1])))
 
-    def _is_row(self, line: str, *, even_broken: bool) -> bool:
-        """`even_broken`: also a line whose own quotes are stray."""
-        return len(self._parsed([line])) == self.fields or (
-            even_broken and line.count(self.delimiter) + 1 == self.fields
-        )
+    def _is_row(self, line: str) -> bool:
+        return len(self._parsed([line])) == self.fields
+
+    def _is_row_but_for_a_quote(self, line: str) -> bool:
+        quotes = [at for at, letter in enumerate(line) if letter == self.quote]
+        return any(self._is_row(line[:at] + line[at + 1 :]) for at in quotes)
 
     def _is_open(self, text: str) -> bool:
         """Whether a text, read from the start of a field, ends inside a quote."""
