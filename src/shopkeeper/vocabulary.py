@@ -218,6 +218,17 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         told = {name: said for name in ("price", "stock", "available") if (said := getattr(self, name)) is not None}
         return {"available": told["stock"] > 0, **told} if "stock" in told else told
 
+    def news_of(self, known: Item) -> Change:
+        """The same word to one who knows the item: figures alone, perhaps none, where it tells nothing else anew."""
+        if self.item is None:
+            return self
+        told = {name: getattr(self.item, name) for name in ("price", "stock", "available")}
+        forgotten = any(said is None and getattr(known, name) is not None for name, said in told.items())
+        if forgotten or msgspec.structs.replace(known, **told) != self.item:
+            return self
+        new = any(said != getattr(known, name) for name, said in told.items())
+        return Change(id=self.id, time=self.time, **(told if new else {}))
+
     def applied_to(self, item: Item) -> Item:
         """The item after the change, where it is no deletion."""
         return self.item or msgspec.structs.replace(item, **self.figures)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import small_encoder
@@ -98,6 +99,32 @@ def test_figures_change_at_once(opened: Callable[[], Engine]) -> None:
     sold_out = engine.updated([Change(id="mug-red", time=NOW, stock=0.0)])
     assert "mug-red" not in found(sold_out, query="mug")
     assert "mug-red" in found(sold_out.updated([Change(id="mug-red", time=NOW, stock=2.0)]), query="mug")
+
+
+def test_a_catalogue_that_is_sent_again_changes_figures_alone(opened: Callable[[], Engine]) -> None:
+    before = opened()
+    items = before.catalogue.items(range(len(before.catalogue)))
+    dearer = {item.id: msgspec.structs.replace(item, price=item.price + 1.0) for item in items if item.price}
+    renamed = msgspec.structs.replace(items[0], title="Scarlet tankard", price=5.0)
+    engine = before.updated([*map(put, items), *map(put, dearer.values()), put(renamed)])
+    assert [*engine._told.whole] == [*dearer]  # told twice at once: the second word is taken as it is
+    after = before.updated([*map(put, items)])
+    assert (after._told.whole, after._told.figures, after.unread) == ({}, {}, ())
+    after = after.updated([put(item) for item in dearer.values()])
+    assert [*after._told.figures] == [*dearer]
+    assert [*after._told.whole] == []
+    after = after.updated([put(renamed)])
+    assert [*after._told.whole] == [renamed.id]
+    for known in (engine, after):
+        for id_, item in {**dearer, renamed.id: renamed}.items():
+            assert known.catalogue.item(known.catalogue.ids.row(id_)) == item
+
+
+def test_an_item_told_again_without_its_price_has_none(opened: Callable[[], Engine]) -> None:
+    before = opened()
+    item = msgspec.structs.replace(before.catalogue.item(0), price=None)
+    engine = before.updated([put(item)])
+    assert engine.catalogue.item(0) == item
 
 
 def test_a_deleted_item_is_nowhere_until_it_comes_again(opened: Callable[[], Engine]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,7 +42,7 @@ from shopkeeper.release.interactions import Interactions
 from shopkeeper.release.overlay import LiveCatalogue, Told, lay_over
 from shopkeeper.release.store import REMEDY
 from shopkeeper.settings import Rule, Settings, Surface
-from shopkeeper.vocabulary import Change, Event, Explanation, Ids, Request, Rows, Scores, Slate
+from shopkeeper.vocabulary import UNKNOWN_ROW, Change, Event, Explanation, Ids, Request, Rows, Scores, Slate
 
 ACTORS, SETTINGS, RANKERS = "actors", "settings.json", "rankers"
 READ_AT_ONCE = 32  # new items whose meaning an update waits for: about a third of a second
@@ -105,6 +105,7 @@ class Engine:
 
         Of many items at once, only the first READ_AT_ONCE are found by meaning; `unread` are the others.
         """
+        changes = list(self._news(changes))
         newer, told = copy.copy(self), self._told.then(changes, self._released.ids)
         newer._told = told
         live = self.catalogue if isinstance(self.catalogue, LiveCatalogue) else lay_over(self._released, {})
@@ -117,6 +118,17 @@ class Engine:
         newer._take_in(ids, self.sources)
         self._state.items = newer.catalogue.ids
         return newer
+
+    def _news(self, changes: Sequence[Change]) -> Iterator[Change]:
+        """Without what is known: a shop that sends its whole catalogue every night changes prices and stocks."""
+        spoken_of = set[str]()
+        for change in changes:
+            row = self.catalogue.ids.row(change.id)
+            first = change.id not in spoken_of
+            spoken_of.add(change.id)
+            news = change.news_of(self.catalogue.item(row)) if first and row != UNKNOWN_ROW else change
+            if news.item is not None or news.deleted or news.figures:
+                yield news
 
     def obeying(self, rules: Sequence[Rule]) -> Engine:
         """The engine under these rules and no others. Raises SettingsError when one cannot be followed."""
