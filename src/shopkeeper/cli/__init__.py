@@ -9,6 +9,7 @@ import sys
 # Read once, when an OpenMP library is first loaded: threads that spin while they wait starve each other on few cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # our matrices are small: a second thread costs more than it saves
+os.environ.setdefault("MALLOC_ARENA_MAX", "2")  # of workers: an arena for each of forty threads holds what is freed
 
 WRONG, INTERRUPTED = 2, 130  # exit codes
 STOPPED = "Stopped. The shop's directory is as it was after the last finished step; run it again to go on."
