@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import sqlglot
 
-from shopkeeper.data import clean, derive, staging
+from shopkeeper.data import clean, derive, staging, workbench
 from shopkeeper.data.duck import connect
 from shopkeeper.data.ingest import ingest
 from shopkeeper.data.mapper import propose
@@ -445,6 +445,27 @@ def test_an_interruption_leaves_the_shop_as_it_was(
     assert not (tmp_path / "shop/unfinished").exists()
 
 
+def test_a_shop_is_the_same_however_its_directory_is_spelt(
+    tmp_path: Path, exports: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clicks(exports, "u,a,pv,2026-01-01 10:00:00")
+    (exports / "shops.csv").write_text("name,street\nMain,High Street\n")
+    monkeypatch.chdir(tmp_path)
+    for folder in (Path(), tmp_path, Path("shop/..")):
+        tables, report = take_in(folder, CLICKS, mapped("shops.csv", "other", {}))
+        assert tables.count("events") == 1
+        (other,) = (tmp_path / "shop/tables/other").iterdir()
+        assert pq.read_table(other).num_rows == 1
+        assert all(file.reused == (folder != Path()) for file in report.files)
+    moved = (tmp_path / "shop").rename(tmp_path / "moved")
+    for reused in (True, False):
+        report = ingest(Mapping([CLICKS]), [exports], moved, DataSettings())
+        assert [file.reused for file in report.files] == [reused]
+        assert Tables(moved).count("events") == 1
+        for staged in (moved / "staging").rglob("*.parquet"):  # as a sweeper of old files does
+            staged.unlink()
+
+
 def test_the_report_is_on_disk(tmp_path: Path, exports: Path) -> None:
     orders(exports, "4,POST,<b>POSTAGE</b>,1,12/2/10 8:28,18,17850,France")
     _, report = take_in(tmp_path, ORDERS)
@@ -461,7 +482,7 @@ def test_every_derived_statement_goes_to_spark(exports: Path) -> None:
     folder = Path(derive.__file__).parent / "sql"
     words = {"gap": 30, "start": "TIMESTAMP '2026-01-01'", "verdict": clean.verdict(), "notes": clean.notes(),
              "words": "x", "relation": "staged_events"}  # fmt: skip
-    statements = [derive.statement(path.stem, **words) for path in sorted(folder.glob("*.sql"))]
+    statements = [workbench.statement(path.stem, **words) for path in sorted(folder.glob("*.sql"))]
     assert len(statements) >= 15
     with connect() as connection:
         scan = f"read_csv('{exports / 'orders.csv'}', all_varchar = true)"

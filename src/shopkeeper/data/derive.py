@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from importlib.resources import files as resources
 from pathlib import Path
 
 import duckdb
@@ -20,6 +19,7 @@ from shopkeeper.data.schema import EVENTS, INFERRED, TABLES
 from shopkeeper.data.staging import Staged, select
 from shopkeeper.data.subjects import doubtful, usual_prices
 from shopkeeper.data.translate import EVENT_ROLES, ITEM_FIELDS, STAGED
+from shopkeeper.data.workbench import PARQUET, Workbench, statement
 from shopkeeper.errors import MappingError
 from shopkeeper.settings import DataSettings
 from shopkeeper.vocabulary import Change, Progress
@@ -34,43 +34,9 @@ CONTENT = ", '|', ".join((
     "query", "CAST(quantity AS TEXT)", "CAST(price AS TEXT)", "CAST(value AS TEXT)", "CAST(rating AS TEXT)", "slate_id",
     "CAST(position AS TEXT)",
 ))  # fmt: skip
-PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"  # smaller and faster here than the default level
-# What is told of a rule's first offender.
-SHOWN = (
-    "source",
-    "type",
-    "time",
-    "user_id",
-    "session_id",
-    "order_id",
-    "item_id",
-    "query",
-    "quantity",
-    "price",
-    "title",
-    "unread",
-)
-SQL_TYPES: dict[pa.DataType, str] = {
-    pa.string(): "TEXT",
-    pa.float64(): "DOUBLE",
-    pa.int64(): "BIGINT",
-    pa.int32(): "INTEGER",
-    pa.bool_(): "BOOLEAN",
-    pa.binary(): "BLOB",
-    pa.timestamp("us"): "TIMESTAMP",
-    pa.list_(pa.string()): "TEXT[]",
-}
 
 
-def statement(name: str, **words: object) -> str:
-    """A derived table's SQL from `data/sql/`, with its {words} filled in."""
-    sql = (resources("shopkeeper.data") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
-    for word, value in words.items():
-        sql = sql.replace("{" + word + "}", str(value))
-    return sql
-
-
-class Derivation:
+class Derivation(Workbench):
     """Staged files, and what the shop changed of its items while it was open, → canonical tables in `target`, on one
     connection."""
 
@@ -83,13 +49,8 @@ class Derivation:
         progress: Progress,
         changes: Sequence[Change] = (),
     ) -> None:
-        self.connection, self.staged, self.settings, self.progress = connection, staged, settings, progress
-        self.changes = changes
-        self.tables, self.quarantine = target / "tables", target / "quarantine"
-        self.rules = {
-            rule.name: RuleReport(rule.name, rule.sentence, rule.action)
-            for rule in (*clean.ROW_RULES, *clean.EVENT_RULES)
-        }
+        super().__init__(connection, target)
+        self.staged, self.settings, self.progress, self.changes = staged, settings, progress, changes
 
     def run(self) -> list[RuleReport]:
         self._count_staged()
@@ -357,13 +318,6 @@ class Derivation:
             " AND (price < 0 OR price > absurd)"
         )
 
-    def _set_aside(self, rule: str, role: str, rows: str) -> None:
-        """Count rows, and keep them in quarantine."""
-        if count := self._one(f"SELECT COUNT(*) FROM ({rows})"):
-            out = literal(self.quarantine / f"{rule}_{role}.parquet")
-            self.connection.execute(f"COPY ({rows}) TO {out} ({PARQUET})")
-            self._tell(rule, count, f"FROM read_parquet({out}) ORDER BY source, row LIMIT 1")
-
     def _count_staged(self) -> None:
         """What was found while the files were read."""
         for file in self.staged:
@@ -373,37 +327,3 @@ class Derivation:
                 self._count(clean.UNREADABLE.name, file.rejected, f"{file.path}, {file.first_rejected}")
                 out = self.quarantine / f"{clean.UNREADABLE.name}-{slug(file.path)}.parquet"
                 shutil.copyfile(Path(file.folder) / "rejected.pq", out)
-
-    def _count(self, rule: str, rows: int, first: str) -> None:
-        report = self.rules[rule]
-        report.rows += rows
-        report.first = report.first or first
-
-    def _tell(self, rule: str, rows: int, first: str) -> None:
-        """Count, with the row that `first` selects in words."""
-        said = ""
-        if not self.rules[rule].first:
-            cursor = self.connection.execute(first)
-            names = [column[0] for column in cursor.description or ()]
-            row = cursor.fetchone() or ()
-            told = {name: value for name, value in zip(names, row, strict=True) if value is not None and name in SHOWN}
-            said = ", ".join(f"{name} {value}" for name, value in told.items())
-        self._count(rule, rows, said)
-
-    def _copy(self, sql: str, path: Path, schema: pa.Schema, options: str = "") -> None:
-        """Write a table with the columns and types of its schema."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        columns = ", ".join(
-            f"CAST({identifier(field.name)} AS {SQL_TYPES[field.type]}) AS {identifier(field.name)}" for field in schema
-        )
-        self.connection.execute(f"COPY (SELECT {columns} FROM ({sql})) TO {literal(path)} ({PARQUET}{options})")
-
-    def _table(self, name: str, sql: str) -> None:
-        self.connection.execute(f"CREATE OR REPLACE TABLE {name} AS {sql}")
-
-    def _view(self, name: str, sql: str) -> None:
-        self.connection.execute(f"CREATE OR REPLACE VIEW {name} AS {sql}")
-
-    def _one(self, sql: str) -> int:
-        row = self.connection.execute(sql).fetchone()
-        return int(row[0]) if row else 0

@@ -50,6 +50,10 @@ class Staged(msgspec.Struct):
         pattern = "*.parquet" if self.role not in EVENT_ROLES else f"month={'*' if month is None else month}/*.parquet"
         return sorted(Path(self.folder).glob(pattern))
 
+    def is_there(self) -> bool:
+        """Whether what was staged is still in its folder: columns were found in a file, unless there was no row."""
+        return Path(self.folder).is_dir() and bool(self.files()) == bool(self.columns)
+
     def months(self) -> set[int]:
         return {int(file.parent.name.removeprefix("month=")) for file in self.files()}
 
@@ -67,10 +71,12 @@ def stage(
         key = hashlib.sha256(
             f"{VERSION} {export.fingerprint()}".encode() + msgspec.json.encode(file, order="sorted")
         ).hexdigest()[:32]
-        before = state.get(file.path)
-        if before is not None and before.key == key and Path(before.folder).is_dir():
-            done[file.path] = msgspec.structs.replace(before, reused=True)
-            continue
+        if (before := state.get(file.path)) is not None and before.key == key:
+            # Found by its name: the shop may have moved since, or its directory may be spelt otherwise.
+            again = msgspec.structs.replace(before, folder=str(folder / slug(file.path)), reused=True)
+            if again.is_there():
+                done[file.path] = again
+                continue
         done[file.path] = _translated(export, file, key, folder, settings)
         state[file.path] = done[file.path]
         _write_state(state_path, state)

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shopkeeper.data.derive import statement
 from shopkeeper.data.duck import connect
 from shopkeeper.data.tables import Tables
+from shopkeeper.data.workbench import statement
 from shopkeeper.learn.split import Part
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.vocabulary import Mask
