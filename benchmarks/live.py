@@ -40,8 +40,10 @@ def show(engine: Engine, times: int) -> None:
     answers(engine, "nothing changed")
     for what, change in deeds(engine).items():
         engine = measure(what, engine, change, times)
-    measure("one stock again, with these items laid over", engine, deeds(engine)["one stock"], times)
-    answers(engine, f"{times * 1_000:,} items laid over")
+    laid = f"{times * 1_000:,} items laid over"
+    measure(f"one stock, {laid}", engine, deeds(engine)["one stock"], times)
+    measure(f"one new item, {laid}", engine, lambda n: renamed(engine, [1_000 * times + n]), times)
+    answers(engine, laid)
 
 
 def deeds(engine: Engine) -> dict[str, Callable[[int], list[Change]]]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shopkeeper.engine.text_match import TermFields, TermFieldsBuilder
+from shopkeeper.release import arrays
 
 TERMS = st.sampled_from(["mug", "red", "blue", "杯", "pot"])
 ITEMS = st.lists(st.sets(TERMS), max_size=8)
@@ -30,15 +33,17 @@ def test_the_items_of_a_term(items: list[set[str]], term: str) -> None:
     assert fields_of(items).rows_with(term).tolist() == holders(items, term)
 
 
-@given(ITEMS, st.lists(st.tuples(st.integers(0, 9), st.sets(TERMS)), max_size=6), TERMS)
+@pytest.mark.parametrize("recent", [0, 2, arrays.RECENT])
+@given(ITEMS, st.lists(st.tuples(st.integers(0, 9), st.sets(TERMS)), max_size=8), TERMS)
 def test_the_items_of_a_term_after_changes(
-    items: list[set[str]], changes: list[tuple[int, set[str]]], term: str
+    recent: int, items: list[set[str]], changes: list[tuple[int, set[str]]], term: str
 ) -> None:
     fields, now = fields_of(items), list(items)
-    for place, terms in changes:
-        row = min(place, len(now))  # one behind the last is a new item
-        now[row : row + 1] = [terms]
-        fields = fields.updated(fields_of([terms]), np.array([row], np.int32), len(now))
+    with mock.patch.object(arrays, "RECENT", recent):
+        for place, terms in changes:
+            row = min(place, len(now))  # one behind the last is a new item
+            now[row : row + 1] = [terms]
+            fields = fields.updated(fields_of([terms]), np.array([row], np.int32), len(now))
     assert len(fields) == len(now)
     assert sorted(fields.rows_with(term).tolist()) == holders(now, term)
     rows = np.arange(len(now), dtype=np.int32)
@@ -50,7 +55,7 @@ def test_items_told_again_take_no_more_room() -> None:
     fields = fields_of([{"mug"}, {"pot"}]).updated(fields_of([{"red"}]), np.array([0], np.int32), 2)
     for terms in ({"blue"}, {"red", "pot"}):
         fields = fields.updated(fields_of([terms, {"mug"}]), np.array([0, 2], np.int32), 3)
-    assert len(fields._newer) == 2
+    assert len(fields.newer) == 2
     assert sorted(fields.rows_with("pot").tolist()) == [0, 1]
 
 

@@ -16,6 +16,8 @@ from shopkeeper.engine.context import Candidates, Context
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.sources.semantic import Semantic
 from shopkeeper.engine.sources.similar import Similar
+from shopkeeper.release.arrays import RECENT
+from shopkeeper.release.overlay import LiveCatalogue
 from shopkeeper.settings import Settings
 from shopkeeper.vocabulary import Change, Event, EventType, Item, Request
 
@@ -101,20 +103,26 @@ def test_figures_change_at_once(opened: Callable[[], Engine]) -> None:
     assert "mug-red" in found(sold_out.updated([Change(id="mug-red", time=NOW, stock=2.0)]), query="mug")
 
 
+def told_of(engine: Engine) -> tuple[list[str], list[str]]:
+    """The items that were told whole since the release, and those of which figures were."""
+    live = engine.catalogue
+    assert isinstance(live, LiveCatalogue)
+    return [item.id for item in live.told], live.ids.ids([*live.figures])
+
+
 def test_a_catalogue_that_is_sent_again_changes_figures_alone(opened: Callable[[], Engine]) -> None:
     before = opened()
     items = before.catalogue.items(range(len(before.catalogue)))
     dearer = {item.id: msgspec.structs.replace(item, price=item.price + 1.0) for item in items if item.price}
     renamed = msgspec.structs.replace(items[0], title="Scarlet tankard", price=5.0)
     engine = before.updated([*map(put, items), *map(put, dearer.values()), put(renamed)])
-    assert [*engine._told.whole] == [*dearer]  # told twice at once: the second word is taken as it is
+    assert told_of(engine) == ([*dearer], [])  # told twice at once: the second word is taken as it is
     after = before.updated([*map(put, items)])
-    assert (after._told.whole, after._told.figures, after.unread) == ({}, {}, ())
+    assert (told_of(after), after.unread) == (([], []), ())
     after = after.updated([put(item) for item in dearer.values()])
-    assert [*after._told.figures] == [*dearer]
-    assert [*after._told.whole] == []
+    assert told_of(after) == ([], [*dearer])
     after = after.updated([put(renamed)])
-    assert [*after._told.whole] == [renamed.id]
+    assert told_of(after) == ([renamed.id], [id_ for id_ in dearer if id_ != renamed.id])
     for known in (engine, after):
         for id_, item in {**dearer, renamed.id: renamed}.items():
             assert known.catalogue.item(known.catalogue.ids.row(id_)) == item
@@ -173,7 +181,11 @@ def test_what_people_do_with_a_new_item_counts(opened: Callable[[], Engine]) -> 
     assert found(before, surface="home", user="user0")  # a request in flight on the engine before
 
 
-def test_many_small_changes_are_one_large_one(opened: Callable[[], Engine]) -> None:
+@pytest.mark.parametrize("recent", [0, 3, RECENT])
+def test_many_small_changes_are_one_large_one(
+    opened: Callable[[], Engine], recent: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shopkeeper.release.arrays.RECENT", recent)
     kinds = ["kettle", "tankard", "stool"]
     changes = [
         put(Item(id=f"{kind}-{n}", title=f"{colour} {kind}", categories=("home", kind), price=float(n)))
@@ -181,12 +193,15 @@ def test_many_small_changes_are_one_large_one(opened: Callable[[], Engine]) -> N
         for kind in kinds
     ]
     changes += [Change(id="kettle-1", time=NOW, deleted=True), Change(id="mug-blue", time=NOW, price=1.0)]
+    changes += [put(Item(id="stool-0", title="Copper stool", categories=("home", "stool"), price=2.0))]
     at_once, step_by_step = opened().updated(changes), opened()
     for change in changes:
         step_by_step = step_by_step.updated([change])
     for request in (
         {"query": "red kettle"},
         {"query": "teal"},
+        {"query": "copper"},
+        {"query": "stool", "filter": "category = stool and price > 1", "sort": "price"},
         {"query": "stol"},
         {"surface": "similar", "items": ("stool-0",)},
         {"surface": "home", "user": "user1"},

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 
 from shopkeeper.engine.vectors import Vectors
+from shopkeeper.release import arrays
 from shopkeeper.vocabulary import Rows, Scores
 
 N_ITEMS = 3000
@@ -82,6 +84,31 @@ def test_no_vectors_at_all(tmp_path: Path) -> None:
     for empty in (vectors, Vectors.load(tmp_path)):
         assert len(empty.search(np.ones(3, np.float32), 5)[0]) == 0
         assert empty.of(np.array([0, 4], np.int32)).shape == (2, 3)
+
+
+@pytest.mark.parametrize("recent", [0, 2, arrays.RECENT])
+def test_the_nearest_after_changes(points: tuple[Scores, Rows], recent: int) -> None:
+    vectors, rows = points
+    generator, n = np.random.default_rng(5), int(rows.max()) + 1
+    live = Vectors.build(vectors, rows, n)
+    now = np.zeros((n, vectors.shape[1]), np.float32)
+    now[rows] = vectors
+    with mock.patch.object(arrays, "RECENT", recent):
+        for turn in range(12):
+            n += turn % 3  # some rows are new, and some of those never get a vector
+            now = np.concatenate((now, np.zeros((n - len(now), now.shape[1]), np.float32)))
+            told = generator.choice(np.r_[:20, n - 2 : n], 3, replace=False).astype(np.int32)
+            now[told] = generator.standard_normal((3, now.shape[1]))
+            now[told[0]] *= turn % 4 > 0  # nothing is known of it any more
+            live = live.updated(now[told], told, n)
+    every = np.arange(n, dtype=np.int32)
+    lengths = np.linalg.norm(now, axis=1, keepdims=True)
+    np.testing.assert_allclose(live.of(every), now / np.maximum(lengths, 1e-9), atol=1e-6)
+    known = np.flatnonzero(lengths).astype(np.int32)
+    allowed = generator.random(n) < 0.5
+    for query in generator.standard_normal((5, now.shape[1])).astype(np.float32):
+        for mask in (None, allowed):
+            assert live.search(query, 10, mask)[0].tolist() == brute_force(now[known], known, query, 10, mask)
 
 
 def test_vectors_told_again_take_no_more_room() -> None:

@@ -13,10 +13,8 @@ from shopkeeper.data.schema import items_table
 from shopkeeper.engine.facets import count
 from shopkeeper.engine.filters import compile_filter
 from shopkeeper.errors import RequestError
-from shopkeeper.release import overlay
 from shopkeeper.release.catalogue import Catalogue
-from shopkeeper.release.fields import fold_text
-from shopkeeper.release.overlay import Told, lay_over
+from shopkeeper.release.overlay import LiveCatalogue, lay_over
 from shopkeeper.vocabulary import Change, Item
 
 BASE = Catalogue.build(small_shop.items())
@@ -34,6 +32,8 @@ FILTERS = (
     "colour exists",
     "not brand exists",
     'category_path = "Home > Kettles"',
+    "litres > 1",
+    "litres exists",
 )
 
 items = st.builds(
@@ -60,9 +60,11 @@ words = st.one_of(
 )
 
 
-def live_after(changes: list[Change]) -> Catalogue:
-    told = Told({}, {}).then(changes, BASE.ids)
-    return lay_over(BASE, told.whole).with_figures(told.figures)
+def live_after(*batches: list[Change]) -> LiveCatalogue:
+    live = lay_over(BASE)
+    for changes in batches:
+        live = live.after(changes)
+    return live
 
 
 def anew(changes: list[Change]) -> tuple[Catalogue, set[str]]:
@@ -87,9 +89,9 @@ def ids_where(catalogue: Catalogue, text: str, gone: set[str]) -> set[str]:
     return {catalogue.ids.id(row) for row in np.flatnonzero(mask)} - gone
 
 
-@given(st.lists(words, max_size=12))
-def test_filters_facets_and_items_are_those_of_a_catalogue_built_anew(said: list[Change]) -> None:
-    live, (fresh, gone) = live_after(said), anew(said)
+@given(st.lists(st.lists(words, max_size=5), max_size=4))
+def test_filters_facets_and_items_are_those_of_a_catalogue_built_anew(said: list[list[Change]]) -> None:
+    live, (fresh, gone) = live_after(*said), anew([change for changes in said for change in changes])
     assert set(live.ids) >= set(fresh.ids)
     for row, id_ in enumerate(live.ids):
         assert live.ids.id(row) == id_
@@ -100,9 +102,12 @@ def test_filters_facets_and_items_are_those_of_a_catalogue_built_anew(said: list
     rows, same = live.ids.rows(here), fresh.ids.rows(here)
     assert live.items(rows) == fresh.items(same)
     assert live.names(rows) == fresh.names(same)
-    for name in ("brand", "category", "colour", "price", "available"):
-        if name in fresh.field_names:
-            counted, expected = count(live, rows, [name])[0], count(fresh, same, [name])[0]
+    for name in ("brand", "category", "category_path", "colour", "price", "stock", "litres", "available"):
+        if name not in fresh.field_names:
+            continue
+        expected = count(fresh, same, [name])[0]
+        if expected.values or expected.minimum is not None:  # else, only what is gone has the field
+            counted = count(live, rows, [name])[0]
             assert {(each.value.casefold(), each.count) for each in counted.values} == {
                 (each.value.casefold(), each.count) for each in expected.values
             }
@@ -127,23 +132,46 @@ def test_figures_of_an_unknown_item_are_passed_over() -> None:
     assert "nobody" not in live.ids
 
 
+def test_new_items_are_variants_of_each_other_whenever_they_came() -> None:
+    kettles = [Item(id=f"kettle-{n}", title="Copper kettle", price=30.0) for n in range(3)]
+    live = live_after(*([Change(id=kettle.id, time=1.0, item=kettle)] for kettle in kettles))
+    groups = live.groups[live.ids.rows([kettle.id for kettle in kettles])]
+    assert len(set(groups.tolist())) == 1
+    assert groups[0] not in BASE.groups
+    other = Item(id="kettle-0", title="Steel kettle", price=30.0)
+    live = live.after([Change(id=other.id, time=1.0, item=other)])
+    assert live.groups[live.ids.row("kettle-0")] not in (*BASE.groups, groups[0])
+    assert live.groups[live.ids.rows(BASE.ids)].tolist() == BASE.groups.tolist()
+
+
+@pytest.mark.parametrize(("released", "is_tree"), [(("Home", "Mugs"), True), (("Mugs",), False)])
+def test_whether_categories_are_a_tree_is_what_the_release_says(released: tuple[str, ...], is_tree: bool) -> None:
+    base = Catalogue.build(items_table([Item(id="mug", categories=released)]))
+    new = [Item(id="a", categories=("Kettles",)), Item(id="b", categories=("Home", "Kettles"))]
+    live = lay_over(base)
+    for item in new:
+        live = live.after([Change(id=item.id, time=1.0, item=item)])
+    assert ("category_path" in live.labels) == is_tree
+    assert ids_where(live, "category_path = Kettles", set()) == ({"a"} if is_tree else set())
+    assert ids_where(live, 'category_path = "Home > Kettles"', set()) == ({"b"} if is_tree else set())
+    assert ids_where(live, "category = Kettles", set()) == {"a", "b"}
+
+
 def test_an_empty_shop_fills() -> None:
     empty = Catalogue.build(small_shop.items().slice(0, 0))
-    live = lay_over(empty, {"a": Change(id="a", time=1.0, item=Item(id="a", title="First", brand="Acme"))})
+    live = lay_over(empty).after([Change(id="a", time=1.0, item=Item(id="a", title="First", brand="Acme"))])
     assert [item.title for item in live.items([0])] == ["First"]
     assert ids_where(live, "brand = acme", set()) == {"a"}
 
 
-def test_fields_are_asked_for_while_figures_change(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_figures_leave_the_fields_that_were_asked_for() -> None:
     kettle = Item(id="kettle-1", attributes={"litres": "two"})
-    live = lay_over(BASE, {kettle.id: Change(id=kettle.id, time=1.0, item=kettle)})
-    asked = iter(["brand", "litres"])  # the second as another thread asks while those known are gone through
-
-    def fold(text: str) -> str:
-        for name in asked:
-            assert live.labels[name].values
-        return fold_text(text)
-
-    assert live.labels[next(asked)].values
-    monkeypatch.setattr(overlay, "fold_text", fold)
-    assert live.with_figures({"mug-red": Change(id="mug-red", time=1.0, stock=0.0)}).labels["litres"].values == ("two",)
+    live = live_after([Change(id=kettle.id, time=1.0, item=kettle)])
+    brand, mugs = live.labels["brand"], live.ids.rows(["mug-red"])
+    assert len(live.labels["available"].of(mugs).codes) == 1
+    sold_out = live.after([Change(id="mug-red", time=1.0, stock=0.0)])
+    assert sold_out.labels["brand"] is brand
+    assert sold_out.labels["litres"].values == ("two",)
+    for catalogue, said in ((live, "true"), (sold_out, "false")):
+        labels = catalogue.labels["available"]
+        assert [labels.values[code] for code in labels.of(mugs).codes] == [said]

@@ -206,7 +206,7 @@ class LiveEngine:
     def _change(self, known: _Known, log: EventLog) -> bool:
         """Whether there was something to change."""
         before, batches = known.engine, list(log.changes_after(known.changes))
-        if batches:  # at once, as each update builds all that was told whole anew
+        if batches:  # at once, as each update costs something, however little it brings
             known.engine = known.engine.updated([change for _, changes in batches for change in changes])
             known.changes = batches[-1][0]
         if known.engine is before and before.unread:

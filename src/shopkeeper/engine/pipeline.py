@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,7 +39,7 @@ from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.ids import load_ids, save_ids
 from shopkeeper.release.images import Images
 from shopkeeper.release.interactions import Interactions
-from shopkeeper.release.overlay import LiveCatalogue, Told, lay_over
+from shopkeeper.release.overlay import LiveCatalogue, lay_over
 from shopkeeper.release.store import REMEDY
 from shopkeeper.settings import Rule, Settings, Surface
 from shopkeeper.vocabulary import UNKNOWN_ROW, Change, Event, Explanation, Ids, Request, Rows, Scores, Slate
@@ -87,7 +87,7 @@ class Engine:
         self.encoder, self.images, self.release = encoder, images, release
         self.policies = Policies(catalogue, settings)
         self.policies.check()
-        self._released, self._told, self._unread = catalogue, Told({}, {}), tuple[str, ...]()
+        self._n_released, self._unread = len(catalogue), tuple[str, ...]()
         gap = settings.data.session_gap_minutes
         self._state = State(interactions, actors, catalogue.ids, session_gap_minutes=gap)
         learned = {name for name, surface in settings.surfaces.items() if surface.rank == "learned"}
@@ -106,16 +106,13 @@ class Engine:
         Of many items at once, only the first READ_AT_ONCE are found by meaning; `unread` are the others.
         """
         changes = list(self._news(changes))
-        newer, told = copy.copy(self), self._told.then(changes, self._released.ids)
-        newer._told = told
-        live = self.catalogue if isinstance(self.catalogue, LiveCatalogue) else lay_over(self._released, {})
-        if told.whole is not self._told.whole:
-            live = lay_over(self._released, told.whole)
-        newer.catalogue = live.with_figures(told.figures)
+        newer = copy.copy(self)
+        live = self.catalogue if isinstance(self.catalogue, LiveCatalogue) else lay_over(self.catalogue)
+        newer.catalogue = live.after(changes)
         newer.policies = Policies(newer.catalogue, self.settings)
-        ids = dict.fromkeys(change.id for change in changes if change.item is not None)
-        newer._unread = (*(id_ for id_ in self._unread if id_ not in ids), *list(ids)[READ_AT_ONCE:])
-        newer._take_in(ids, self.sources)
+        times = {change.id: change.time for change in changes if change.item is not None}
+        newer._unread = (*(id_ for id_ in self._unread if id_ not in times), *list(times)[READ_AT_ONCE:])
+        newer._take_in(times, self.sources)
         self._state.items = newer.catalogue.ids
         return newer
 
@@ -148,19 +145,19 @@ class Engine:
         newer = copy.copy(self)
         newer._unread = self._unread[READ_AT_ONCE:]
         reading = {name: source for name, source in self.sources.items() if getattr(source, "reads_meaning", False)}
-        newer._take_in(self._unread[:READ_AT_ONCE], reading)
+        newer._take_in(dict.fromkeys(self._unread[:READ_AT_ONCE], np.nan), reading)
         return newer
 
-    def _take_in(self, told: Iterable[str], sources: Mapping[str, FittedSource]) -> None:
-        """Let `sources` know the items of these ids, which came or changed; those deleted since are passed over."""
-        whole = self._told.whole
-        ids = [id_ for id_ in told if whole[id_].item is not None]
-        if not ids and len(self.catalogue) == len(self.statistics.interest):
+    def _take_in(self, told: Mapping[str, float], sources: Mapping[str, FittedSource]) -> None:
+        """Let `sources` know the items of these ids, which came or changed at these times; those deleted since are
+        passed over."""
+        rows, times = self.catalogue.ids.rows(told), np.fromiter(told.values(), np.float64)
+        rows, times = rows[rows >= 0], times[rows >= 0]
+        if not len(rows) and len(self.catalogue) == len(self.statistics.interest):
             return
-        rows, times = self.catalogue.ids.rows(ids), np.array([whole[id_].time for id_ in ids])
         changed = Material(
             self.catalogue,
-            items_table(item for id_ in ids if (item := whole[id_].item)),
+            items_table(self.catalogue.items(rows)),
             self.interactions.where(np.zeros(len(self.interactions), np.bool_)),
             time.time(),
             self.settings,
@@ -170,7 +167,7 @@ class Engine:
         )
         self.statistics = self.statistics.updated(self.catalogue, rows, times)
         self.sources = self.sources | {
-            name: updated(source, changed, rows, len(self._released)) for name, source in sources.items()
+            name: updated(source, changed, rows, self._n_released) for name, source in sources.items()
         }
 
     def context(self, request: Request, within: str = "") -> Context:

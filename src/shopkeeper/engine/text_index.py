@@ -84,9 +84,11 @@ class TextIndex:
             writer.wait_merging_threads()
             files.index.reload()
         newer._searcher = files.index.searcher()
-        known = {word for words, _ in self._new_words.values() for word in words}
         unknown = {word for texts in documents.values() for word in texts[WORDS].split() if not self.count(word)}
-        newer._new_words = _letters_by_length((word, 1) for word in sorted(known | unknown))
+        newer._new_words = {**self._new_words}
+        for length, (found, counts) in _letters_by_length((word, 1) for word in sorted(unknown)).items():
+            known = self._new_words.get(length, ([], []))
+            newer._new_words[length] = known[0] + found, known[1] + counts
         return newer
 
     def save(self, directory: Path) -> None:

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from shopkeeper.engine.item_text import FIELDS
-from shopkeeper.release.arrays import Slots, load_array, save_arrays
-from shopkeeper.release.fields import places_of
+from shopkeeper.release.arrays import Places, Slots, Tier, load_array, save_arrays
+from shopkeeper.release.fields import picked, places_of
 from shopkeeper.vocabulary import Rows
 
 Hashes = npt.NDArray[np.uint32]
@@ -100,22 +100,19 @@ class TermFields:
     def title_sizes_of(self, rows: Rows) -> npt.NDArray[np.uint16]:
         return self.title_sizes[rows]
 
-    def of(self, rows: Rows) -> TermFields:
-        """Some of the items, in memory."""
-        owners, entries = places_of(self.starts, rows)
-        starts = np.concatenate(([0], np.cumsum(np.bincount(owners, minlength=len(rows)))))
-        return TermFields(self.hashes[entries], self.bits[entries], starts, self.title_sizes[rows])
-
-    def followed_by(self, other: TermFields) -> TermFields:
-        """The items of both, in memory."""
-        names = ("hashes", "bits", "title_sizes")
-        joined = {name: np.concatenate((getattr(self, name), getattr(other, name))) for name in names}
-        starts = np.concatenate((self.starts, other.starts[1:] + self.starts[-1]))
-        return TermFields(joined["hashes"], joined["bits"], starts, joined["title_sizes"])
+    def followed(self, kept: Places, other: TermFields) -> TermFields:
+        """The items of `kept` and behind them those of the other, in memory."""
+        starts, entries = picked(self.starts, kept)
+        return TermFields(
+            np.concatenate((self.hashes[entries], other.hashes)),
+            np.concatenate((self.bits[entries], other.bits)),
+            np.concatenate((starts, other.starts[1:] + starts[-1])),
+            np.concatenate((self.title_sizes[kept], other.title_sizes)),
+        )
 
     def updated(self, newer: TermFields, rows: Rows, n: int) -> LiveTermFields:
         """With what `newer` says of rows int32 [k] of n, in their order."""
-        return LiveTermFields(self, newer, Slots.none(len(self)).taken(rows, 0, n))
+        return LiveTermFields(self, newer, Slots.none(len(self)).taken(rows, n)[1])
 
     def save(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
@@ -131,41 +128,35 @@ class TermFields:
         return cls(hashes, bits, starts, title_sizes, Postings.load(directory / "postings"))
 
 
-class LiveTermFields(TermFields):
+class LiveTermFields(Tier[TermFields], TermFields):
     """The terms of a release, and those of newer items, which have places of their own."""
 
-    def __init__(self, base: TermFields, newer: TermFields, slots: Slots) -> None:
-        super().__init__(base.hashes, base.bits, base.starts, base.title_sizes, base.postings)
-        self._newer, self._slots = newer, slots
-        taken = np.flatnonzero(slots.places >= 0).astype(np.int32)
-        self._rows = taken[np.argsort(slots.places[taken])]  # of each place
-
     def __len__(self) -> int:
-        return len(self._slots)
+        return len(self.slots)
 
     def rows_with(self, term: str) -> Rows:
-        newer = self._rows[self._newer.rows_with(term)]
-        return np.concatenate((self._slots.older(super().rows_with(term)), newer))
+        newer = self.slots.rows[self.newer.rows_with(term)]
+        return np.concatenate((self.slots.older(self.base.rows_with(term)), newer))
 
     def find(self, rows: Rows, terms: Sequence[str]) -> Bits:
-        at_base, at_newer, places = self._slots.split(rows)
+        at_base, at_newer, places = self.slots.split(rows)
         found = np.empty((len(rows), len(terms)), np.uint8)
-        found[at_base] = super().find(rows[at_base], terms)
-        found[at_newer] = self._newer.find(places, terms)
+        found[at_base] = self.base.find(rows[at_base], terms)
+        found[at_newer] = self.newer.find(places, terms)
         return found
 
     def title_sizes_of(self, rows: Rows) -> npt.NDArray[np.uint16]:
-        at_base, at_newer, places = self._slots.split(rows)
+        at_base, at_newer, places = self.slots.split(rows)
         sizes = np.empty(len(rows), np.uint16)
-        sizes[at_base] = self.title_sizes[rows[at_base]]
-        sizes[at_newer] = self._newer.title_sizes[places]
+        sizes[at_base] = self.base.title_sizes_of(rows[at_base])
+        sizes[at_newer] = self.newer.title_sizes[places]
         return sizes
 
     def updated(self, newer: TermFields, rows: Rows, n: int) -> LiveTermFields:
-        """With what `newer` says of rows int32 [k] of n, in the place of what was said of them before."""
-        kept = np.flatnonzero(~np.isin(self._rows, rows)).astype(np.int32)
-        told = np.concatenate((self._rows[kept], rows))
-        return LiveTermFields(self, self._newer.of(kept).followed_by(newer), self._slots.taken(told, 0, n))
+        return self.with_newer(newer, rows, n)
+
+    def followed(self, kept: Places, newer: TermFields) -> TermFields:
+        return self.newer.followed(kept, newer)
 
 
 class TermFieldsBuilder:

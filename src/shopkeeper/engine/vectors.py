@@ -10,7 +10,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from shopkeeper.release.arrays import Slots, load_array
+from shopkeeper.release.arrays import Places, Slots, Tier, load_array
 from shopkeeper.vocabulary import Mask, Rows, Scores
 
 _faiss: Any = faiss  # its stubs know the C++ signatures alone
@@ -97,7 +97,7 @@ class Vectors:
 
     def updated(self, vectors: Scores, rows: Rows, n_items: int) -> LiveVectors:
         """With float32 [k, d] in the place of what was known of `rows` (int32 [k]) of n_items; zeros for no vector."""
-        return LiveVectors(self, _unit(vectors), rows, Slots.none(self.n_items).taken(rows, 0, n_items))
+        return LiveVectors(self, _unit(vectors), Slots.none(self.n_items).taken(rows, n_items)[1])
 
     def save(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
@@ -116,38 +116,38 @@ class Vectors:
         return cls(load_array(directory, "vectors"), load_array(directory, "rows"), n_items, index)
 
 
-class LiveVectors(Vectors):
+class LiveVectors(Tier[Scores], Vectors):
     """Those of a release, and few newer ones, the last of each row, which are searched exactly."""
 
-    def __init__(self, base: Vectors, newer: Scores, newer_rows: Rows, slots: Slots) -> None:
+    def __init__(self, base: Vectors, newer: Scores, slots: Slots) -> None:
+        super().__init__(base, newer, slots)
         self.matrix, self.rows, self.n_items = base.matrix, base.rows, len(slots)
-        self._base, self._newer, self._newer_rows, self._slots = base, newer, newer_rows, slots
         self._held = slots.places[: base.n_items] < 0
 
     def __len__(self) -> int:
-        return len(self._base) + len(self._newer)
+        return len(self.base) + len(self.newer)
 
     def of(self, rows: Rows) -> Scores:
-        at_base, at_newer, places = self._slots.split(rows)
+        at_base, at_newer, places = self.slots.split(rows)
         vectors = np.empty((len(rows), self.dimension), np.float32)
-        vectors[at_base] = self._base.of(rows[at_base])
-        vectors[at_newer] = self._newer[places]
+        vectors[at_base] = self.base.of(rows[at_base])
+        vectors[at_newer] = self.newer[places]
         return vectors
 
     def search(self, query: Scores, limit: int, allowed: Mask | None = None) -> tuple[Rows, Scores]:
         held = self._held if allowed is None else self._held & allowed[: len(self._held)]
-        rows, scores = self._base.search(query, limit, held)
-        newer = slice(None) if allowed is None else np.flatnonzero(allowed[self._newer_rows])
-        rows = np.concatenate((rows, self._newer_rows[newer]))
-        scores = np.concatenate((scores, self._newer[newer] @ query))
+        rows, scores = self.base.search(query, limit, held)
+        newer = slice(None) if allowed is None else np.flatnonzero(allowed[self.slots.rows])
+        rows = np.concatenate((rows, self.slots.rows[newer]))
+        scores = np.concatenate((scores, self.newer[newer] @ query))
         best = _top(scores, limit)
         return rows[best], scores[best]
 
     def updated(self, vectors: Scores, rows: Rows, n_items: int) -> LiveVectors:
-        kept = np.flatnonzero(~np.isin(self._newer_rows, rows))
-        newer = np.concatenate((self._newer[kept], _unit(vectors)))
-        newer_rows = np.concatenate((self._newer_rows[kept], rows))
-        return LiveVectors(self._base, newer, newer_rows, self._slots.taken(newer_rows, 0, n_items))
+        return self.with_newer(_unit(vectors), rows, n_items)
+
+    def followed(self, kept: Places, newer: Scores) -> Scores:
+        return np.concatenate((self.newer[kept], newer))
 
 
 def _unit(vectors: Scores) -> Scores:

@@ -64,15 +64,16 @@ class Catalogue:
         return narrowest
 
     @classmethod
-    def build(cls, items: pa.Table) -> Catalogue:
-        """From a table of schema ITEMS; its row r is the catalogue's row r.
+    def build(cls, items: pa.Table, is_tree: bool | None = None) -> Catalogue:
+        """From a table of schema ITEMS; its row r is the catalogue's row r. `is_tree`: whether categories are a tree,
+        where these items shall not say it.
 
         Raises DataError when an item_id comes twice or is missing.
         """
         said = _said(items)
         prices = _floats(items, "price").astype(np.float32)
         launched = _seconds(items)
-        labels, numbers = build_fields(said, {"price": prices, "launched": launched})
+        labels, numbers = build_fields(said, {"price": prices, "launched": launched}, is_tree)
         return cls(
             ids=_ids(items),
             prices=prices,
@@ -176,6 +177,14 @@ def _seconds(items: pa.Table) -> Seconds:
 
 def _groups(items: pa.Table) -> Rows:
     """int32 [n]: one number for the variants of a product; an item without twins has a number of its own."""
+    keys = group_keys(items).dictionary_encode()
+    numbers = pc.fill_null(keys.indices.cast(pa.int64()), -1).to_numpy()
+    own = len(keys.dictionary) + np.arange(len(numbers))
+    return np.where(numbers < 0, own, numbers).astype(np.int32)
+
+
+def group_keys(items: pa.Table) -> pa.Array:
+    """string [n]: what the variants of a product have in common; null where an item can have none."""
     titles = fold_texts(items.column("title").combine_chunks())
     brands = fold_texts(pc.fill_null(items.column("brand").combine_chunks(), ""))
     named = pc.if_else(pc.greater(pc.fill_null(pc.utf8_length(titles), 0), 0), titles, None)
@@ -183,7 +192,4 @@ def _groups(items: pa.Table) -> Rows:
     same_name = pc.binary_join_element_wise(pa.scalar("title"), prices, brands, named, "\x1f")
     group_ids = items.column("group_id").combine_chunks()
     same_product = pc.binary_join_element_wise(pa.scalar("group"), group_ids, "\x1f")
-    keys = pc.coalesce(same_product, same_name).dictionary_encode()
-    numbers = pc.fill_null(keys.indices.cast(pa.int64()), -1).to_numpy()
-    own = len(keys.dictionary) + np.arange(len(numbers))
-    return np.where(numbers < 0, own, numbers).astype(np.int32)
+    return pc.coalesce(same_product, same_name)

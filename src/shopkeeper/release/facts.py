@@ -10,7 +10,7 @@ import pyarrow as pa
 from duckdb.func import PythonUDFType
 
 from shopkeeper.data.duck import connect
-from shopkeeper.release.fields import Floats, LabelFields, NumberFields, fold_texts
+from shopkeeper.release.fields import Floats, LabelFields, NumberFields, fold_texts, starts_of
 from shopkeeper.vocabulary import Rows
 
 LONGEST_LABEL = 100  # characters; what is longer is a description, and no label
@@ -71,13 +71,17 @@ ORDER BY field_key, row
 """
 
 
-def build_fields(items: pa.Table, dense: dict[str, Floats]) -> tuple[LabelFields, NumberFields]:
-    """The label and number fields of items (`available` decided); `dense` holds the number fields kept whole."""
+def build_fields(
+    items: pa.Table, dense: dict[str, Floats], is_tree: bool | None = None
+) -> tuple[LabelFields, NumberFields]:
+    """The label and number fields of items (`available` decided); `dense` holds the number fields kept whole; `is_tree`
+    says whether categories are one, None that these items show it."""
     columns = items.select(["brand", "categories", "stock", "available", "attributes"])
     numbered = columns.append_column("row", pa.array(np.arange(items.num_rows, dtype=np.int32)))
     with connect() as database:
         database.create_function("fold", fold_texts, ["varchar"], "varchar", type=PythonUDFType.ARROW)
         database.register("items", numbered)
+        database.register("known", pa.table({"is_tree": pa.array([is_tree], pa.bool_())}))
         database.execute(files("shopkeeper.release").joinpath("facts.sql").read_text(encoding="utf-8"))
         database.execute(SPELLINGS)
         return _labels(database, items.num_rows), _numbers(database, items.num_rows, dense)
@@ -91,12 +95,12 @@ def _labels(database: duckdb.DuckDBPyConnection, n_items: int) -> LabelFields:
     by_code = np.argsort(codes, kind="stable")
     return LabelFields(
         names=tuple(name for name, _ in fields),
-        firsts=_starts(np.array([count for _, count in fields], np.int64)),
+        firsts=starts_of(np.array([count for _, count in fields], np.int64)),
         texts=texts.column("value").cast(pa.large_string()).combine_chunks(),
         keyed=texts.column("key").cast(pa.large_string()).combine_chunks(),
-        starts=_starts(np.bincount(rows, minlength=n_items)),
+        starts=starts_of(np.bincount(rows, minlength=n_items)),
         codes=codes,
-        posting_starts=_starts(np.bincount(codes, minlength=texts.num_rows)),
+        posting_starts=starts_of(np.bincount(codes, minlength=texts.num_rows)),
         posting_rows=rows[by_code],
     )
 
@@ -109,12 +113,7 @@ def _numbers(database: duckdb.DuckDBPyConnection, n_items: int, dense: dict[str,
         n_items=n_items,
         dense=dense,
         names=tuple(names.dictionary.to_pylist()),
-        firsts=_starts(np.bincount(positions, minlength=len(names.dictionary))),
+        firsts=starts_of(np.bincount(positions, minlength=len(names.dictionary))),
         rows=said.column("row").to_numpy().astype(np.int32),
         amounts=said.column("number").to_numpy(),
     )
-
-
-def _starts(lengths: np.ndarray) -> np.ndarray:
-    """Where each run begins, and the end: int64 [len(lengths) + 1]."""
-    return np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))

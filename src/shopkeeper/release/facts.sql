@@ -1,6 +1,6 @@
 -- What the items say, one row for each thing said: facts(row, field, ordinal, text, number).
 -- `row` is the item's; `text` is said as a label, `number` as a number, and either may be null.
--- Reads items(row, brand, categories, stock, available, attributes).
+-- Reads items(row, brand, categories, stock, available, attributes) and known(is_tree), which may be null.
 
 CREATE TEMP TABLE levels AS
 SELECT row, trim(categories[level]) AS label, level, array_to_string(categories[:level], ' > ') AS path
@@ -9,7 +9,7 @@ WHERE trim(categories[level]) <> '';
 
 -- Categories are a tree where a label nearly always stands at one depth; else they are a set of labels, without paths.
 CREATE TEMP TABLE tree AS
-SELECT coalesce(sum(usual) >= 0.9 * sum(uses) AND max(depth) > 1, false) AS is_tree
+SELECT coalesce((SELECT is_tree FROM known), sum(usual) >= 0.9 * sum(uses) AND max(depth) > 1, false) AS is_tree
 FROM (
     SELECT label, max(uses) AS usual, sum(uses) AS uses, max(level) AS depth
     FROM (SELECT label, level, count(*) AS uses FROM levels GROUP BY label, level)

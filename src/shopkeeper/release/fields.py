@@ -77,13 +77,26 @@ def gather(starts: Starts, codes: Rows, rows: Rows) -> Gathered:
     return Gathered(owners, codes[places])
 
 
-def places_of(starts: Starts, rows: Rows) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def places_of(
+    starts: Starts, rows: npt.NDArray[np.integer[Any]]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Where the values of `rows` lie in compressed sparse rows: int64 [m], with the position of each one's row among
     those asked for, int64 [m], before."""
     firsts = starts[rows]
     lengths = starts[rows + 1] - firsts
     owners = np.repeat(np.arange(len(rows)), lengths)
     return owners, np.arange(len(owners)) + np.repeat(firsts - np.cumsum(lengths) + lengths, lengths)
+
+
+def picked(starts: Starts, rows: npt.NDArray[np.integer[Any]]) -> tuple[Starts, npt.NDArray[np.int64]]:
+    """Some of the items in compressed sparse rows: their starts, and where their values lay."""
+    lengths = starts[rows + 1] - starts[rows]
+    return starts_of(lengths), places_of(starts, rows)[1]
+
+
+def starts_of(lengths: npt.NDArray[np.integer[Any]]) -> Starts:
+    """Where each run begins, and the end: int64 [len(lengths) + 1]."""
+    return np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
 
 
 class LabelMap(Mapping[str, Labels]):
@@ -93,7 +106,7 @@ class LabelMap(Mapping[str, Labels]):
     names: tuple[str, ...]
 
     @cached_property
-    def _positions(self) -> dict[str, int]:
+    def positions(self) -> dict[str, int]:
         return _positions(self.names)
 
     def __len__(self) -> int:
@@ -103,11 +116,11 @@ class LabelMap(Mapping[str, Labels]):
         return iter(self.names)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and fold_text(name) in self._positions
+        return isinstance(name, str) and fold_text(name) in self.positions
 
     def position(self, name: str) -> int:
         """Where a field stands in `names`. Raises KeyError."""
-        return self._positions[fold_text(name)]
+        return self.positions[fold_text(name)]
 
     @abstractmethod
     def gather(self, rows: Rows) -> Gathered:
@@ -171,7 +184,10 @@ class LabelFields(LabelMap):
 
     def codes_of(self, name: str) -> range:
         """The value codes that a field owns."""
-        position = self.position(name)
+        return self.owned(self.position(name))
+
+    def owned(self, position: int) -> range:
+        """The value codes that the field at a position owns."""
         return range(int(self.firsts[position]), int(self.firsts[position + 1]))
 
     def field_of(self, codes: Codes) -> npt.NDArray[np.int64]:
@@ -181,15 +197,13 @@ class LabelFields(LabelMap):
         return list(self.texts.take(pa.array(codes)).to_pylist())
 
     def code_of(self, name: str, text: str) -> int:
-        codes, key = self.codes_of(name), fold_text(text)
+        return self.find(self.position(name), fold_text(text))
+
+    def find(self, position: int, key: str) -> int:
+        """The code of a folded text within the field at a position; -1 when nothing has it."""
+        codes = self.owned(position)
         code = bisect_left(codes, key, key=lambda code: self.keyed[code].as_py())
         return code if code < len(codes) and self.keyed[codes[code]].as_py() == key else -1
-
-    def find(self, name: str, keys: pa.Array) -> Rows:
-        """`code_of` many folded texts: int32 [len(keys)]."""
-        codes = self.codes_of(name)
-        found: Rows = pc.fill_null(pc.index_in(keys, self.keyed[codes.start : codes.stop]), -1).to_numpy()
-        return found
 
     def members(self, name: str, code: int) -> Rows:
         value = self.codes_of(name)[code]
@@ -246,7 +260,7 @@ class NumberFields(NumberMap):
     amounts: npt.NDArray[np.float64]
 
     @cached_property
-    def _positions(self) -> dict[str, int]:
+    def positions(self) -> dict[str, int]:
         return _positions(self.names)
 
     def __len__(self) -> int:
@@ -257,7 +271,7 @@ class NumberFields(NumberMap):
         yield from self.names
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and (fold_text(name) in self.dense or fold_text(name) in self._positions)
+        return isinstance(name, str) and (fold_text(name) in self.dense or fold_text(name) in self.positions)
 
     def __getitem__(self, name: str) -> Floats:
         key = fold_text(name)
@@ -277,7 +291,7 @@ class NumberFields(NumberMap):
         return np.where(known[places] == rows, amounts[places], np.nan)
 
     def _own(self, key: str) -> tuple[Rows, npt.NDArray[np.float64]]:
-        position = self._positions[key]
+        position = self.positions[key]
         mine = slice(int(self.firsts[position]), int(self.firsts[position + 1]))
         return self.rows[mine], self.amounts[mine]
 

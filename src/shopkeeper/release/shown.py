@@ -51,8 +51,7 @@ class Shown:
 
     def names(self, rows: Iterable[int]) -> list[str]:
         """What to call each in a sentence: its title on one line, else its id."""
-        found = (_named(self._text(row)) for row in rows)
-        return [" ".join(item.title.split()) or item.id for item in found]
+        return [name_of(_named(self._text(row))) for row in rows]
 
     def save(self, directory: Path) -> None:
         save_arrays(directory, {"texts": self.texts, "starts": self.starts})
@@ -64,6 +63,11 @@ class Shown:
 
     def _text(self, row: int) -> memoryview:
         return self._view[self.starts[row] : self.starts[row + 1]]
+
+
+def name_of(item: Item | _Named) -> str:
+    """What to call an item in a sentence."""
+    return " ".join(item.title.split()) or item.id
 
 
 def _items(items: pa.Table) -> Iterator[Item]:
