@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from shopkeeper.server.app import create_app
-from shopkeeper.server.keys import KeyStore, Role
+from shopkeeper.keys import KeyStore, Role
 from shopkeeper.server.logs import formatter
 from shopkeeper.server.refusals import Json
 from shopkeeper.shop import Shop

@@ -6,12 +6,14 @@ import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import small_shop
 
 from shopkeeper.doctor import Check, examine
 from shopkeeper.errors import ReleaseError, RequestError, SettingsError
+from shopkeeper.keys import KeyStore, Role
 from shopkeeper.settings import Settings
 from shopkeeper.shop import Shop
 from shopkeeper.vocabulary import Event, EventType, Request
@@ -118,6 +120,34 @@ def test_the_doctor_names_what_is_wrong_and_what_to_do(shop: Shop) -> None:
     assert (release.passed, victim.name in release.found, "rollback" in release.remedy) == (False, True, True)
 
 
+def test_the_doctor_looks_at_the_keys(shop: Shop) -> None:
+    assert finding(shop.directory, "keys").found == "none: the shop answers whoever asks"
+    keys = KeyStore(shop.directory)
+    key, _ = keys.create([Role.SEARCH])
+    keys.create([Role.ADMIN])
+    keys.revoke(key.id)
+    assert finding(shop.directory, "keys").found == "2 keys, 1 of them valid"
+    keys.path.write_bytes(keys.path.read_bytes()[:-20])
+    damaged = finding(shop.directory, "keys")
+    assert not damaged.passed
+    assert "keys.json: the keys cannot be read" in damaged.found
+    assert "Put back a copy" in damaged.remedy
+
+
+def test_the_doctor_says_when_the_disk_is_nearly_full(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    (shop.directory / "tables").mkdir(exist_ok=True)
+    with (shop.directory / "tables" / "items.parquet").open("wb") as file:
+        file.truncate(4_000_000_000)  # of no room on the disk
+    for free, passed in ((4.0e9, False), (4.2e9, True)):
+        usage = SimpleNamespace(total=10**12, used=10**12, free=int(free))
+        monkeypatch.setattr("shopkeeper.doctor.shutil.disk_usage", lambda _, usage=usage: usage)
+        disk = finding(shop.directory, "disk")
+        assert disk.passed == passed
+        assert f"{free / 1e9:.1f} GB are free" in disk.found
+        assert "take about 4.0 GB" in disk.found
+        assert ("train.keep" in disk.remedy) != passed
+
+
 def test_the_doctor_survives_rubbish(tmp_path: Path) -> None:
     assert not finding(tmp_path, "settings").passed
     (tmp_path / "shop.toml").write_text("[data]\nsources = ['nowhere']\n[surfaces.x]\nsources = ['populr']")
@@ -125,9 +155,11 @@ def test_the_doctor_survives_rubbish(tmp_path: Path) -> None:
     (tmp_path / "events.sqlite").write_bytes(b"rubbish" * 1000)
     (tmp_path / "tables").mkdir()
     (tmp_path / "tables" / "items.parquet").write_bytes(b"rubbish")
+    (tmp_path / "keys.json").write_bytes(b"\xff")
     passed = {check.name: check.passed for check in examine(tmp_path)}
     assert passed.pop("training") in (True, False)
     assert passed.pop("port") in (True, False)
+    assert passed.pop("disk") in (True, False)
     assert passed.pop("settings")
     assert not any(passed.values()), passed
     assert "populr" in finding(tmp_path, "surfaces").found

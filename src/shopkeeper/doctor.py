@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import shutil
 import socket
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from shopkeeper.data.durable import ROOM_BYTES
 from shopkeeper.data.eventlog import EventLog
 from shopkeeper.data.mapping import read_mapping
 from shopkeeper.data.readers import discover_all
@@ -18,7 +22,8 @@ from shopkeeper.data.schema import TABLES
 from shopkeeper.data.tables import Tables
 from shopkeeper.engine.opening import open_release
 from shopkeeper.engine.sources import recipes
-from shopkeeper.errors import ShopkeeperError
+from shopkeeper.errors import ReleaseError, ShopkeeperError
+from shopkeeper.keys import KeyStore
 from shopkeeper.release.store import ReleaseStore
 from shopkeeper.settings import Settings, read_settings
 
@@ -53,6 +58,8 @@ def examine(directory: Path) -> list[Check]:
         "release": lambda: _release(directory),
         "engine": lambda: _engine(settings, directory),
         "event log": lambda: _event_log(directory),
+        "keys": lambda: _keys(directory),
+        "disk": lambda: _disk(directory),
         "training": _training,
         "port": lambda: _port(settings),
     }
@@ -130,6 +137,36 @@ def _event_log(directory: Path) -> str:
         return f"{len(log):,} events"
     finally:
         log.close()
+
+
+def _keys(directory: Path) -> str:
+    keys, now = KeyStore(directory).read(), time.time()
+    if not keys:
+        return "none: the shop answers whoever asks"
+    return f"{len(keys)} keys, {sum(key.state(now) == 'valid' for key in keys)} of them valid"
+
+
+def _disk(directory: Path) -> str:
+    """Ingest makes the tables anew beside the old ones, and training a release beside those before."""
+    free, more = shutil.disk_usage(directory).free, sum(map(_bytes, _made_anew(directory)))
+    needed = f"the next ingest and training take about {more / 1e9:.1f} GB"
+    if free < more + ROOM_BYTES:
+        raise Ailment(
+            f"{free / 1e9:.1f} GB are free, and {needed}",
+            where=str(directory),
+            remedy="Make room: cache/ and staging/ may go; train.keep in shop.toml says how many releases stay.",
+        )
+    return f"{free / 1e9:.1f} GB are free; {needed}"
+
+
+def _made_anew(directory: Path) -> Iterator[Path]:
+    yield directory / "tables"
+    with contextlib.suppress(ReleaseError):
+        yield ReleaseStore(directory / "releases").current().path
+
+
+def _bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _training() -> str:

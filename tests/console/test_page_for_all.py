@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from served import Visit, serving
 
 from shopkeeper.console.site import site
-from shopkeeper.server.keys import KeyStore, Role
+from shopkeeper.keys import KeyStore, Role
 from shopkeeper.vocabulary import Change, Item
 
 LOOKS = [("en-GB", "light"), ("zh-CN", "dark")]  # labels differ by language, contrast by colours

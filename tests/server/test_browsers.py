@@ -9,8 +9,8 @@ import small_shop
 from starlette.testclient import TestClient
 
 from shopkeeper.console.site import storefront
+from shopkeeper.keys import KeyStore, Role
 from shopkeeper.server.app import create_app
-from shopkeeper.server.keys import KeyStore, Role
 from shopkeeper.shop import Shop
 
 OURS, STRANGE = "https://www.example.com", "https://evil.example"

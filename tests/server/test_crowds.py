@@ -17,9 +17,9 @@ import small_shop
 import uvicorn
 from processes import Server, serving, until
 
+from shopkeeper.keys import KeyStore, Role
 from shopkeeper.server import protocol
 from shopkeeper.server.app import create_app
-from shopkeeper.server.keys import KeyStore, Role
 from shopkeeper.server.protocol import Guarded
 from shopkeeper.server.supervisor import take
 from shopkeeper.shop import Shop

@@ -18,8 +18,8 @@ from starlette.testclient import TestClient
 
 from shopkeeper.data.eventlog import EventLog
 from shopkeeper.engine.pipeline import Engine
+from shopkeeper.keys import KeyStore, Role
 from shopkeeper.server.app import create_app
-from shopkeeper.server.keys import KeyStore, Role
 from shopkeeper.server.metrics import ShopMetrics
 from shopkeeper.shop import Shop
 from shopkeeper.vocabulary import Event, EventType

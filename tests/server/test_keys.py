@@ -24,11 +24,11 @@ from typer.testing import CliRunner
 
 from shopkeeper.cli.commands import app as commands
 from shopkeeper.errors import SettingsError
+from shopkeeper.keys import KeyStore, Role, hashed
 from shopkeeper.server import callers
 from shopkeeper.server.app import create_app
 from shopkeeper.server.callers import KeyRing
 from shopkeeper.server.doors import require_keys
-from shopkeeper.server.keys import KeyStore, Role, hashed
 from shopkeeper.server.refusals import Refused
 from shopkeeper.settings import Settings
 from shopkeeper.shop import Shop

@@ -17,11 +17,11 @@ from processes import serving
 from starlette.testclient import TestClient
 from test_keys import sign
 
+from shopkeeper.keys import KeyStore, Role
 from shopkeeper.server import limits
 from shopkeeper.server.app import create_app
 from shopkeeper.server.doors import FAILURES
 from shopkeeper.server.intake import MAX_EVENTS_BYTES, MAX_ITEMS_BYTES, MAX_SEARCH_BYTES
-from shopkeeper.server.keys import KeyStore, Role
 from shopkeeper.server.limits import Buckets, neighbourhood
 from shopkeeper.server.protocol import MAX_HEAD_BYTES
 from shopkeeper.shop import Shop

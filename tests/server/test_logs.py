@@ -16,8 +16,8 @@ from starlette.testclient import TestClient
 from test_keys import sign
 
 from shopkeeper.errors import DataError
+from shopkeeper.keys import KeyStore, Role, hashed
 from shopkeeper.server.app import create_app
-from shopkeeper.server.keys import KeyStore, Role, hashed
 from shopkeeper.server.logs import formatter
 from shopkeeper.shop import Shop
 

@@ -19,8 +19,8 @@ from schemathesis import GenerationMode
 from schemathesis.checks import ignored_auth, negative_data_rejection, positive_data_acceptance
 from schemathesis.python import asgi
 
+from shopkeeper.keys import MAX_RATE, KeyStore, Role
 from shopkeeper.server.app import create_app
-from shopkeeper.server.keys import MAX_RATE, KeyStore, Role
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "30"))  # for each operation, as well as for each way to ask it
 # No schema says which filters, surfaces and items a shop knows; of keys speaks test_keys.py.

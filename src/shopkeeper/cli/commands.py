@@ -293,7 +293,7 @@ def rollback(
 
 @app.command()
 def doctor(shop: ShopDir = Path(), json: Json = False) -> None:
-    """Check everything the shop stands on: settings, mapping, tables, release, libraries, port."""
+    """Check everything the shop stands on: settings, mapping, tables, release, keys, disk, libraries, port."""
     from shopkeeper.doctor import examine
 
     found = examine(shop)

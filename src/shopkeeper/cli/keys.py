@@ -13,7 +13,7 @@ import typer
 
 from shopkeeper.cli import show
 from shopkeeper.errors import SettingsError
-from shopkeeper.server.keys import MAX_RATE, KeyStore, Role
+from shopkeeper.keys import MAX_RATE, KeyStore, Role
 from shopkeeper.shop import Shop
 
 app = typer.Typer(no_args_is_help=True, help="The keys that open the shop's HTTP interface: create, list, revoke.")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from shopkeeper.errors import ShopkeeperError
 
+ROOM_BYTES = 100_000_000  # free on the disk, below which nothing more should come in
 # "No space left on device", and what else a disk says that takes no more; every library quotes it.
 REFUSALS = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)))
 

@@ -15,8 +15,8 @@ from msgspec import Meta
 
 from shopkeeper.engine.filters import narrowed
 from shopkeeper.errors import SettingsError
+from shopkeeper.keys import Key, KeyStore, Rate, Role
 from shopkeeper.server.bodies import Id, Text
-from shopkeeper.server.keys import Key, KeyStore, Rate, Role
 from shopkeeper.server.refusals import Refused
 from shopkeeper.vocabulary import Event, Request
 

@@ -12,8 +12,8 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 from starlette.requests import Request as HttpRequest
 
 from shopkeeper.errors import SettingsError
+from shopkeeper.keys import Role
 from shopkeeper.server.callers import Caller, KeyRing
-from shopkeeper.server.keys import Role
 from shopkeeper.server.limits import Buckets, neighbourhood, retry_after
 from shopkeeper.server.refusals import Refused
 from shopkeeper.settings import ServerSettings, read_settings

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
+from shopkeeper.data.durable import ROOM_BYTES
 from shopkeeper.errors import DataError, ReleaseError, ShopkeeperError
 from shopkeeper.server.doors import Scraper
 from shopkeeper.server.metrics import ShopMetrics
@@ -20,7 +21,6 @@ from shopkeeper.server.refusals import Json
 from shopkeeper.shop import Shop
 
 PROBE_S = 5.0  # for which a look at the log and the disk is good
-ROOM_BYTES = 100_000_000  # free on the disk, below which nothing more should come in
 
 _READY = Readiness(
     "ready", "Mugs", "20260101-120000-000000", 5000, (Finding("release", passed=True, found="the current one"),)
