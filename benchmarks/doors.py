@@ -18,8 +18,8 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from shopkeeper.server.app import create_app
 from shopkeeper.keys import KeyStore, Role
+from shopkeeper.server.app import create_app
 from shopkeeper.server.logs import formatter
 from shopkeeper.server.refusals import Json
 from shopkeeper.shop import Shop

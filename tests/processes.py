@@ -1,4 +1,4 @@
-"""A server as real processes, which are always ended."""
+"""A server as real processes, or in a thread of the test's own; always ended."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ import http.client
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import uvicorn
+from starlette.types import ASGIApp
 
 PATIENCE_S = 60.0  # only a broken server takes so long
 
@@ -68,6 +72,20 @@ def serving(*arguments: object) -> Iterator[Server]:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate(timeout=PATIENCE_S)
+
+
+@contextlib.contextmanager
+def answering(app: ASGIApp, **configured: Any) -> Iterator[tuple[uvicorn.Server, tuple[str, int]]]:
+    """An application on a free port, with a server as it is configured, and where that answers."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, **configured))
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    try:
+        yield server, listener.getsockname()
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def until(true: Callable[[], object]) -> None:

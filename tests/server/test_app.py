@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -24,17 +23,6 @@ from shopkeeper.server.intake import MAX_EVENTS_BYTES
 from shopkeeper.settings import Settings, settings_text
 from shopkeeper.shop import Shop
 from shopkeeper.vocabulary import Slate
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    return small_shop.open_shop(tmp_path_factory.mktemp("shops") / "small")
-
-
-@pytest.fixture(scope="module")
-def client(shop: Shop) -> Iterator[TestClient]:
-    with TestClient(create_app(shop), raise_server_exceptions=False) as client:
-        yield client
 
 
 def ids(answer: dict) -> list[str]:

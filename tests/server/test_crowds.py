@@ -10,18 +10,18 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 import small_shop
 import uvicorn
-from processes import Server, serving, until
+from processes import Server, answering, serving, until
 
 from shopkeeper.keys import KeyStore, Role
 from shopkeeper.server import protocol
 from shopkeeper.server.app import create_app
 from shopkeeper.server.protocol import Guarded
-from shopkeeper.server.supervisor import take
 from shopkeeper.shop import Shop
 
 IDLE = 10_000
@@ -35,18 +35,8 @@ def shop(tmp_path: Path) -> Shop:
     return small_shop.open_shop(tmp_path / "shop")
 
 
-@contextlib.contextmanager
-def answering(shop: Shop) -> Iterator[tuple[uvicorn.Server, tuple[str, int]]]:
-    """A server in a thread, and where it answers."""
-    listener = take("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(create_app(shop), http=Guarded, ws="none", log_config=None))
-    thread = threading.Thread(target=server.run, args=([listener],))
-    thread.start()
-    try:
-        yield server, listener.getsockname()
-    finally:
-        server.should_exit = True
-        thread.join()
+def guarding(shop: Shop) -> AbstractContextManager[tuple[uvicorn.Server, tuple[str, int]]]:
+    return answering(create_app(shop), http=Guarded, ws="none")
 
 
 def asking_much(address: tuple[str, int]) -> socket.socket:
@@ -60,7 +50,7 @@ def asking_much(address: tuple[str, int]) -> socket.socket:
 
 def test_who_takes_nothing_is_let_go(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "STALLED_S", 0.2)
-    with answering(shop) as (server, address), asking_much(address) as client:
+    with guarding(shop) as (server, address), asking_much(address) as client:
         assert client.recv(9) == b"HTTP/1.1 "
         until(lambda: not server.server_state.connections)
         with socket.create_connection(address) as other:
@@ -70,14 +60,14 @@ def test_who_takes_nothing_is_let_go(shop: Shop, monkeypatch: pytest.MonkeyPatch
 
 def test_who_takes_it_slowly_gets_it_all(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "STALLED_S", 0.5)
-    with answering(shop) as (_, address), asking_much(address) as client:
+    with guarding(shop) as (_, address), asking_much(address) as client:
         for _ in range(15):  # for longer than one may stall
             assert client.recv(400_000)
             time.sleep(0.1)
 
 
 def test_who_hangs_up_in_the_midst_of_an_answer_is_forgotten(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
-    with answering(shop) as (server, address), caplog.at_level(logging.WARNING):
+    with guarding(shop) as (server, address), caplog.at_level(logging.WARNING):
         for _ in range(20):
             client = asking_much(address)
             assert client.recv(9) == b"HTTP/1.1 "

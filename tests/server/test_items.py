@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-import small_shop
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from shopkeeper.server.app import create_app
 from shopkeeper.server.bodies import MAX_CHANGES, ItemBody
 from shopkeeper.shop import Shop
 from shopkeeper.vocabulary import Change, Item
 
 CUP = {"id": "cup", "title": "Tin cup", "brand": "Acme", "categories": ["Home", "Cups"], "price": 4.0}
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    return small_shop.open_shop(tmp_path_factory.mktemp("shops") / "small")
-
-
-@pytest.fixture(scope="module")
-def client(shop: Shop) -> Iterator[TestClient]:
-    with TestClient(create_app(shop), raise_server_exceptions=False) as client:
-        yield client
 
 
 def written(shop: Shop, ask: Any, number: int) -> list[Change]:

@@ -43,11 +43,6 @@ ASKS: dict[Role, tuple[str, str, Any]] = {  # a request that a role opens
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    return small_shop.open_shop(tmp_path_factory.mktemp("shops") / "small")
-
-
-@pytest.fixture(scope="module")
 def keys(shop: Shop) -> dict[str, str]:
     """A key for each role, and one that shows nothing but what Acme makes."""
     store = KeyStore(shop.directory)
