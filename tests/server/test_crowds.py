@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import logging
 import resource
 import socket
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 import small_shop
 import uvicorn
-from processes import Server, answering, serving, until
+from processes import Server, answering, ask, serving, until
 
 from shopkeeper.keys import KeyStore, Role
 from shopkeeper.server import protocol
@@ -78,6 +79,38 @@ def test_who_hangs_up_in_the_midst_of_an_answer_is_forgotten(shop: Shop, caplog:
             other.sendall(LARGE)
             assert other.recv(12) == b"HTTP/1.1 200"
     assert not caplog.records
+
+
+REFUSED = b"POST /v1/nothing HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000\r\n\r\n"
+
+
+def test_who_goes_on_with_a_body_that_was_refused_is_let_go(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "REST_S", 0.3)
+    with guarding(shop) as (server, address), socket.create_connection(address) as client:
+        client.sendall(REFUSED)
+        assert client.recv(12) == b"HTTP/1.1 404"
+
+        def trickled() -> bool:
+            with contextlib.suppress(ConnectionError):
+                client.sendall(b" ")  # oftener than a silent connection is closed
+            return not server.server_state.connections
+
+        until(trickled)
+
+
+def test_who_ends_a_body_that_was_refused_may_go_on(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "REST_S", 1.0)
+    with guarding(shop) as (_, address), contextlib.closing(http.client.HTTPConnection(*address)) as client:
+        client.connect()
+        client.auto_open = 0  # so that it stays the same connection
+        client.send(REFUSED)
+        answer = client.response_class(client.sock)
+        answer.begin()
+        assert (answer.status, answer.read()[:9]) == (404, b'{"error":')
+        client.send(b" " * 1_000_000)
+        for _ in range(4):  # for longer than the rest of a body may take
+            time.sleep(0.4)
+            assert ask(client, "/v1/health")[0] == 200
 
 
 @pytest.fixture

@@ -10,17 +10,20 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 MAX_HEAD_BYTES = 64_000  # far above what a request may have (see access), so that only abuse is cut off here
 HEAD_S = 20.0  # in which the head of a request must have come, and with it the first word of a connection
 STALLED_S = 30.0  # in which some of an answer must be taken
+REST_S = 10.0  # in which the rest of a body must have come that was answered before its end
 
 
 class Guarded(HttpToolsProtocol):
-    """Closes a connection that stays silent at its beginning, whose request has a head without end, or whose answer
-    nobody takes."""
+    """Closes a connection that stays silent at its beginning, whose request has a head without end, whose answer nobody
+    takes, or whose body goes on when it is answered."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._waiting: asyncio.TimerHandle | None = None  # for the end of a head
         self._head_bytes = 0
         self._unsent: asyncio.TimerHandle | None = None  # the next look at what is not taken yet
+        self._in_body = False
+        self._rest: asyncio.TimerHandle | None = None  # for the end of a body that is answered
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -28,6 +31,7 @@ class Guarded(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._done()
+        self._ended()
         if self._unsent is not None:
             self._unsent.cancel()
         super().connection_lost(exc)
@@ -46,7 +50,12 @@ class Guarded(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._done()
+        self._in_body = True
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._ended()
+        super().on_message_complete()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -55,6 +64,8 @@ class Guarded(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         self._watch()
+        if self._in_body and self.cycle.response_complete:  # else, another request than the answered one
+            self._rest = self.loop.call_later(REST_S, self.transport.close)
 
     def _watch(self) -> None:
         if self._unsent is None and (size := self.transport.get_write_buffer_size()):
@@ -76,6 +87,11 @@ class Guarded(HttpToolsProtocol):
         if self._waiting is not None:
             self._waiting.cancel()
         self._waiting, self._head_bytes = None, 0
+
+    def _ended(self) -> None:
+        if self._rest is not None:
+            self._rest.cancel()
+        self._in_body, self._rest = False, None
 
     def _cut(self, status: bytes, what: bytes) -> None:
         self._done()
