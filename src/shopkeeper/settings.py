@@ -103,7 +103,9 @@ class Surface(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 DEFAULT_SURFACES: dict[str, Surface] = {
     "search": Surface(sources=("lexical", "semantic"), needs="query", candidates=500),
-    "home": Surface(sources=("viewed_together", "similar", "trending", "popular"), exclude="purchased", diversity=0.1),
+    "home": Surface(
+        sources=("viewed_together", "slist", "similar", "trending", "popular"), exclude="purchased", diversity=0.1
+    ),
     "similar": Surface(sources=("similar", "viewed_together"), needs="items"),
     "cart": Surface(sources=("bought_together", "viewed_together"), needs="items"),
     "new": Surface(sources=("new",), explore=0.0),

@@ -108,12 +108,12 @@ export default {
 
   // Why an item stands there, by the source that says so; `named` is what its text names in quotes.
   because: (source, text, named, { surface }) =>
-    surface === "home" && named && ["similar", "viewed_together"].includes(source)
+    surface === "home" && named && ["similar", "viewed_together", "slist"].includes(source)
       ? `because you viewed “${named}”`
       : text,
   sources: {
     lexical: "words", semantic: "meaning", similar: "similar", viewed_together: "viewed together",
-    bought_together: "bought together", popular: "popular", trending: "trending", new: "new", recent: "recent",
+    bought_together: "bought together", slist: "next", popular: "popular", trending: "trending", new: "new", recent: "recent",
     rules: "the shop",
   },
 

@@ -107,6 +107,7 @@ export default {
       semantic: named && `与“${named}”意思相近`,
       similar: named && `与“${named}”相似`,
       viewed_together: named ? `看过“${named}”的人也看` : "常被一起浏览",
+      slist: named ? `与“${named}”相配` : "接下来可能喜欢",
       bought_together: named ? `常与“${named}”一起购买` : "常被一起购买",
       popular: label ? `${label} 热门` : "热门商品",
       trending: label ? `${label} 正在走红` : "正在走红",
@@ -118,6 +119,7 @@ export default {
   },
   sources: {
     lexical: "词语", semantic: "语义", similar: "相似", viewed_together: "一起浏览", bought_together: "一起购买",
+    slist: "接下来",
     popular: "热门", trending: "走红", new: "新品", recent: "最近浏览", rules: "店主",
   },
 

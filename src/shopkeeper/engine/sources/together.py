@@ -69,7 +69,7 @@ class Neighbours:
         return cls(**{f.name: load_array(directory, f.name) for f in fields(cls)})
 
 
-class _Trail(NamedTuple):
+class Trail(NamedTuple):
     """Everyone's events of interest, person by person, old to new, without immediate repeats."""
 
     users: Rows
@@ -91,7 +91,7 @@ def count_together(
     interactions: Interactions, n_items: int, now: float, half_life_days: float, closeness: Closeness
 ) -> Neighbours:
     """The neighbours of every item, counted block of items by block of items in bounded memory."""
-    trail = _trail(interactions, now, half_life_days)
+    trail = trail_of(interactions, now, half_life_days)
     frequency = np.bincount(trail.items, trail.weights, minlength=n_items) + closeness.shrinkage
     discount = (frequency**-closeness.popularity).astype(np.float32)
     lengths, rows, weights = np.zeros(n_items, dtype=np.int64), [], []
@@ -118,7 +118,7 @@ def _strongest(items: Integers, strength: npt.NDArray[np.floating[Any]], limit: 
     return kept
 
 
-def _trail(interactions: Interactions, now: float, half_life_days: float) -> _Trail:
+def trail_of(interactions: Interactions, now: float, half_life_days: float) -> Trail:
     users = np.repeat(np.arange(interactions.n_users, dtype=np.int32), np.diff(interactions.starts))
     items, codes = np.asarray(interactions.items), np.asarray(interactions.codes)
     kept = interest_of(codes) > 0
@@ -126,10 +126,10 @@ def _trail(interactions: Interactions, now: float, half_life_days: float) -> _Tr
     if len(items):
         fresh = np.append(True, (items[1:] != items[:-1]) | (users[1:] != users[:-1]))
         users, items, visits, times = users[fresh], items[fresh], visits[fresh], times[fresh]
-    return _Trail(users, items, visits, times, decay(times, now, half_life_days))
+    return Trail(users, items, visits, times, decay(times, now, half_life_days))
 
 
-def _counted(trail: _Trail, n_items: int, closeness: Closeness) -> Iterator[_Counts]:
+def _counted(trail: Trail, n_items: int, closeness: Closeness) -> Iterator[_Counts]:
     """The weighted counts of all pairs, unique, some items at a time."""
     by_item = np.argsort(trail.items, kind="stable")
     ends = np.cumsum(np.bincount(trail.items, minlength=n_items))
@@ -147,7 +147,7 @@ def _counted(trail: _Trail, n_items: int, closeness: Closeness) -> Iterator[_Cou
 
 
 def _pairs(
-    trail: _Trail, events: Integers, first: int, n_items: int, closeness: Closeness
+    trail: Trail, events: Integers, first: int, n_items: int, closeness: Closeness
 ) -> Iterator[tuple[Integers, Scores]]:
     """(key, weight) of the pairs of some events with their neighbours in time; key: (item - first) * n_items + item."""
     for step in range(1, closeness.window + 1):
@@ -183,8 +183,12 @@ def _sum_sparse(pairs: Iterator[tuple[Integers, Scores]]) -> tuple[Integers, Sco
 class Together:
     """A fitted source: the neighbours of the anchors, or else of what the person last showed interest in."""
 
-    def __init__(self, recipe: TogetherRecipe, neighbours: Neighbours, catalogue: Catalogue) -> None:
-        self.name, self._recipe = recipe.name, recipe
+    def __init__(
+        self, name: str, reason: str, neighbours: Neighbours, catalogue: Catalogue, recency: float = RECENCY
+    ) -> None:
+        """reason: to which “with …” is added where an item is to be named; recency: what an event of the history counts
+        against the one after it."""
+        self.name, self._reason, self._recency = name, reason, recency
         self._neighbours, self._catalogue = neighbours, catalogue
 
     def retrieve(self, context: Context, limit: int) -> Candidates:
@@ -208,8 +212,7 @@ class Together:
         tied, firsts = np.unique(neighbours[links], return_index=True)
         strongest = anchors[owners[links[firsts]]]
         names = dict(zip(tied.tolist(), self._catalogue.names(strongest), strict=True))
-        alone = f"{self._recipe.verb} together"
-        return [f"{alone} with “{names[row]}”" if row in names else alone for row in rows.tolist()]
+        return [f"{self._reason} with “{names[row]}”" if row in names else self._reason for row in rows.tolist()]
 
     def save(self, directory: Path) -> None:
         self._neighbours.save(directory)
@@ -220,7 +223,7 @@ class Together:
             return context.anchors, np.ones(len(context.anchors), dtype=np.float32)
         told = interest_of(context.history_codes) > 0
         recent = context.history[told][: -LOOK_BACK - 1 : -1]  # newest first
-        return recent, (RECENCY ** np.arange(len(recent))).astype(np.float32)
+        return recent, (self._recency ** np.arange(len(recent))).astype(np.float32)
 
 
 class TogetherRecipe:
@@ -235,10 +238,13 @@ class TogetherRecipe:
         interactions = material.interactions.of_types(self.types)
         half_life = material.settings.train.half_life_days
         neighbours = count_together(interactions, len(material.catalogue), material.now, half_life, self.closeness)
-        return Together(self, neighbours, material.catalogue)
+        return self._source(neighbours, material.catalogue)
 
     def load(self, directory: Path, release: ReleaseParts) -> Together:
-        return Together(self, Neighbours.load(directory), release.catalogue)
+        return self._source(Neighbours.load(directory), release.catalogue)
+
+    def _source(self, neighbours: Neighbours, catalogue: Catalogue) -> Together:
+        return Together(self.name, f"{self.verb} together", neighbours, catalogue)
 
 
 ViewedTogether = TogetherRecipe("viewed_together", "viewed", INTEREST, Closeness())

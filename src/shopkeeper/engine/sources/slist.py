@@ -1,0 +1,112 @@
+"""What comes next, by a linear model of sessions: the weight with which each item of a history speaks for each other.
+
+Two wishes in one least-squares problem with a closed form: a history explains itself (consistency), and what was met
+until some moment explains what follows it (transition), nearer events counting more on both sides. After SLIST (Choi,
+Kim, Lee, Shim and Lee, "Session-aware Linear Item-Item Models for Session-based Recommendation", WWW 2021) and EASE^R
+(Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019), whose zero diagonal it has: no item explains
+itself. With decays that are powers of the distance, each matrix is a sum over pairs of events weighted by how far apart
+they are, so that no matrix of sessions is ever made.
+
+Only the items of most events take part, and of each item only the strongest weights are kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from shopkeeper.engine.context import Material, ReleaseParts
+from shopkeeper.engine.sources.together import Neighbours, Together, Trail, trail_of
+from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.vocabulary import INTEREST, Rows, Scores
+
+
+@dataclass(frozen=True)
+class SlistConfig:
+    """items: how many take part, the most frequent: memory grows with the square, 270 MB for 8,192 of them, five times
+    over while it is fitted; window: events that a pair may lie apart; consistency: the share of the first wish; decay:
+    by which an event one place further away counts less, in learning, `recency` when asked; ridge: of the regression,
+    in events of an item; neighbours: kept of each item."""
+
+    items: int = 8_192
+    window: int = 50
+    consistency: float = 0.2
+    spread: float = 0.98  # as `decay`, for the first wish
+    decay: float = 0.88
+    recency: float = 0.82
+    ridge: float = 50.0
+    neighbours: int = 400
+
+
+class Slist:
+    """The recipe of the source `slist`."""
+
+    name, learns_from_events = "slist", True
+
+    def __init__(self, config: SlistConfig | None = None) -> None:
+        self.config = config or SlistConfig()
+
+    def fit(self, material: Material) -> Together:
+        interactions = material.interactions.of_types(INTEREST)
+        trail = trail_of(interactions, material.now, material.settings.train.half_life_days)
+        neighbours = fit_neighbours(trail, len(material.catalogue), self.config)
+        return self._source(neighbours, material.catalogue)
+
+    def load(self, directory: Path, release: ReleaseParts) -> Together:
+        return self._source(Neighbours.load(directory), release.catalogue)
+
+    def _source(self, neighbours: Neighbours, catalogue: Catalogue) -> Together:
+        return Together(self.name, "goes together", neighbours, catalogue, self.config.recency)
+
+
+def fit_neighbours(trail: Trail, n_items: int, config: SlistConfig) -> Neighbours:
+    """The strongest weights of every item on the others, of either sign."""
+    counts = np.bincount(trail.items, minlength=n_items)
+    core = np.sort(np.argsort(-counts, kind="stable")[: min(config.items, np.count_nonzero(counts))]).astype(np.int32)
+    weights = solve(*moments(trail, core, n_items, config), config.ridge)
+    kept = min(config.neighbours, len(core))
+    lengths = np.zeros(n_items, np.int64)
+    lengths[core] = kept
+    rows, found = np.empty((len(core), kept), np.int32), np.empty((len(core), kept), np.float32)
+    for at, said in enumerate(weights):
+        strongest = np.sort(np.argpartition(-np.abs(said), kept - 1)[:kept])
+        rows[at], found[at] = core[strongest], said[strongest]
+    return Neighbours(np.concatenate(([0], np.cumsum(lengths))), rows.ravel(), found.ravel())
+
+
+def moments(trail: Trail, core: Rows, n_items: int, config: SlistConfig) -> tuple[Scores, Scores]:
+    """Of m core items (rows int32 [m]): how much each is met with each other, float32 [m, m], symmetric; and how much
+    what is to be explained by it, float32 [m, m], from the row's item to the column's."""
+    place = np.full(n_items, -1, np.int64)
+    place[core] = np.arange(len(core))
+    taking = place[trail.items] >= 0
+    users, at, weights = trail.users[taking], place[trail.items[taking]], trail.weights[taking]
+    m, share = len(core), config.consistency
+    met, explained = np.zeros((m, m), np.float32), np.zeros((m, m), np.float32)
+    for gap in range(1, min(config.window, len(at) - 1) + 1):
+        same = np.flatnonzero(users[gap:] == users[:-gap])
+        before, after, weight = at[same], at[same + gap], weights[same + gap]
+        consistency = np.float32(share * config.spread**gap)
+        np.add.at(met.ravel(), before * m + after, weight * (consistency + np.float32((1 - share) * config.decay**gap)))
+        # Of the consistency both ways, of the transition the way forward alone.
+        forward = consistency + np.float32((1 - share) * config.decay ** (gap - 1))
+        np.add.at(explained.ravel(), before * m + after, weight * forward)
+        np.add.at(explained.ravel(), after * m + before, weight * consistency)
+    met += met.T.copy()
+    alone = np.bincount(at, weights, minlength=m).astype(np.float32)
+    met[np.diag_indices(m)] += alone
+    explained[np.diag_indices(m)] += np.float32(share) * alone
+    return met, explained
+
+
+def solve(met: Scores, explained: Scores, ridge: float) -> Scores:
+    """The weights, float32 [m, m], that minimise the squared error under the ridge, with a diagonal of zero: row i is
+    what item i says of every other. Overwrites `met`."""
+    met[np.diag_indices(len(met))] += np.float32(ridge)
+    inverse: Scores = np.linalg.inv(met)
+    weights: Scores = inverse @ explained
+    explaining_itself: Scores = weights.diagonal() / inverse.diagonal()
+    weights -= inverse * explaining_itself
+    return weights

@@ -1,0 +1,77 @@
+"""The linear model of sessions: planted sequences, and the closed form against a solver of least squares."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from source_contract import DAY, NOW, SourceContract, context_of, interactions_of, items_table, material_of
+
+from shopkeeper.engine.context import Material, SourceRecipe
+from shopkeeper.engine.sources.slist import Slist, SlistConfig, moments, solve
+from shopkeeper.engine.sources.together import trail_of
+from shopkeeper.vocabulary import EventType
+
+VIEW = EventType.VIEW
+
+
+class TestSlist(SourceContract):
+    recipe: ClassVar[SourceRecipe] = Slist()
+
+
+def material(*sequences: tuple[int, ...], n_items: int = 8) -> Material:
+    """One person and visit for each sequence of items."""
+    events = [
+        (user, item, VIEW, NOW - DAY + step, user)
+        for user, sequence in enumerate(sequences)
+        for step, item in enumerate(sequence)
+    ]
+    items = items_table([{"item_id": f"i{row}", "title": f"Item {row}"} for row in range(n_items)])
+    return material_of(items, interactions_of(events))
+
+
+def best(shop: Material, *items: str, config: SlistConfig | None = None) -> list[int]:
+    return Slist(config).fit(shop).retrieve(context_of(shop, user=-1, items=items), 8).rows.tolist()
+
+
+def test_what_follows_stands_first() -> None:
+    shop = material(*[(0, 1, 2)] * 30, *[(3, 1, 4)] * 30)
+    assert best(shop, "i0")[0] == 1
+    assert best(shop, "i2") != [1]
+    assert set(best(shop, "i1")) >= {2, 4}
+
+
+def test_what_everyone_meets_says_little() -> None:
+    """0 comes in every sequence; 1 is always followed by 2."""
+    shop = material(*[(0, 1, 2)] * 10, *[(0, 3, 4)] * 10, *[(0, 5, 6)] * 10)
+    assert best(shop, "i0", "i1")[0] == 2
+
+
+def test_an_item_says_nothing_of_itself() -> None:
+    shop = material((0, 1, 0, 1, 0), (0, 2, 0), (1, 2, 1))
+    trail = trail_of(shop.interactions, NOW, 30.0)
+    weights = solve(*moments(trail, np.arange(3, dtype=np.int32), 8, SlistConfig()), 1.0)
+    np.testing.assert_allclose(weights.diagonal(), 0.0, atol=1e-6)
+
+
+def test_the_closed_form_is_the_least_squares_solution() -> None:
+    """Without a transition: every column the ridge regression of an item on all others (Steck, 2019)."""
+    generator = np.random.default_rng(0)
+    met = generator.random((40, 6)).astype(np.float32)
+    gram = met.T @ met
+    weights = solve(gram.copy(), gram.copy(), ridge=2.0)
+    for item in range(6):
+        others = np.arange(6) != item
+        left = gram[np.ix_(others, others)] + 2.0 * np.eye(5)
+        np.testing.assert_allclose(weights[others, item], np.linalg.solve(left, gram[others, item]), rtol=1e-3)
+
+
+def test_only_the_items_of_most_events_take_part() -> None:
+    shop = material(*[(0, 1)] * 9, *[(2, 3)] * 5, (4, 5))
+    assert best(shop, "i0", config=SlistConfig(items=4))[0] == 1
+    assert best(shop, "i4", config=SlistConfig(items=4)) == []
+
+
+def test_of_each_item_the_strongest_weights_are_kept() -> None:
+    shop = material(*[(0, 1, 2, 3, 4, 5)] * 9)
+    assert len(best(shop, "i0", config=SlistConfig(neighbours=2))) <= 2
