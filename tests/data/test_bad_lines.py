@@ -94,6 +94,16 @@ def test_a_header_whose_quotes_are_stray_costs_no_row(tmp_path: Path, header: st
     assert table.column("brand").to_pylist() == ["Acme"] * 500
 
 
+@pytest.mark.parametrize("last", ["", 'p500,"x",3,Acme\n'])
+@pytest.mark.parametrize("header", ['product_id,"title,price,brand', 'product_id,"title"s,"price,brand'])
+def test_a_quote_of_a_header_that_does_not_close_costs_no_row(tmp_path: Path, header: str, last: str) -> None:
+    (tmp_path / "products.csv").write_text(products({}).replace("product_id,title,price,brand", header) + last)
+    (export,) = discover(tmp_path / "products.csv")
+    table = export.sample()
+    assert table.column("product_id").to_pylist()[:500] == [f"p{n}" for n in range(500)]
+    assert table.num_columns == 4
+
+
 def test_two_characters_part_fields_whatever_quotes_stand_between(tmp_path: Path) -> None:
     (tmp_path / "m.dat").write_text('id::title::year\n1::"Up::1999\n2::12" mug::2000\n3::"a"b::2001\n')
     (export,) = discover(tmp_path / "m.dat")

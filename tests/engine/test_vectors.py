@@ -72,6 +72,26 @@ def test_of_gives_unit_vectors_and_zeros(points: tuple[Scores, Rows]) -> None:
     np.testing.assert_allclose(np.linalg.norm(found[1:], axis=1), 1, rtol=1e-5)
 
 
+def test_what_is_allowed_is_found_however_far_it_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shopkeeper.engine.vectors._FEW_ALLOWED", 100)
+    monkeypatch.setattr("shopkeeper.engine.vectors._PROBED_LISTS", 2)
+    generator = np.random.default_rng(0)
+    points = generator.standard_normal((4_000, 16)).astype(np.float32)
+    points[:400] = np.eye(16)[1] + 0.05 * points[:400]
+    vectors = Vectors.build(points, np.arange(4_000, dtype=np.int32), 4_000, exact_below=0)
+    rows, _ = vectors.search(np.eye(16, dtype=np.float32)[0], 50, np.arange(4_000) < 400)
+    assert len(rows) == 50
+    assert rows.max() < 400
+
+
+@pytest.mark.parametrize("dimension", [1, 3, 8])
+@pytest.mark.parametrize("n", [0, 1, 10, 20, 300])
+def test_few_vectors_and_odd_dimensions_can_be_quantised(n: int, dimension: int) -> None:
+    points = np.random.default_rng(0).standard_normal((n, dimension)).astype(np.float32)
+    vectors = Vectors.build(points, np.arange(n, dtype=np.int32), n, exact_below=0)
+    assert len(vectors.search(np.ones(dimension, np.float32), 5)[0]) == min(5, n)
+
+
 def test_zero_vectors_are_left_out() -> None:
     vectors = Vectors.build(np.array([[0, 0], [0, 2]], np.float32), np.array([4, 7], np.int32), 9)
     assert vectors.rows.tolist() == [7]

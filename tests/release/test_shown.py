@@ -1,5 +1,6 @@
 """Items come back as they were told, whatever is written in them."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shopkeeper.data.schema import items_table
-from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.release.catalogue import Catalogue, _said
+from shopkeeper.release.fields import write_table
 from shopkeeper.release.shown import Shown
 from shopkeeper.vocabulary import Item
 
@@ -23,6 +25,15 @@ def test_items_come_back_whole_in_the_order_asked_for(told: list[tuple[str, str,
     ]
     shown = Catalogue.build(items_table(items)).shown
     assert shown.items(reversed(range(len(items)))) == items[::-1]
+
+
+def test_a_release_of_an_older_form_is_read(tmp_path: Path) -> None:
+    table = items_table([Item(id="a", title="Red mug", attributes={"colour": "red"}), Item(id="b", price=2.5)])
+    catalogue = Catalogue.build(table)
+    catalogue.save(tmp_path)
+    shutil.rmtree(tmp_path / "shown")
+    write_table(_said(table), tmp_path / "shown.arrow")
+    assert Catalogue.load(tmp_path).items([1, 0]) == catalogue.items([1, 0])
 
 
 def test_an_item_is_called_by_its_title_on_one_line_or_else_by_its_id(tmp_path: Path) -> None:

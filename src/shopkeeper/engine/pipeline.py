@@ -121,11 +121,11 @@ class Engine:
         spoken_of = set[str]()
         for change in changes:
             row = self.catalogue.ids.row(change.id)
-            first = change.id not in spoken_of
+            if change.item is not None and row != UNKNOWN_ROW and change.id not in spoken_of:
+                change = change.news_of(self.catalogue.item(row))
             spoken_of.add(change.id)
-            news = change.news_of(self.catalogue.item(row)) if first and row != UNKNOWN_ROW else change
-            if news.item is not None or news.deleted or news.figures:
-                yield news
+            if change.item is not None or change.deleted or change.figures:
+                yield change
 
     def obeying(self, rules: Sequence[Rule]) -> Engine:
         """The engine under these rules and no others. Raises SettingsError when one cannot be followed."""

@@ -86,9 +86,9 @@ class TextIndex:
         newer._searcher = files.index.searcher()
         unknown = {word for texts in documents.values() for word in texts[WORDS].split() if not self.count(word)}
         newer._new_words = {**self._new_words}
-        for length, (found, counts) in _letters_by_length((word, 1) for word in sorted(unknown)).items():
-            known = self._new_words.get(length, ([], []))
-            newer._new_words[length] = known[0] + found, known[1] + counts
+        for length, (found, _) in _letters_by_length((word, 1) for word in sorted(unknown)).items():
+            words = list(dict.fromkeys([*self._new_words.get(length, ([], []))[0], *found]))
+            newer._new_words[length] = words, [1] * len(words)
         return newer
 
     def save(self, directory: Path) -> None:

@@ -20,6 +20,7 @@ _PROBED_LISTS = 64
 _OVERSAMPLE = 4  # the shortlist of quantised neighbours is so much longer, and ranked again exactly
 _FEW_ALLOWED = 20_000  # below this, exact is faster than a filtered index, and misses nothing
 _TRAIN_PER_LIST = 64
+_FEWEST_TO_QUANTISE = 16  # values that four bits tell apart
 _BLOCK = 20_000  # vectors copied at a time: millions fit into memory once, not three times
 
 Matrix = npt.NDArray[np.float16] | npt.NDArray[np.float32]
@@ -41,7 +42,7 @@ class Vectors:
         """From float32 [m, d], one for each of `rows`; zero vectors are left out, the others scaled to length 1."""
         lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))  # unlike norm, without a copy
         kept = np.flatnonzero(lengths)
-        few = len(kept) < exact_below
+        few = len(kept) < max(exact_below, _FEWEST_TO_QUANTISE)
         unit = np.empty((len(kept), vectors.shape[1]), np.float32 if few else np.float16)
         for block in _blocks(len(kept)):
             unit[block] = vectors[kept[block]] / lengths[kept[block], None]
@@ -69,7 +70,7 @@ class Vectors:
         held = self._selected(allowed)
         n_held = len(self) if held is None else int(np.count_nonzero(held))
         if self._index is not None and n_held > max(limit, _FEW_ALLOWED):
-            possible = self._shortlist(query, _OVERSAMPLE * limit, held)
+            possible = self._shortlist(query, min(_OVERSAMPLE * limit, n_held), held)
         else:
             possible = np.arange(len(self)) if held is None else np.flatnonzero(held)
         if self._index is None and 4 * n_held > len(self):  # one pass over all is faster than gathering much
@@ -87,13 +88,19 @@ class Vectors:
         return allowed if whole else allowed[self.rows]
 
     def _shortlist(self, query: Scores, size: int, held: Mask | None) -> Positions:
-        """About the `size` nearest of those `held` (None: of all), by the index."""
+        """About the `size` nearest of those `held` (None: of all), by the index: where the lists nearest to the query
+        hold too few of them, more lists are looked through."""
         selector = None
         if held is not None:
             selector = _faiss.IDSelectorBitmap(np.packbits(held, bitorder="little"))
-        parameters = _faiss.SearchParametersIVF(sel=selector, nprobe=_PROBED_LISTS)
-        _, found = self._index.search(query[None], size, params=parameters)
-        return np.sort(found[0][found[0] >= 0])
+        probed, n_lists = _PROBED_LISTS, int(self._index.nlist)
+        while True:
+            parameters = _faiss.SearchParametersIVF(sel=selector, nprobe=min(probed, n_lists))
+            _, found = self._index.search(query[None], size, params=parameters)
+            known: Positions = np.sort(found[0][found[0] >= 0])
+            if len(known) >= size or probed >= n_lists:
+                return known
+            probed *= 4
 
     def updated(self, vectors: Scores, rows: Rows, n_items: int) -> LiveVectors:
         """With float32 [k, d] in the place of what was known of `rows` (int32 [k]) of n_items; zeros for no vector."""
@@ -109,7 +116,8 @@ class Vectors:
 
     @classmethod
     def load(cls, directory: Path) -> Vectors:
-        """Memory-mapped, so that many processes share one copy; but the index, which is small, is read into memory."""
+        """Memory-mapped, so that many processes share one copy; but the index, a quarter of a byte for each number of
+        the vectors, is read into each process."""
         path = directory / "index.faiss"
         index = faiss.read_index(str(path), faiss.IO_FLAG_READ_ONLY) if path.exists() else None
         n_items = int(np.load(directory / "n_items.npy"))
@@ -172,7 +180,8 @@ def _blocks(n: int) -> Iterator[slice]:
 
 def _inverted_file(unit: Matrix) -> Any:
     """An inverted file of product-quantised vectors, two numbers in four bits, whose distances the processor looks up
-    in its registers (André, Kermarrec and Le Scouarnec, "Quicker ADC", 2019): a sixteenth of the memory of float32."""
+    in its registers (André, Kermarrec and Le Scouarnec, "Quicker ADC", 2019): a sixteenth of the memory of float32, or
+    an eighth where the dimension is odd, as then each number has four bits of its own."""
     n, dimension = unit.shape
     lists = max(1, int(2 * np.sqrt(n)))
     pieces = dimension // 2 if dimension % 2 == 0 else dimension

@@ -21,6 +21,7 @@ from shopkeeper.release.fields import (
     NumberFields,
     NumberMap,
     fold_texts,
+    read_table,
 )
 from shopkeeper.release.ids import load_ids, save_ids
 from shopkeeper.release.shown import Shown
@@ -129,7 +130,8 @@ class Catalogue:
         try:
             arrays = {name: load_array(directory, name) for name in ARRAYS}
             dense = {"price": arrays["prices"], "launched": arrays["launched"]}
-            shown = Shown.load(directory / "shown")
+            older = directory / "shown.arrow"  # as releases before 2026-11-26 have it
+            shown = Shown.build(read_table(older)) if older.exists() else Shown.load(directory / "shown")
             return cls(
                 ids=load_ids(directory / "ids"),
                 labels=LabelFields.load(directory / "labels"),

@@ -70,6 +70,8 @@ def sniff(raw: bytes, where: str) -> Dialect:
     rows = parsed[delimiter]
     if len(delimiter) > 1:  # which is never quoted
         quote = escape = ""
+    elif rows and any("\n" in cell for cell in rows[0]):
+        rows = _unswallowed(rows, text, delimiter, quote, escape)
     if not rows:
         raise DataError("the file holds no row", where=where, expected="a header and rows", remedy=MEND)
     header, names = header_of(rows)
@@ -109,6 +111,15 @@ def _rows(text: str, delimiter: str, quote: str, escape: str) -> list[list[str]]
     return rows if len(rows) < 3 or text.endswith(("\n", "\r")) else rows[:-1]
 
 
+def _unswallowed(rows: list[list[str]], text: str, delimiter: str, quote: str, escape: str) -> list[list[str]]:
+    """The rows, or, where a quote of the first line takes in lines that are rows by themselves, the first line cut at
+    its delimiters, and these."""
+    first, _, rest = text.lstrip("\r\n").partition("\n")
+    names, below = first.rstrip("\r").replace(quote, "").split(delimiter), _rows(rest, delimiter, quote, escape)
+    share, fields = _agreement(below)
+    return [names, *below] if len(names) == fields > 1 and share > 0.5 else rows
+
+
 def _agreement(rows: list[list[str]]) -> tuple[float, int]:
     """How well a delimiter explains the rows: the share that has the usual number of fields, then that number."""
     if not rows:
@@ -146,7 +157,7 @@ def _distinct(names: list[str]) -> tuple[str, ...]:
 
 def _first_line(path: Path) -> str:
     with opened(path) as file:
-        line = next((line for line in file if line.strip()), b"")
+        line = next((line for line in file if line.strip(b"\r\n")), b"")
     return line.removeprefix(codecs.BOM_UTF8).decode(errors="replace")
 
 

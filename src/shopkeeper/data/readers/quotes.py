@@ -90,12 +90,20 @@ class Quoting:
                     closed = not self._is_open(self.quote + line)
         return rejected
 
-    def _delimiters(self, lines: Iterator[str]) -> Iterator[str]:
+    def _delimiters(self, lines: _Ahead) -> Iterator[str]:
         """In the place of the first row: as many lines, of which the first has its delimiters."""
-        line = next(line for line in lines if line.strip("\r\n"))
+        line = next(lines)
+        while not line.strip("\r\n"):
+            yield line
+            line = next(lines)
         yield self.delimiter.join("x" * self.fields) + _ending(line)
-        if self._is_open(line):
-            yield from map(_ending, self._rest(lines)[0])
+        if not self._is_open(line):
+            return
+        further, closed = self._rest(lines)
+        if not closed or self._is_stray(line, further, closed=closed):
+            lines.push_back(further)
+        else:
+            yield from map(_ending, further)
 
     def _rest(self, lines: Iterator[str]) -> tuple[list[str], bool]:
         """The lines up to that in which the open quote is closed, and whether it was."""

@@ -170,9 +170,7 @@ class LexicalSource:
             return
         should, must = tantivy.Occur.Should, tantivy.Occur.Must
         extras = []
-        if (
-            len(plan) > 1
-        ):  # optional words count here alone: nearly every item has them, which takes long and says little
+        if len(plan) > 1:  # optional words count in the phrase alone: nearly every item has them
             phrase = Reading(tuple(wanted.readings[0].terms[0] for wanted in plan), _PHRASE_BOOST, "")
             extras.append((should, self._in_field(phrase, "title")))
         asked = [(should, self._word(wanted)) for wanted in needed]

@@ -1,11 +1,11 @@
-"""What comes next, by a linear model of sessions: the weight with which each item of a history speaks for each other.
+"""What comes next, by a linear model of histories: the weight with which each item of one speaks for each other.
 
 Two wishes in one least-squares problem with a closed form: a history explains itself (consistency), and what was met
 until some moment explains what follows it (transition), nearer events counting more on both sides. After SLIST (Choi,
 Kim, Lee, Shim and Lee, "Session-aware Linear Item-Item Models for Session-based Recommendation", WWW 2021) and EASE^R
 (Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019), whose zero diagonal it has: no item explains
-itself. With decays that are powers of the distance, each matrix is a sum over pairs of events weighted by how far apart
-they are, so that no matrix of sessions is ever made.
+itself. Each matrix is a sum over pairs of a person's events, weighted by how far apart they are and cut at a window, so
+that no matrix of sessions is ever made: near to the least-squares problem, not quite it. Visits are not told apart.
 
 Only the items of most events take part, and of each item only the strongest weights are kept.
 """
