@@ -152,6 +152,13 @@ def test_an_item_that_came_and_went_leaves_the_engine_whole(opened: Callable[[],
     assert found(engine.updated([put(KETTLE)]), query="copper kettle")[0] == "kettle-copper"
 
 
+def test_an_item_that_came_and_went_at_once_is_new_when_it_comes_again(opened: Callable[[], Engine]) -> None:
+    engine = opened().updated([put(KETTLE), Change(id="kettle-copper", time=NOW, deleted=True)])
+    engine = engine.updated([put(KETTLE)])
+    assert found(engine, surface="new")[0] == "kettle-copper"
+    assert engine.statistics.since[engine.catalogue.ids.row("kettle-copper")] == NOW
+
+
 def test_of_many_items_some_are_read_later(opened: Callable[[], Engine], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shopkeeper.engine.pipeline.READ_AT_ONCE", 2)
     engine = opened().updated([put(Item(id=f"k{n}", title="Kettle")) for n in range(5)])

@@ -157,6 +157,28 @@ def test_whether_categories_are_a_tree_is_what_the_release_says(released: tuple[
     assert ids_where(live, "category = Kettles", set()) == {"a", "b"}
 
 
+@pytest.mark.parametrize("base", [BASE, Catalogue.build(items_table([Item(id="mug")]))])
+def test_which_fields_there_are_does_not_hang_on_how_many_items_came_at_once(base: Catalogue) -> None:
+    """A process that starts reads all at once what another saw come one by one."""
+    new = [
+        Item(id=f"k{n}", categories=("Home", "Kettles")[n % 2 :], attributes={"weight": n * 1.37, "size": n % 3})
+        for n in range(60)
+    ]
+    changes = [Change(id=item.id, time=1.0, item=item) for item in new]
+    one_by_one, at_once = lay_over(base), lay_over(base).after(changes)
+    for change in changes:
+        one_by_one = one_by_one.after([change])
+    assert set(one_by_one.field_names) == set(at_once.field_names)
+    assert {*one_by_one.labels} == {*at_once.labels}
+    rows = at_once.ids.rows([item.id for item in new])
+    for name in at_once.field_names[1:]:
+        counted = [
+            ({(each.value, each.count) for each in facet.values}, facet.minimum, facet.maximum)
+            for facet in (count(live, rows, [name], 100)[0] for live in (one_by_one, at_once))
+        ]
+        assert counted[0] == counted[1], name
+
+
 def test_an_empty_shop_fills() -> None:
     empty = Catalogue.build(small_shop.items().slice(0, 0))
     live = lay_over(empty).after([Change(id="a", time=1.0, item=Item(id="a", title="First", brand="Acme"))])

@@ -42,7 +42,7 @@ from shopkeeper.release.interactions import Interactions
 from shopkeeper.release.overlay import LiveCatalogue, lay_over
 from shopkeeper.release.store import REMEDY
 from shopkeeper.settings import Rule, Settings, Surface
-from shopkeeper.vocabulary import UNKNOWN_ROW, Change, Event, Explanation, Ids, Request, Rows, Scores, Slate
+from shopkeeper.vocabulary import UNKNOWN_ROW, Change, Event, Explanation, Ids, Request, Rows, Scores, Seconds, Slate
 
 ACTORS, SETTINGS, RANKERS = "actors", "settings.json", "rankers"
 READ_AT_ONCE = 32  # new items whose meaning an update waits for: about a third of a second
@@ -108,11 +108,11 @@ class Engine:
         changes = list(self._news(changes))
         newer = copy.copy(self)
         live = self.catalogue if isinstance(self.catalogue, LiveCatalogue) else lay_over(self.catalogue)
-        newer.catalogue = live.after(changes)
+        newer.catalogue = live = live.after(changes)
         newer.policies = Policies(newer.catalogue, self.settings)
         times = {change.id: change.time for change in changes if change.item is not None}
         newer._unread = (*(id_ for id_ in self._unread if id_ not in times), *list(times)[READ_AT_ONCE:])
-        newer._take_in(times, self.sources)
+        newer._take_in(live.ids.places(times), np.fromiter(times.values(), np.float64), self.sources)
         self._state.items = newer.catalogue.ids
         return newer
 
@@ -145,15 +145,15 @@ class Engine:
         newer = copy.copy(self)
         newer._unread = self._unread[READ_AT_ONCE:]
         reading = {name: source for name, source in self.sources.items() if getattr(source, "reads_meaning", False)}
-        newer._take_in(dict.fromkeys(self._unread[:READ_AT_ONCE], np.nan), reading)
+        rows = self.catalogue.ids.rows(self._unread[:READ_AT_ONCE])
+        there = rows[rows >= 0]  # the others were deleted meanwhile
+        newer._take_in(there, np.full(len(there), np.nan), reading)
         return newer
 
-    def _take_in(self, told: Mapping[str, float], sources: Mapping[str, FittedSource]) -> None:
-        """Let `sources` know the items of these ids, which came or changed at these times; those deleted since are
-        passed over."""
-        rows, times = self.catalogue.ids.rows(told), np.fromiter(told.values(), np.float64)
-        rows, times = rows[rows >= 0], times[rows >= 0]
-        if not len(rows) and len(self.catalogue) == len(self.statistics.interest):
+    def _take_in(self, rows: Rows, times: Seconds, sources: Mapping[str, FittedSource]) -> None:
+        """Let `sources` know the items int32 [k], which came or changed at `times` float64 [k]. One that is deleted
+        already counts as any other that is: it is known, and cannot be had."""
+        if not len(rows):
             return
         changed = Material(
             self.catalogue,

@@ -65,16 +65,16 @@ class Catalogue:
         return narrowest
 
     @classmethod
-    def build(cls, items: pa.Table, is_tree: bool | None = None) -> Catalogue:
-        """From a table of schema ITEMS; its row r is the catalogue's row r. `is_tree`: whether categories are a tree,
-        where these items shall not say it.
+    def build(cls, items: pa.Table, over: LabelMap | None = None) -> Catalogue:
+        """From a table of schema ITEMS; its row r is the catalogue's row r. `over`: the label fields of the release
+        over which the items are laid; each is then read by itself, so that it is all one how many come at once.
 
         Raises DataError when an item_id comes twice or is missing.
         """
         said = _said(items)
         prices = _floats(items, "price").astype(np.float32)
         launched = _seconds(items)
-        labels, numbers = build_fields(said, {"price": prices, "launched": launched}, is_tree)
+        labels, numbers = build_fields(said, {"price": prices, "launched": launched}, over)
         return cls(
             ids=_ids(items),
             prices=prices,

@@ -10,9 +10,10 @@ import pyarrow as pa
 from duckdb.func import PythonUDFType
 
 from shopkeeper.data.duck import connect
-from shopkeeper.release.fields import Floats, LabelFields, NumberFields, fold_texts, starts_of
+from shopkeeper.release.fields import Floats, LabelFields, LabelMap, NumberFields, fold_texts, starts_of
 from shopkeeper.vocabulary import Rows
 
+PATH = "category_path"
 LONGEST_LABEL = 100  # characters; what is longer is a description, and no label
 
 # Spellings that fold to the same key are one field, or one value, shown as it is written most often.
@@ -72,15 +73,16 @@ ORDER BY field_key, row
 
 
 def build_fields(
-    items: pa.Table, dense: dict[str, Floats], is_tree: bool | None = None
+    items: pa.Table, dense: dict[str, Floats], over: LabelMap | None = None
 ) -> tuple[LabelFields, NumberFields]:
-    """The label and number fields of items (`available` decided); `dense` holds the number fields kept whole; `is_tree`
-    says whether categories are one, None that these items show it."""
+    """The label and number fields of items (`available` decided); `dense` holds the number fields kept whole; `over`:
+    the fields of the release over which the items are laid, which says whether categories are a tree."""
     columns = items.select(["brand", "categories", "stock", "available", "attributes"])
     numbered = columns.append_column("row", pa.array(np.arange(items.num_rows, dtype=np.int32)))
     with connect() as database:
         database.create_function("fold", fold_texts, ["varchar"], "varchar", type=PythonUDFType.ARROW)
         database.register("items", numbered)
+        is_tree = None if over is None else PATH in over
         database.register("known", pa.table({"is_tree": pa.array([is_tree], pa.bool_())}))
         database.execute(files("shopkeeper.release").joinpath("facts.sql").read_text(encoding="utf-8"))
         database.execute(SPELLINGS)

@@ -1,6 +1,7 @@
 -- What the items say, one row for each thing said: facts(row, field, ordinal, text, number).
 -- `row` is the item's; `text` is said as a label, `number` as a number, and either may be null.
--- Reads items(row, brand, categories, stock, available, attributes) and known(is_tree), which may be null.
+-- Reads items(row, brand, categories, stock, available, attributes) and known(is_tree): null where these items are all
+-- that there are, so that they show it. Items that are laid over others decide nothing that hangs on how many came at once.
 
 CREATE TEMP TABLE levels AS
 SELECT row, trim(categories[level]) AS label, level, array_to_string(categories[:level], ' > ') AS path
@@ -37,7 +38,8 @@ FROM (
 
 -- A number is a label too where its field knows only a few (sizes, counts of ports).
 CREATE TEMP TABLE few AS
-SELECT field FROM attributes WHERE number IS NOT NULL GROUP BY field HAVING count(DISTINCT number) <= 50;
+SELECT field FROM attributes WHERE number IS NOT NULL GROUP BY field
+HAVING count(DISTINCT number) <= 50 OR (SELECT is_tree FROM known) IS NOT NULL;
 
 CREATE TEMP TABLE facts AS
 SELECT row, 'brand' AS field, 0 AS ordinal, brand AS text, NULL::DOUBLE AS number FROM items WHERE trim(brand) <> ''

@@ -24,7 +24,7 @@ from shopkeeper.vocabulary import UNKNOWN_ROW, Change, Ids, Item, Rows
 
 Element = TypeVar("Element", bound=np.generic)
 
-CATEGORY, PATH, STOCK = "category", "category_path", "stock"
+STOCK = "stock"
 
 
 def lay_over(base: Catalogue) -> LiveCatalogue:
@@ -91,7 +91,7 @@ class LiveCatalogue(Catalogue):
         if not said.items:
             return replace(self, ids=ids)
         table = items_table(said.items.values())
-        fresh = Catalogue.build(table, PATH in self.base.labels if CATEGORY in self.base.labels else None)
+        fresh = Catalogue.build(table, self.base.labels)
         labels, numbers = _released(fresh)
         rows, n = ids.places(said.items), len(ids)
         kept, slots = self.slots.taken(rows, n)
@@ -106,7 +106,7 @@ class LiveCatalogue(Catalogue):
             figures.pop(row, None)
         stays = rows < len(self.base)  # a changed item stays in its group; new ones are variants of each other alone
         groups[stays] = self.groups[rows[stays]]
-        numeric = {name for name in labels.names if name not in self.labels and name in self.numbers}
+        numeric = {name for name in labels.names if name not in self.base.labels and name in self.base.numbers}
         return replace(
             self,
             ids=ids,

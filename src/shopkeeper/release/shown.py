@@ -41,7 +41,7 @@ class Shown:
         for item in _items(items):
             texts += _encode(item)
             ends.append(len(texts))
-        return cls(np.frombuffer(bytes(texts), np.uint8), np.array(ends, np.int64))
+        return cls(np.frombuffer(texts, np.uint8), np.array(ends, np.int64))
 
     def __len__(self) -> int:
         return len(self.starts) - 1
