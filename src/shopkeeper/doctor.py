@@ -59,7 +59,7 @@ def examine(directory: Path) -> list[Check]:
         "engine": lambda: _engine(settings, directory),
         "event log": lambda: _event_log(directory),
         "keys": lambda: _keys(directory),
-        "disk": lambda: _disk(directory),
+        "disk": lambda: _disk(settings, directory),
         "training": _training,
         "port": lambda: _port(settings),
     }
@@ -146,9 +146,10 @@ def _keys(directory: Path) -> str:
     return f"{len(keys)} keys, {sum(key.state(now) == 'valid' for key in keys)} of them valid"
 
 
-def _disk(directory: Path) -> str:
-    """Ingest makes the tables anew beside the old ones, and training a release beside those before."""
-    free, more = shutil.disk_usage(directory).free, sum(map(_bytes, _made_anew(directory)))
+def _disk(settings: Settings, directory: Path) -> str:
+    """Ingest reads new exports into staging and makes the tables anew beside the old ones; training makes a release
+    beside those before. What is not there yet is taken to be as large as the exports."""
+    free, more = shutil.disk_usage(directory).free, sum(map(_bytes, _made_anew(settings, directory)))
     needed = f"the next ingest and training take about {more / 1e9:.1f} GB"
     if free < more + ROOM_BYTES:
         raise Ailment(
@@ -159,14 +160,19 @@ def _disk(directory: Path) -> str:
     return f"{free / 1e9:.1f} GB are free; {needed}"
 
 
-def _made_anew(directory: Path) -> Iterator[Path]:
-    yield directory / "tables"
+def _made_anew(settings: Settings, directory: Path) -> Iterator[Path]:
+    for name in ("staging", "tables"):
+        if (directory / name).is_dir():
+            yield directory / name
+        else:
+            yield from (Path(source) for source in settings.data.located(directory) if "://" not in source)
     with contextlib.suppress(ReleaseError):
         yield ReleaseStore(directory / "releases").current().path
 
 
-def _bytes(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+def _bytes(place: Path) -> int:
+    """Of a file, or of all in a folder; 0 where there is nothing."""
+    return sum(path.stat().st_size for path in (place, *place.rglob("*")) if path.is_file())
 
 
 def _training() -> str:

@@ -466,6 +466,18 @@ def test_a_shop_is_the_same_however_its_directory_is_spelt(
             staged.unlink()
 
 
+def test_what_a_sweeper_left_of_staging_is_not_taken_for_all_of_it(tmp_path: Path, exports: Path) -> None:
+    clicks(exports, "u,a,pv,2026-01-01 10:00:00", "u,b,pv,2026-02-01 10:00:00")
+    take_in(tmp_path, CLICKS)
+    january, february = sorted((tmp_path / "shop/staging").rglob("*.parquet"))
+    january.unlink()
+    tables, report = take_in(tmp_path, CLICKS)
+    assert not report.files[0].reused
+    assert tables.count("events") == 2
+    assert january.exists()
+    assert february.exists()
+
+
 def test_the_report_is_on_disk(tmp_path: Path, exports: Path) -> None:
     orders(exports, "4,POST,<b>POSTAGE</b>,1,12/2/10 8:28,18,17850,France")
     _, report = take_in(tmp_path, ORDERS)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shopkeeper.engine.text_match import TermFields, TermFieldsBuilder
-from shopkeeper.release import arrays
+from shopkeeper.release import tiers
 
 TERMS = st.sampled_from(["mug", "red", "blue", "杯", "pot"])
 ITEMS = st.lists(st.sets(TERMS), max_size=8)
@@ -33,13 +33,13 @@ def test_the_items_of_a_term(items: list[set[str]], term: str) -> None:
     assert fields_of(items).rows_with(term).tolist() == holders(items, term)
 
 
-@pytest.mark.parametrize("recent", [0, 2, arrays.RECENT])
+@pytest.mark.parametrize("recent", [0, 2, tiers.RECENT])
 @given(ITEMS, st.lists(st.tuples(st.integers(0, 9), st.sets(TERMS)), max_size=8), TERMS)
 def test_the_items_of_a_term_after_changes(
     recent: int, items: list[set[str]], changes: list[tuple[int, set[str]]], term: str
 ) -> None:
     fields, now = fields_of(items), list(items)
-    with mock.patch.object(arrays, "RECENT", recent):
+    with mock.patch.object(tiers, "RECENT", recent):
         for place, terms in changes:
             row = min(place, len(now))  # one behind the last is a new item
             now[row : row + 1] = [terms]

@@ -16,8 +16,8 @@ from shopkeeper.engine.context import Candidates, Context
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.sources.semantic import Semantic
 from shopkeeper.engine.sources.similar import Similar
-from shopkeeper.release.arrays import RECENT
 from shopkeeper.release.overlay import LiveCatalogue
+from shopkeeper.release.tiers import RECENT
 from shopkeeper.settings import Settings
 from shopkeeper.vocabulary import Change, Event, EventType, Item, Request
 
@@ -192,7 +192,7 @@ def test_what_people_do_with_a_new_item_counts(opened: Callable[[], Engine]) -> 
 def test_many_small_changes_are_one_large_one(
     opened: Callable[[], Engine], recent: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shopkeeper.release.arrays.RECENT", recent)
+    monkeypatch.setattr("shopkeeper.release.tiers.RECENT", recent)
     kinds = ["kettle", "tankard", "stool"]
     changes = [
         put(Item(id=f"{kind}-{n}", title=f"{colour} {kind}", categories=("home", kind), price=float(n)))

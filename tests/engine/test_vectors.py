@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from shopkeeper.engine.vectors import Vectors
-from shopkeeper.release import arrays
+from shopkeeper.release import tiers
 from shopkeeper.vocabulary import Rows, Scores
 
 N_ITEMS = 3000
@@ -106,14 +106,14 @@ def test_no_vectors_at_all(tmp_path: Path) -> None:
         assert empty.of(np.array([0, 4], np.int32)).shape == (2, 3)
 
 
-@pytest.mark.parametrize("recent", [0, 2, arrays.RECENT])
+@pytest.mark.parametrize("recent", [0, 2, tiers.RECENT])
 def test_the_nearest_after_changes(points: tuple[Scores, Rows], recent: int) -> None:
     vectors, rows = points
     generator, n = np.random.default_rng(5), int(rows.max()) + 1
     live = Vectors.build(vectors, rows, n)
     now = np.zeros((n, vectors.shape[1]), np.float32)
     now[rows] = vectors
-    with mock.patch.object(arrays, "RECENT", recent):
+    with mock.patch.object(tiers, "RECENT", recent):
         for turn in range(12):
             n += turn % 3  # some rows are new, and some of those never get a vector
             now = np.concatenate((now, np.zeros((n - len(now), now.shape[1]), np.float32)))

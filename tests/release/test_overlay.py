@@ -179,6 +179,28 @@ def test_which_fields_there_are_does_not_hang_on_how_many_items_came_at_once(bas
         assert counted[0] == counted[1], name
 
 
+def test_values_that_no_item_has_any_more_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An attribute that says something else every minute would else fill the memory of every worker."""
+    monkeypatch.setattr("shopkeeper.release.live_fields.FORGOTTEN_AT_ONCE", 20)
+    live, patient = lay_over(BASE), lay_over(BASE)
+    for minute in range(100):
+        told = {"colour": ("Red", "mauve")[minute % 2], "seen": f"minute {minute}"}
+        items = [Item(id=f"k{minute % 3}", brand="Acme", attributes=told), Item(id="mug-red", brand=f"B{minute % 5}")]
+        live = live.after([Change(id=item.id, time=1.0, item=item) for item in items])
+    assert len(live.labels._values.texts) < 40  # type: ignore[attr-defined]
+    for minute in (97, 98, 99):
+        patient = patient.after(
+            [Change(id=i.id, time=1.0, item=i) for i in live.items(live.ids.rows([f"k{minute % 3}"]))]
+        )
+        assert ids_where(live, f'seen = "minute {minute}"', set()) == {f"k{minute % 3}"}
+    assert ids_where(live, 'seen = "minute 5"', set()) == set()
+    assert ids_where(live, "available = true", set()) >= {"k0", "k1", "k2"}
+    rows = live.ids.rows(["k0", "k1", "k2"])
+    for name in ("colour", "seen", "brand"):
+        counted = [count(each, each.ids.rows(live.ids.ids(rows)), [name], 100) for each in (live, patient)]
+        assert {(v.value, v.count) for v in counted[0][0].values} == {(v.value, v.count) for v in counted[1][0].values}
+
+
 def test_an_empty_shop_fills() -> None:
     empty = Catalogue.build(small_shop.items().slice(0, 0))
     live = lay_over(empty).after([Change(id="a", time=1.0, item=Item(id="a", title="First", brand="Acme"))])

@@ -30,7 +30,7 @@ class Staged(msgspec.Struct):
     """A translated file. `rejected` lines did not fit; `first_rejected` says where the first was.
 
     units: the columns that were multiplied ("price × 0.01"); reused: it had been staged before and was not read again;
-    modified: when its content was last changed, in seconds since the epoch.
+    modified: when its content was last changed, in seconds since the epoch; size: of `files`, in bytes.
     """
 
     path: str
@@ -44,6 +44,7 @@ class Staged(msgspec.Struct):
     units: str = ""
     reused: bool = False
     modified: float = 0.0
+    size: int = 0
 
     def files(self, month: int | None = None) -> list[Path]:
         """The Parquet files, of one month (year × 12 + month − 1) where the role is divided by months."""
@@ -51,8 +52,15 @@ class Staged(msgspec.Struct):
         return sorted(Path(self.folder).glob(pattern))
 
     def is_there(self) -> bool:
-        """Whether what was staged is still in its folder: columns were found in a file, unless there was no row."""
-        return Path(self.folder).is_dir() and bool(self.files()) == bool(self.columns)
+        """Whether all that was staged is still in its folder."""
+        return Path(self.folder).is_dir() and self.size == self._held()
+
+    def measured(self) -> Staged:
+        """With the size of what is in its folder now."""
+        return msgspec.structs.replace(self, size=self._held())
+
+    def _held(self) -> int:
+        return sum(path.stat().st_size for path in self.files())
 
     def months(self) -> set[int]:
         return {int(file.parent.name.removeprefix("month=")) for file in self.files()}
@@ -123,7 +131,7 @@ def _translated(export: Export, file: FileMapping, key: str, folder: Path, setti
         )
     unfinished.rename(target)
     staged.columns = _staged_columns(staged)
-    return staged
+    return staged.measured()
 
 
 def columns_of(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, DuckDBPyType]:

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from shopkeeper.engine.item_text import FIELDS
-from shopkeeper.release.arrays import Places, Slots, Tier, load_array, save_arrays
+from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.release.fields import picked, places_of
+from shopkeeper.release.tiers import Places, Slots, Tier
 from shopkeeper.vocabulary import Rows
 
 Hashes = npt.NDArray[np.uint32]

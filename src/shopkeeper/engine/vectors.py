@@ -10,7 +10,8 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from shopkeeper.release.arrays import Places, Slots, Tier, load_array
+from shopkeeper.release.arrays import load_array
+from shopkeeper.release.tiers import Places, Slots, Tier
 from shopkeeper.vocabulary import Mask, Rows, Scores
 
 _faiss: Any = faiss  # its stubs know the C++ signatures alone

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from shopkeeper.release.arrays import Places, Slots
 from shopkeeper.release.fields import (
     Codes,
     Floats,
@@ -28,11 +27,13 @@ from shopkeeper.release.fields import (
     gather,
     picked,
 )
+from shopkeeper.release.tiers import Places, Slots
 from shopkeeper.vocabulary import Mask, Rows
 
 AVAILABLE = "available"
 NO_ROWS: Rows = np.empty(0, np.int32)
 NOTHING = Gathered(np.empty(0, np.int64), NO_ROWS)
+FORGOTTEN_AT_ONCE = 1_000  # values that no item has any more are kept until they are so many, and most
 
 
 class Vocabulary:
@@ -66,6 +67,24 @@ class Vocabulary:
                 codes.append(code)
         newer.owners = np.concatenate((self.owners, np.array(owners, np.int64)))
         newer.own = np.concatenate((self.own, np.array(own, np.int32)))
+        return newer, codes
+
+    def without_all_but(self, codes: Rows) -> tuple[Vocabulary, Rows]:
+        """With those alone of the new values that are among codes int32 [k], and what these have become; the fields
+        stay."""
+        newer, added = self._copied(), np.flatnonzero(codes >= self.n_released)
+        newer.owners, newer.own, newer.texts, newer._codes, newer._sizes = self.owners[:0], NO_ROWS, [], {}, {}
+        kept, at = np.unique(codes[added] - self.n_released, return_inverse=True)
+        keys = {code - self.n_released: key for (_, key), code in self._codes.items()}
+        by_field = kept[np.argsort(self.owners[kept], kind="stable")].tolist()
+        fields: dict[str, list[tuple[str, str]]] = {}
+        for value in by_field:
+            fields.setdefault(self.names[self.owners[value]], []).append((keys[value], self.texts[value]))
+        newer, found = newer.with_those_of(fields)
+        now = np.empty(len(self.texts), np.int32)
+        now[by_field] = found
+        codes = codes.copy()
+        codes[added] = now[kept][at]
         return newer, codes
 
     def code(self, position: int, key: str) -> int:
@@ -169,14 +188,12 @@ class LiveLabels(LabelMap):
         told = codes >= 0
         starts, held = picked(self._starts, kept)
         told_before = np.concatenate(([0], np.cumsum(told)))
-        return LiveLabels(
-            self._base,
-            values,
-            slots,
-            np.concatenate((starts, starts[-1] + told_before[fresh.starts[1:]])),
-            np.concatenate((self._codes[held], codes[told])),
-            available,
-        )
+        starts = np.concatenate((starts, starts[-1] + told_before[fresh.starts[1:]]))
+        codes = np.concatenate((self._codes[held], codes[told]))
+        if len(values.texts) > FORGOTTEN_AT_ONCE + 2 * len(np.unique(codes)):
+            values, codes = values.without_all_but(np.concatenate((self._is, codes)))
+            codes = codes[len(self._is) :]
+        return LiveLabels(self._base, values, slots, starts, codes, available)
 
     def with_available(self, available: Mask) -> LiveLabels:
         """The same items, of which figures say otherwise what can be had."""

@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from shopkeeper.data.schema import items_table
-from shopkeeper.release.arrays import Slots
 from shopkeeper.release.catalogue import Catalogue, group_keys
 from shopkeeper.release.fields import LabelFields, NumberFields
 from shopkeeper.release.live_fields import LiveLabels, LiveNumbers
 from shopkeeper.release.shown import name_of
+from shopkeeper.release.tiers import Slots
 from shopkeeper.vocabulary import UNKNOWN_ROW, Change, Ids, Item, Rows
 
 Element = TypeVar("Element", bound=np.generic)

@@ -78,8 +78,8 @@ ANALYTICS = (
         "type": "object",
         "required": ["client_id", "events"],
         "properties": {
-            "client_id": {"type": "string"},
-            "user_id": {"type": "string"},
+            "client_id": {"type": ["string", "integer"]},
+            "user_id": {"type": ["string", "integer"]},
             "timestamp_micros": {"type": "integer"},
             "events": {
                 "type": "array",
