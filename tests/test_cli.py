@@ -11,7 +11,7 @@ import small_shop
 from typer.testing import CliRunner, Result
 
 from shopkeeper.cli import show
-from shopkeeper.cli.commands import app
+from shopkeeper.cli.commands import _minutes, app
 from shopkeeper.cli.progress import shown
 from shopkeeper.data.tables import Tables
 from shopkeeper.shop import Shop
@@ -168,6 +168,25 @@ def test_every_command_has_help() -> None:
     for name in names:
         said = run(name, "--help")
         assert (said.exit_code, "Usage" in said.stdout) == (0, True)
+
+
+def test_models_says_when_to_choose_each() -> None:
+    told = json.loads(run("models", "--json").stdout)
+    assert {"lexical", "popular", "viewed_together", "slist", "sasrec"} <= told.keys()
+    assert all(told.values())
+    assert "histories" in run("models").stdout
+
+
+@pytest.mark.parametrize(("text", "minutes"), [("90s", 1.5), ("20m", 20.0), ("1.5h", 90.0)])
+def test_a_budget_is_a_time(text: str, minutes: float) -> None:
+    assert _minutes(text) == minutes
+
+
+@pytest.mark.parametrize("text", ["", "20", "m", "0m", "-1m", "20 days", "1e9m"])
+def test_what_is_no_budget_gets_a_sentence(shop: Path, text: str) -> None:
+    refused = run("train", "--shop", shop, "--budget", text)
+    assert refused.exit_code == 2
+    assert "expected a number and s, m or h" in " ".join(refused.output.replace("│", " ").split())
 
 
 def test_one_product_is_a_shop_and_none_is_not(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import small_shop
 from shopkeeper.doctor import Check, examine
 from shopkeeper.errors import ReleaseError, RequestError, SettingsError
 from shopkeeper.keys import KeyStore, Role
-from shopkeeper.settings import Settings
+from shopkeeper.settings import DataSettings, Settings, settings_text
 from shopkeeper.shop import Shop
 from shopkeeper.vocabulary import Event, EventType, Request
 
@@ -146,6 +146,16 @@ def test_the_doctor_says_when_the_disk_is_nearly_full(shop: Shop, monkeypatch: p
         assert f"{free / 1e9:.1f} GB are free" in disk.found
         assert "take about 4.0 GB" in disk.found
         assert ("train.keep" in disk.remedy) != passed
+
+
+def test_the_doctor_counts_the_exports_of_a_shop_that_has_no_tables_yet(tmp_path: Path) -> None:
+    (tmp_path / "exports").mkdir()
+    with (tmp_path / "exports" / "items.csv").open("wb") as file:
+        file.truncate(2_000_000_000)  # of no room on the disk
+    (tmp_path / "shop").mkdir()
+    settings = Settings(data=DataSettings(sources=("../exports",)))
+    (tmp_path / "shop" / "shop.toml").write_text(settings_text(settings), encoding="utf-8")
+    assert "take about 4.0 GB" in finding(tmp_path / "shop", "disk").found  # once for staging, once for the tables
 
 
 def test_the_doctor_survives_rubbish(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, get_args
+from typing import Annotated, Any, Literal, NoReturn, TypeVar, cast, get_args
 
 import msgspec
 from msgspec import Meta
@@ -60,6 +60,9 @@ class TrainSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     validation_share: Annotated[float, Meta(gt=0.0, lt=0.5), _help("of the events, those before the test part")] = 0.1
     max_requests: Annotated[Positive, _help("replayed requests for each surface and part")] = 5_000
     half_life_days: Annotated[float, Meta(gt=0.0), _help("after which an event counts half")] = 30.0
+    budget_minutes: Annotated[
+        float, Meta(gt=0.0), _help("for fitting one model once; what it has learned by then is what competes")
+    ] = 10.0
 
 
 class ReleaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -135,7 +138,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     release: ReleaseSettings = ReleaseSettings()
     server: ServerSettings = ServerSettings()
     surfaces: dict[str, Surface] = msgspec.field(default_factory=DEFAULT_SURFACES.copy)
+    models: dict[str, dict[str, Any]] = {}
     rules: tuple[Rule, ...] = ()
+
+
+Config = TypeVar("Config", bound=msgspec.Struct)
+
+
+def model_settings(settings: Settings, name: str, kind: type[Config]) -> Config:
+    """What shop.toml says under [models.NAME], as the model's own type of config. Raises SettingsError."""
+    return cast(Config, _Reader({}, "", "shop.toml").convert(["models", name], settings.models.get(name, {}), kind))
 
 
 def read_settings(path: Path) -> Settings:
@@ -178,7 +190,7 @@ class _Reader:
             if name not in Settings.__struct_fields__:
                 self._unknown([name], Settings.__struct_fields__)
         tables: dict[str, Any] = {
-            field.name: self._convert([field.name], self.raw[field.name], field.type)
+            field.name: self.convert([field.name], self.raw[field.name], field.type)
             for field in msgspec.structs.fields(Settings)
             if field.name in self.raw and field.name not in ("surfaces", "rules")
         }
@@ -186,21 +198,21 @@ class _Reader:
 
     def _surfaces(self) -> dict[str, Surface]:
         surfaces = dict(DEFAULT_SURFACES)
-        for name, own in self._convert(["surfaces"], self.raw.get("surfaces", {}), dict[str, Any]).items():
+        for name, own in self.convert(["surfaces"], self.raw.get("surfaces", {}), dict[str, Any]).items():
             default = msgspec.to_builtins(surfaces[name]) if name in surfaces else {}
             table = {**default, **own} if isinstance(own, dict) else own
-            surfaces[name] = self._convert(["surfaces", name], table, Surface)
+            surfaces[name] = self.convert(["surfaces", name], table, Surface)
         return surfaces
 
     def _rules(self) -> tuple[Rule, ...]:
-        tables = self._convert(["rules"], self.raw.get("rules", []), list[Any])
-        rules = tuple(self._convert(["rules", str(index)], table, Rule) for index, table in enumerate(tables))
+        tables = self.convert(["rules"], self.raw.get("rules", []), list[Any])
+        rules = tuple(self.convert(["rules", str(index)], table, Rule) for index, table in enumerate(tables))
         surfaces = (*DEFAULT_SURFACES, *self.raw.get("surfaces", {}))
         for index, rule in enumerate(rules):
             self._known(["rules", str(index), "surface"], rule.surface, surfaces)
         return rules
 
-    def _convert(self, keys: list[str], value: Any, kind: Any) -> Any:
+    def convert(self, keys: list[str], value: Any, kind: Any) -> Any:
         try:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError as error:
@@ -292,6 +304,11 @@ def settings_text(settings: Settings) -> str:
         if field.name == "surfaces":
             for name, surface in value.items():
                 parts.append(_table_text(f"[surfaces.{_toml_key(name)}]", surface, DEFAULT_SURFACES.get(name)))
+        elif field.name == "models":
+            for name, table in value.items():
+                told = "".join(f"\n{_toml_key(key)} = {toml_value(entry)}" for key, entry in table.items())
+                parts.append(f"[models.{_toml_key(name)}]{told}")
+            parts.append("# A model of its own making (docs/models.md), such as:\n# [models.slist]\n# items = 8192")
         elif field.name == "rules":
             example = _table_text("[[rules]]", Rule(), Rule())
             parts += [_table_text("[[rules]]", rule, Rule()) for rule in value]

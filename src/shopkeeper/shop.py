@@ -111,9 +111,12 @@ class Shop:
         log = self.log if self._log_path.exists() else None
         return ingest(self.mapping, data.located(self.directory), self.directory, data, progress, log=log)
 
-    def train(self, progress: Progress = silent, *, if_better: bool = False) -> Release:
+    def train(
+        self, progress: Progress = silent, *, if_better: bool = False, budget_minutes: float | None = None
+    ) -> Release:
         """Tables → a measured release, published. if_better: what learning chose for a surface is published only where
         it beats the current release's choice on the newest days; else that choice stays, on today's data.
+        budget_minutes: in the place of that of the settings.
 
         Raises MissingExtraError without the extra `train`.
         """
@@ -123,7 +126,11 @@ class Shop:
             if (error.name or "").startswith("shopkeeper"):
                 raise
             raise MissingExtraError("training", "train", error.name or "lightgbm") from None
-        return train(Tables(self.directory), self.settings, self.releases, progress, if_better=if_better)
+        settings = self.settings
+        if budget_minutes is not None:
+            within = msgspec.structs.replace(settings.train, budget_minutes=budget_minutes)
+            settings = msgspec.structs.replace(settings, train=within)
+        return train(Tables(self.directory), settings, self.releases, progress, if_better=if_better)
 
     def evaluate(self) -> dict[str, Any]:
         """How good the current release was when it was trained, on the days held back. Raises ReleaseError."""

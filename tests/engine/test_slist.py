@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+import pytest
 from source_contract import DAY, NOW, SourceContract, context_of, interactions_of, items_table, material_of
 
 from shopkeeper.engine.context import Material, SourceRecipe
+from shopkeeper.engine.sources import slist
 from shopkeeper.engine.sources.slist import Slist, SlistConfig, moments, solve
 from shopkeeper.engine.sources.together import trail_of
 from shopkeeper.vocabulary import EventType
@@ -63,6 +65,22 @@ def test_the_closed_form_is_the_least_squares_solution() -> None:
         others = np.arange(6) != item
         left = gram[np.ix_(others, others)] + 2.0 * np.eye(5)
         np.testing.assert_allclose(weights[others, item], np.linalg.solve(left, gram[others, item]), rtol=1e-3)
+
+
+def test_the_inverse_by_halves_is_the_inverse(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slist, "AT_ONCE", 4)
+    met = np.random.default_rng(0).random((40, 21)).astype(np.float32)
+    gram = met.T @ met + np.eye(21, dtype=np.float32)
+    np.testing.assert_allclose(slist.inverted(gram), np.linalg.inv(gram), atol=1e-5)
+
+
+def test_what_comes_in_one_visit_says_more() -> None:
+    events = []
+    for person in range(20):
+        for step, (item, visit) in enumerate([(0, 0), (1, 1), (0, 2), (2, 2)]):
+            events.append((person, item, VIEW, NOW - DAY + step, 3 * person + visit))
+    items = items_table([{"item_id": f"i{row}"} for row in range(8)])
+    assert best(material_of(items, interactions_of(events)), "i0")[0] == 2
 
 
 def test_what_is_met_and_explained_is_counted_pair_by_pair() -> None:

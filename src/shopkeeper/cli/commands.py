@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
 import sys
 from datetime import datetime, time
@@ -63,6 +64,8 @@ app = typer.Typer(
 )
 
 app.add_typer(keys.app, name="keys")
+
+REPORT = "evaluation/report.html"
 
 ShopDir = Annotated[Path, typer.Option("--shop", metavar="DIR", help="The shop's directory.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -130,16 +133,30 @@ def train(
     if_better: Annotated[
         bool, typer.Option("--if-better", help="Change what serves a surface only where that wins on the newest days.")
     ] = False,
+    budget: Annotated[
+        str | None, typer.Option(metavar="TIME", help="For fitting one model once: 90s, 20m, 1.5h. Default: shop.toml.")
+    ] = None,
+    report: Annotated[bool, typer.Option("--report", help="Say in the end where the page with plots lies.")] = False,
 ) -> None:
     """Train, measure on the newest days, and publish a release."""
-    _train(Shop(shop), if_better=if_better)
+    _train(Shop(shop), if_better=if_better, budget_minutes=None if budget is None else _minutes(budget), report=report)
 
 
-def _train(shop: Shop, *, if_better: bool = False) -> None:
+def _train(shop: Shop, *, if_better: bool = False, budget_minutes: float | None = None, report: bool = False) -> None:
     with shown(show.console(stderr=True)) as progress:
-        release = shop.train(progress, if_better=if_better)
+        release = shop.train(progress, if_better=if_better, budget_minutes=budget_minutes)
     show.metrics(release.manifest.metrics)
+    if report:
+        show.say(f"With plots: {release.path / REPORT}")
     show.say(f"Published {release.id}.")
+
+
+def _minutes(text: str) -> float:
+    """The minutes of "90s", "20m" or "1.5h"."""
+    said = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
+    if not said or not float(said[1]):
+        raise typer.BadParameter(f"{text!r} is no time; expected a number and s, m or h: 90s, 20m, 1.5h")
+    return float(said[1]) * {"s": 1 / 60, "m": 1.0, "h": 60.0}[said[2]]
 
 
 @app.command()
@@ -150,7 +167,7 @@ def evaluate(
 ) -> None:
     """Show how good the current release was when it was trained, on the days that were held back."""
     opened = Shop(shop)
-    report = opened.releases.current().path / "evaluation" / "report.html"
+    report = opened.releases.current().path / REPORT
     if html:
         show.say(str(report))
     elif json:
@@ -301,6 +318,15 @@ def doctor(shop: ShopDir = Path(), json: Json = False) -> None:
     failed = sum(not check.passed for check in found)
     if failed:
         raise typer.Exit(1)
+
+
+@app.command()
+def models(json: Json = False) -> None:
+    """The models that can compete for a surface, each with when to choose it."""
+    from shopkeeper.engine.sources import recipes
+
+    told = {name: getattr(recipe, "when", "") for name, recipe in sorted(recipes().items())}
+    show.as_json(told) if json else show.table(("model", "choose it for"), list(told.items()))
 
 
 @app.command()

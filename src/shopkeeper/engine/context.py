@@ -116,7 +116,7 @@ class Material:
 
     items: Arrow table of schema ITEMS; its row r is the catalogue's row r (for a source that is merely `updated`, that
     row of the catalogue which comes with it, told at `times` float64 [k]). interactions hold nothing from `now` or
-    later.
+    later. work: a folder in which a long fit may keep what it has learned so far, for whoever takes it up again.
     """
 
     catalogue: Catalogue
@@ -127,6 +127,7 @@ class Material:
     encoder: Encoder | None = None
     read_first: int | None = None
     times: Seconds = field(default_factory=lambda: np.empty(0))
+    work: Path | None = None
 
     @cached_property
     def meanings(self) -> Meanings | None:
@@ -190,6 +191,7 @@ class SourceRecipe(Protocol):
     cannot happen.
 
     learns_from_events: False when the fit reads the catalogue alone, so that a replay of the past need not refit it.
+    It may offer `when: str`, a line on when to choose it, which `shopkeeper models` prints.
     """
 
     name: str

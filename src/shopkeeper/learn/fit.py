@@ -55,7 +55,9 @@ class Fitter:
         if self._last is not None and self._last[0] is known and self._last[1] == now:
             return self._last[2]
         self._last = None  # two moments at once would need twice the memory
-        material = Material(self._catalogue, self._items, known, now, self._settings, self._encoder)
+        material = Material(
+            self._catalogue, self._items, known, now, self._settings, self._encoder, work=self._cache.parent / "models"
+        )
         sources = {}
         for done, (name, recipe) in enumerate(self._recipes.items()):
             self._progress(stage, done, len(self._recipes))
@@ -95,7 +97,9 @@ class Fitter:
 
 def _digest(items: pa.Table, settings: Settings) -> str:
     """Of all that a source may read but events: the items, and the settings of sources and encoder."""
-    digest = hashlib.sha256(msgspec.json.encode((__version__, settings.encoder, settings.train, settings.surfaces)))
+    digest = hashlib.sha256(
+        msgspec.json.encode((__version__, settings.encoder, settings.train, settings.surfaces, settings.models))
+    )
     with pa.ipc.new_stream(pa.PythonFile(_Hashing(digest), mode="w"), items.schema) as stream:
         stream.write_table(items.combine_chunks())
     return digest.hexdigest()[:16]

@@ -201,6 +201,7 @@ class Lexical:
 
     name = "lexical"
     learns_from_events = False
+    when = "whenever people type: finds the words of the query, misspelt or half typed too"
 
     def fit(self, material: Material) -> LexicalSource:
         builder = TermFieldsBuilder()

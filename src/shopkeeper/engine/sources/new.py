@@ -48,6 +48,7 @@ class NewSource:
 
 class New:
     name, learns_from_events = NewSource.name, True
+    when = "shelves that show what has just come"
 
     def fit(self, material: Material) -> NewSource:
         return NewSource(known_since(material.catalogue, material.interactions))

@@ -99,6 +99,7 @@ class Popular:
     """Interest gathered by each item, older events counting less."""
 
     name, learns_from_events = PopularSource.name, True
+    when = "people of whom nothing is known, and as what everything else has to beat"
 
     def fit(self, material: Material) -> PopularSource:
         half_life = material.settings.train.half_life_days
@@ -126,6 +127,7 @@ class Trending:
     count. Silent in a shop without a clock."""
 
     name, learns_from_events = TrendingSource.name, True
+    when = "shops with seasons and fashions: what sells better of late than it used to"
 
     def fit(self, material: Material) -> TrendingSource:
         n = len(material.catalogue)

@@ -41,6 +41,7 @@ class RecentSource:
 
 class Recent:
     name, learns_from_events = RecentSource.name, False
+    when = "a shelf of what the person looked at last"
 
     def fit(self, material: Material) -> RecentSource:  # noqa: ARG002
         return RecentSource()

@@ -75,6 +75,7 @@ class Semantic:
 
     name = "semantic"
     learns_from_events = False
+    when = "queries in other words than the catalogue's; English, with the bundled encoder"
 
     def fit(self, material: Material) -> SemanticSource:
         meanings = material.meanings

@@ -77,6 +77,7 @@ class Similar:
 
     name = "similar"
     learns_from_events = False
+    when = "shops with few events, and items that are new: by words, attributes and meaning alone"
 
     def fit(self, material: Material) -> SimilarSource:
         terms, vectors = Projection.fit(material.items)

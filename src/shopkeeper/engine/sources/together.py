@@ -231,8 +231,8 @@ class TogetherRecipe:
 
     learns_from_events = True
 
-    def __init__(self, name: str, verb: str, types: Iterable[EventType], closeness: Closeness) -> None:
-        self.name, self.verb, self.types, self.closeness = name, verb, tuple(types), closeness
+    def __init__(self, name: str, verb: str, when: str, types: Iterable[EventType], closeness: Closeness) -> None:
+        self.name, self.verb, self.when, self.types, self.closeness = name, verb, when, tuple(types), closeness
 
     def fit(self, material: Material) -> Together:
         interactions = material.interactions.of_types(self.types)
@@ -247,5 +247,13 @@ class TogetherRecipe:
         return Together(self.name, f"{self.verb} together", neighbours, catalogue)
 
 
-ViewedTogether = TogetherRecipe("viewed_together", "viewed", INTEREST, Closeness())
-BoughtTogether = TogetherRecipe("bought_together", "bought", (EventType.PURCHASE,), Closeness())
+ViewedTogether = TogetherRecipe(
+    "viewed_together",
+    "viewed",
+    "every shop with some thousand events: seconds to fit at any size, and its reasons are plain",
+    INTEREST,
+    Closeness(),
+)
+BoughtTogether = TogetherRecipe(
+    "bought_together", "bought", "beside a cart, where baskets hold several things", (EventType.PURCHASE,), Closeness()
+)

@@ -1,0 +1,103 @@
+"""What comes next, by a network that has read many histories: it makes a vector of one, and proposes the items nearest
+to it. Networks are fitted elsewhere (`learn/models`); here they are graphs of ONNX, and need no PyTorch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from shopkeeper.engine.context import Candidates, Context, ReleaseParts
+from shopkeeper.engine.interest import interest_of
+from shopkeeper.engine.vectors import Vectors
+from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.vocabulary import EVENT_TYPES, Codes, Mask, Rows, Scores
+
+GRAPH = "network.onnx"
+LENGTH = "length.npy"
+VIEW = EVENT_TYPES.index("view")  # what an item that is merely named counts as
+
+
+def read(items: Rows, codes: Codes, starts: npt.NDArray[np.int64] | None = None) -> Mask:
+    """Which events int32 [n], int8 [n] of histories a network reads: those of interest, and of the same item again and
+    again the last. starts: where each person's begin; all are one person's without."""
+    kept = interest_of(codes) > 0
+    at = np.flatnonzero(kept)
+    again = items[at[:-1]] == items[at[1:]]
+    if starts is not None:
+        owners = np.searchsorted(starts, at, side="right")
+        again &= owners[:-1] == owners[1:]
+    kept[at[:-1][again]] = False
+    return kept
+
+
+class Network:
+    """vectors float32 [b, t, d] of the items of b histories, codes int64 [b, t] (EventType.code) → float32 [b, t, d],
+    of length 1: after each event, where the next item is looked for. `length`: the most events that it reads."""
+
+    def __init__(self, graph: bytes, length: int) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self.graph, self.length = graph, length
+        self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+    def __call__(self, vectors: Scores, codes: npt.NDArray[np.int64]) -> Scores:
+        return cast(Scores, self._session.run(["wanted"], {"vectors": vectors, "codes": codes})[0])
+
+    def save(self, directory: Path) -> None:
+        (directory / GRAPH).write_bytes(self.graph)
+        np.save(directory / LENGTH, np.int64(self.length))
+
+    @classmethod
+    def load(cls, directory: Path) -> Network:
+        return cls((directory / GRAPH).read_bytes(), int(np.load(directory / LENGTH)))
+
+
+class Sequence:
+    """A fitted source. Without a network (nobody met two items) it is silent."""
+
+    def __init__(self, name: str, network: Network | None, vectors: Vectors, catalogue: Catalogue) -> None:
+        self.name, self._network, self._vectors, self._catalogue = name, network, vectors, catalogue
+
+    def retrieve(self, context: Context, limit: int) -> Candidates:
+        items, codes = self._read(context)
+        if self._network is None or not len(items):
+            return Candidates.none()
+        wanted = self._network(self._vectors.of(items)[None], codes[None])[0, -1]
+        rows, scores = self._vectors.search(wanted, limit + len(context.anchors), context.allowed)
+        other = ~np.isin(rows, context.anchors)
+        return Candidates.top(rows[other], scores[other], limit)
+
+    def reason(self, context: Context, row: int) -> str:
+        return self.reasons(context, np.array([row], np.int32))[0]
+
+    def reasons(self, context: Context, rows: Rows) -> list[str]:
+        """Each names the item of the history to which the row is nearest."""
+        items, _ = self._read(context)
+        if not len(items):
+            return ["may come next" for _ in rows]
+        nearest = items[np.argmax(self._vectors.of(rows) @ self._vectors.of(items).T, axis=1)]
+        return [f"may come next after “{name}”" for name in self._catalogue.names(nearest)]
+
+    def save(self, directory: Path) -> None:
+        self._vectors.save(directory)
+        if self._network is not None:
+            self._network.save(directory)
+
+    @classmethod
+    def load(cls, name: str, directory: Path, release: ReleaseParts) -> Sequence:
+        network = Network.load(directory) if (directory / GRAPH).exists() else None
+        return cls(name, network, Vectors.load(directory), release.catalogue)
+
+    def _read(self, context: Context) -> tuple[Rows, npt.NDArray[np.int64]]:
+        """The items that the network reads, the newest last, and what was done with each."""
+        items, codes = context.history, context.history_codes
+        if len(context.anchors):
+            items, codes = context.anchors, np.full(len(context.anchors), VIEW, np.int8)
+        kept = read(items, codes)
+        kept[kept] = np.isin(items[kept], self._vectors.rows)
+        newest = np.flatnonzero(kept)[-self._network.length if self._network else 0 :]
+        return items[newest], codes[newest].astype(np.int64)

@@ -1,0 +1,157 @@
+"""The one training loop: whatever the model, epoch after epoch until it no longer gets better, or its time is up."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+_log = logging.getLogger(__name__)
+
+Model = TypeVar("Model", bound=nn.Module)
+Batch = TypeVar("Batch")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """rate: of AdamW, reached after `warm_up` steps; decay: of weights; average: of the weights over the last steps,
+    which are what is watched and kept: as good as letting the rate fall, and good at any moment; clip: of gradients'
+    norm; patience: epochs without a better figure, after which it ends; seconds: after which it ends in any case."""
+
+    rate: float = 1e-3
+    warm_up: int = 100
+    decay: float = 0.01
+    average: float = 0.999
+    clip: float = 1.0
+    epochs: int = 200
+    patience: int = 10
+    seconds: float = 3_600.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """loss: the mean of its batches; figure: what `watch` said, higher is better; seconds: since the beginning."""
+
+    loss: float
+    figure: float
+    seconds: float
+
+
+class Loop(Generic[Model]):
+    """Fits a model in place.
+
+    checkpoint: a file that holds all there is after each epoch: whoever was stopped in the middle goes on from there,
+    and comes to the same as whoever was not.
+    """
+
+    def __init__(self, model: Model, schedule: Schedule, checkpoint: Path | None = None) -> None:
+        self.model, self.schedule, self.checkpoint = model, schedule, checkpoint
+        self.epochs = list[Epoch]()
+        self._optimizer = torch.optim.AdamW(model.parameters(), lr=schedule.rate, weight_decay=schedule.decay)
+        self._averaged = AveragedModel(model, multi_avg_fn=partial(_average, schedule.average))
+        self._best: dict[str, Any] = {}
+        self._steps = 0
+
+    def fit(
+        self,
+        batches: Callable[[int], Iterable[Batch]],
+        loss: Callable[[Model, Batch], Tensor],
+        watch: Callable[[Model], float],
+        tell: Callable[[int, Epoch], None] = lambda _, __: None,
+    ) -> Model:
+        """The model of the best epoch. batches: those of the epoch of that number, the first being 0; watch: how good a
+        model is, on what it does not learn from."""
+        self._restore()
+        begin = time.monotonic() - (self.epochs[-1].seconds if self.epochs else 0.0)
+        while not self._is_over():
+            torch.manual_seed(self.schedule.seed + len(self.epochs))
+            mean = self._taught(batches(len(self.epochs)), loss, begin + self.schedule.seconds)
+            now: Any = self._averaged.module.eval()
+            with torch.inference_mode(), _fast():
+                figure = watch(now)
+            if figure > max((epoch.figure for epoch in self.epochs), default=-1.0):
+                self._best = {name: value.clone() for name, value in now.state_dict().items()}
+            self.epochs.append(Epoch(mean, figure, time.monotonic() - begin))
+            tell(len(self.epochs), self.epochs[-1])
+            self._keep()
+        self.model.load_state_dict(self._best)
+        return self.model.eval()
+
+    def _is_over(self) -> bool:
+        if not self.epochs:
+            return False
+        figures = [epoch.figure for epoch in self.epochs]
+        return (
+            len(figures) >= self.schedule.epochs
+            or len(figures) - 1 - figures.index(max(figures)) >= self.schedule.patience
+            or self.epochs[-1].seconds >= self.schedule.seconds
+        )
+
+    def _taught(self, batches: Iterable[Batch], loss: Callable[[Model, Batch], Tensor], until: float) -> float:
+        """The mean loss of an epoch, or of as much of it as there is time for."""
+        self.model.train()
+        losses = list[float]()
+        for batch in batches:
+            self._steps += 1
+            self._optimizer.param_groups[0]["lr"] = self.schedule.rate * min(1.0, self._steps / self.schedule.warm_up)
+            self._optimizer.zero_grad(set_to_none=True)
+            with _fast():
+                value = loss(self.model, batch)
+            value.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.schedule.clip)
+            self._optimizer.step()
+            self._averaged.update_parameters(self.model)
+            losses.append(float(value.detach()))
+            if time.monotonic() > until:
+                break
+        return sum(losses) / max(len(losses), 1)
+
+    def _keep(self) -> None:
+        if self.checkpoint is None:
+            return
+        unfinished = self.checkpoint.with_suffix(".unfinished")
+        unfinished.parent.mkdir(parents=True, exist_ok=True)
+        state = {name: part.state_dict() for name, part in self._parts().items()}
+        epochs = [asdict(epoch) for epoch in self.epochs]
+        torch.save(state | {"best": self._best, "steps": self._steps, "epochs": epochs}, unfinished)
+        os.replace(unfinished, self.checkpoint)
+
+    def _restore(self) -> None:
+        if self.checkpoint is None or not self.checkpoint.exists():
+            return
+        try:
+            state = torch.load(self.checkpoint, weights_only=True)
+        except Exception as error:  # what was kept is never a reason to fail
+            _log.warning("%s cannot be read, and is learned again (%s).", self.checkpoint, error)
+            return
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+        self._best, self._steps = state["best"], state["steps"]
+        self.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
+
+    def _parts(self) -> dict[str, Any]:
+        return {"model": self.model, "optimizer": self._optimizer, "averaged": self._averaged}
+
+
+def _average(most: float, averaged: list[Tensor], now: list[Tensor], steps: Tensor | int) -> None:
+    """Into the average goes at first most of what is new, so that the beginning is soon forgotten."""
+    torch._foreach_lerp_(averaged, now, max(1.0 - most, 9.0 / (10.0 + float(steps))))
+
+
+def _fast() -> torch.autocast:
+    return torch.autocast("cpu", torch.bfloat16, enabled=has_bf16())
+
+
+def has_bf16() -> bool:
+    """Whether this processor multiplies matrices of bfloat16, many times as fast as those of float32."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

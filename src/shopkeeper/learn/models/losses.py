@@ -1,0 +1,69 @@
+"""How far a model is from what people did next: softmax over all items, or over some that are drawn."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+ROWS = 2_048  # answers that are held against all items at a time
+
+
+def full_softmax(wanted: Tensor, vectors: Tensor, targets: Tensor, sharpness: Tensor) -> Tensor:
+    """The mean cross-entropy of targets (n) among all m items: wanted (n, d), vectors (m, d)."""
+    dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else wanted.dtype
+    return cast(Tensor, _AllItems.apply(wanted * sharpness, vectors, targets, dtype))  # type: ignore[no-untyped-call]
+
+
+class _AllItems(torch.autograd.Function):
+    """Some rows at a time, with the gradients at once: the scores of all rows among all items are most of what a step
+    costs, and so are never kept, nor read more often than they must be."""
+
+    @staticmethod
+    def forward(ctx: Any, wanted: Tensor, vectors: Tensor, targets: Tensor, dtype: torch.dtype) -> Tensor:
+        to_wanted, to_vectors = torch.empty_like(wanted), torch.zeros_like(vectors)
+        loss = wanted.new_zeros(())
+        with torch.autocast("cpu", enabled=False):
+            known = vectors.to(dtype)  # (m, d)
+            for first in range(0, len(wanted), ROWS):
+                asked, right = wanted[first : first + ROWS].to(dtype), targets[first : first + ROWS, None]
+                shares = torch.softmax(asked @ known.T, dim=-1)  # (rows, m)
+                found = shares.gather(1, right)
+                loss -= found.float().clamp(min=1e-30).log().sum()
+                shares.scatter_(1, right, found - 1)  # by how much each score is too high
+                to_wanted[first : first + ROWS] = shares @ known
+                to_vectors += shares.T @ asked
+        ctx.save_for_backward(to_wanted / len(wanted), to_vectors / len(wanted))
+        return loss / len(wanted)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        to_wanted, to_vectors = ctx.saved_tensors
+        return gradients[0] * to_wanted, gradients[0] * to_vectors, None, None
+
+
+class Drawn(NamedTuple):
+    """Negatives that a batch has in common: rows (k) of items, drawn with replacement, and the logarithm of how often
+    each is expected among them."""
+
+    rows: Tensor
+    expected: Tensor
+
+
+def draw(frequency: Tensor, k: int, generator: torch.Generator) -> Drawn:
+    """k items, by their share of frequency (m)."""
+    rows = torch.multinomial(frequency, k, replacement=True, generator=generator)
+    return Drawn(rows, torch.log(k * frequency[rows] / frequency.sum()).float())
+
+
+def sampled_softmax(wanted: Tensor, vectors: Tensor, targets: Tensor, sharpness: Tensor, drawn: Drawn) -> Tensor:
+    """As `full_softmax`, the other items being stood for by those drawn, each divided by how often it is expected
+    (Bengio and Senécal, "Quick Training of Probabilistic Neural Nets by Importance Sampling", 2003)."""
+    sharp = wanted * sharpness
+    right = (sharp * F.embedding(targets, vectors)).sum(-1, keepdim=True)  # (n, 1)
+    others = sharp @ F.embedding(drawn.rows, vectors).T - drawn.expected  # (n, k)
+    others = others.masked_fill(targets[:, None] == drawn.rows, -torch.inf)
+    scores = torch.cat((right, others), dim=1).float()
+    return F.cross_entropy(scores, torch.zeros_like(targets))

@@ -1,0 +1,150 @@
+"""How a transformer learns what comes next."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+from torch import Tensor
+
+from shopkeeper import __version__
+from shopkeeper.learn.models.histories import Batch, Histories, Places
+from shopkeeper.learn.models.loop import Epoch, Loop, Schedule
+from shopkeeper.learn.models.losses import draw, full_softmax, sampled_softmax
+from shopkeeper.learn.models.sasrec import SasRecConfig
+from shopkeeper.learn.models.transformer import Shape, Transformer, graph_of
+from shopkeeper.settings import TrainSettings
+from shopkeeper.vocabulary import Scores
+
+_log = logging.getLogger(__name__)
+
+WATCHED, WATCHED_SHARE = 2_000, 0.1  # people whose last event is not learned from but watched: at most, and of all
+AT_ONCE = 256  # people that are watched together
+K = 10
+KEPT = 3  # checkpoints, of the last fits: a training fits three times
+
+
+def learned(
+    histories: Histories, config: SasRecConfig, settings: TrainSettings, work: Path | None = None
+) -> tuple[bytes, Scores]:
+    """The graph of the network, and the vectors of the known items, float32 [m, d]. work: a folder in which what was
+    learned so far is kept, for whoever asks for the same again."""
+    model = fitted(histories, config, settings, work)
+    return graph_of(model.reader, config.width), model.vectors().detach().numpy()
+
+
+def fitted(
+    histories: Histories, config: SasRecConfig, settings: TrainSettings, work: Path | None = None
+) -> Transformer:
+    watched = _watched(histories, np.random.default_rng(settings.seed))
+    taught = histories.without_last(watched)
+    teacher = Teacher(taught, config, settings.seed)
+    schedule = Schedule(
+        rate=config.rate,
+        decay=config.weight_decay,
+        epochs=config.epochs,
+        patience=config.patience,
+        seconds=60.0 * settings.budget_minutes,
+        seed=settings.seed,
+    )
+    with _alone(settings):
+        model = Transformer(len(histories.known), Shape(config.width, config.blocks, config.heads, config.dropout))
+        watch = Watch(taught, watched, histories, config.length)
+        loop = Loop(model, schedule, None if work is None else _checkpoint(work, histories, config, settings))
+        return loop.fit(teacher.batches, teacher.loss, watch, _tell)
+
+
+def _checkpoint(work: Path, histories: Histories, config: SasRecConfig, settings: TrainSettings) -> Path:
+    """A file for just these histories, config and settings; of older ones a few stay."""
+    told = hashlib.sha256(msgspec.json.encode((__version__, torch.__version__, config, settings)))
+    for array in (histories.items, histories.codes, histories.starts, histories.known):
+        told.update(np.ascontiguousarray(array).data)
+    if work.is_dir():
+        for old in sorted(work.glob("*.pt"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+            old.unlink()
+    return work / f"{told.hexdigest()[:16]}.pt"
+
+
+@contextmanager
+def _alone(settings: TrainSettings) -> Iterator[None]:
+    """As many threads as the settings say, and chance that nothing else has a part in."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(settings.threads)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _watched(histories: Histories, generator: np.random.Generator) -> Places:
+    """People who leave enough to learn from."""
+    able = np.flatnonzero(np.diff(histories.starts) > 2)
+    return np.sort(generator.choice(able, min(WATCHED, int(np.ceil(WATCHED_SHARE * len(able)))), replace=False))
+
+
+def _tell(number: int, epoch: Epoch) -> None:
+    _log.info("Epoch %d: loss %.4f, NDCG@%d %.4f, %.0f s.", number, epoch.loss, K, epoch.figure, epoch.seconds)
+
+
+class Teacher:
+    """Batches, and how wrong a model is about them."""
+
+    def __init__(self, histories: Histories, config: SasRecConfig, seed: int) -> None:
+        self._histories, self._config, self._seed = histories, config, seed
+        self._all = len(histories.known) < config.all_items_below
+        self._frequency = torch.from_numpy(np.bincount(histories.items, minlength=len(histories.known)) + 1.0)
+        self._generator = torch.Generator()
+
+    def batches(self, epoch: int) -> Iterator[Batch]:
+        self._generator.manual_seed(self._seed + epoch)
+        generator = np.random.default_rng((self._seed, epoch))
+        return self._histories.batches(self._config.length, self._config.batch, generator)
+
+    def loss(self, model: Transformer, batch: Batch) -> Tensor:
+        items, codes = torch.from_numpy(batch.items), torch.from_numpy(batch.codes)
+        vectors, sharpness = model.vectors(), model.sharpness.exp()
+        follows = items[:, 1:] >= 0
+        wanted = model(items[:, :-1], codes[:, :-1], vectors)[follows]  # (n, d)
+        targets = items[:, 1:][follows]  # (n)
+        if self._all:
+            return full_softmax(wanted, vectors, targets, sharpness)
+        drawn = draw(self._frequency, self._config.negatives, self._generator)
+        return sampled_softmax(wanted, vectors, targets, sharpness, drawn)
+
+
+class Watch:
+    """NDCG of what people did last, among all items but those that they had met."""
+
+    def __init__(self, known: Histories, people: Places, histories: Histories, length: int) -> None:
+        self._known, self._people, self._length = known, people, length
+        self._targets = histories.items[histories.starts[people + 1] - 1]
+
+    def __call__(self, model: Transformer) -> float:
+        vectors, gains = model.vectors(), 0.0
+        for first in range(0, len(self._people), AT_ONCE):
+            people = self._people[first : first + AT_ONCE]
+            batch = self._known.last(people, self._length)
+            items = torch.from_numpy(batch.items)
+            newest = (items >= 0).sum(1) - 1
+            wanted = model(items, torch.from_numpy(batch.codes), vectors)[torch.arange(len(people)), newest]
+            scores = (wanted @ vectors.T).float()
+            gains += self._gains(scores, people, torch.from_numpy(self._targets[first : first + AT_ONCE]).long())
+        return gains / max(len(self._people), 1)
+
+    def _gains(self, scores: Tensor, people: Places, targets: Tensor) -> float:
+        """scores (k, m)."""
+        met = self._known
+        of = np.repeat(np.arange(len(people)), met.starts[people + 1] - met.starts[people])
+        places = np.concatenate([met.items[met.starts[one] : met.starts[one + 1]] for one in people])
+        right = scores.gather(1, targets[:, None])
+        scores[torch.from_numpy(of), torch.from_numpy(places).long()] = -torch.inf
+        ranks = (scores > right).sum(1)
+        return float(torch.where(ranks < K, 1.0 / torch.log2(ranks + 2.0), 0.0).sum())

@@ -1,0 +1,138 @@
+"""The transformer: planted sequences, the graph against the network, and one like many."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from typing import ClassVar
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from source_contract import DAY, NOW, SourceContract, context_of, interactions_of, items_table, material_of
+
+from shopkeeper.engine.context import Material, SourceRecipe
+from shopkeeper.engine.sources.sequence import Network
+from shopkeeper.errors import MissingExtraError, SettingsError
+from shopkeeper.learn.models.histories import Histories
+from shopkeeper.learn.models.next_item import Watch, fitted
+from shopkeeper.learn.models.sasrec import SasRec, SasRecConfig
+from shopkeeper.learn.models.transformer import Shape, Transformer, graph_of
+from shopkeeper.settings import parse_settings
+from shopkeeper.vocabulary import EventType
+
+VIEW = EventType.VIEW
+SMALL = SasRecConfig(width=16, blocks=1, heads=2, length=8, batch=200, dropout=0.0, rate=1e-2, epochs=40, patience=40)
+
+
+class TestSasRec(SourceContract):
+    recipe: ClassVar[SourceRecipe] = SasRec(msgspec.structs.replace(SMALL, epochs=2))
+
+
+def chains(n_items: int = 12, people: int = 40) -> Material:
+    """Everyone walks a circle of items, from where their number says, and sees now and then one out of turn."""
+    events = []
+    for person in range(people):
+        for step in range(7):
+            item = (person + step) % n_items if (person + step) % 5 else (7 * person) % n_items
+            events.append((person, item, VIEW, NOW - DAY + step, person))
+    return material_of(
+        items_table([{"item_id": f"i{row}", "title": f"Item {row}"} for row in range(n_items)]), interactions_of(events)
+    )
+
+
+@pytest.mark.parametrize("more", [{}, {"all_items_below": 1, "negatives": 64}], ids=["all items", "drawn items"])
+def test_what_follows_stands_first(more: dict[str, int]) -> None:
+    shop = chains()
+    source = SasRec(msgspec.structs.replace(SMALL, **more)).fit(shop)
+    hits = sum(
+        source.retrieve(context_of(shop, user=-1, items=(f"i{row}",)), 3).rows[0] == row + 1 for row in range(11)
+    )
+    assert hits >= 9
+
+
+def test_the_same_seed_gives_the_same() -> None:
+    shop = chains()
+    once, again = (SasRec(msgspec.structs.replace(SMALL, epochs=3, dropout=0.2)).fit(shop) for _ in range(2))
+    for user in range(5):
+        first, second = (source.retrieve(context_of(shop, user=user), 12) for source in (once, again))
+        np.testing.assert_array_equal(first.rows, second.rows)
+        np.testing.assert_array_equal(first.scores, second.scores)
+
+
+def test_the_graph_says_what_the_network_says_of_one_and_of_many() -> None:
+    torch.manual_seed(0)
+    model = Transformer(50, Shape(width=16, blocks=2, heads=2, dropout=0.1)).eval()
+    network = Network(graph_of(model.reader, 16), 20)
+    items, codes = torch.randint(0, 50, (4, 9)), torch.randint(0, 5, (4, 9))
+    with torch.inference_mode():
+        vectors = model.vectors()
+        offline = model(items, codes, vectors).numpy()
+    served = network(vectors[items].numpy(), codes.numpy())
+    np.testing.assert_allclose(served, offline, atol=1e-5)
+    for one in range(4):
+        for length in (1, 5, 9):  # what comes behind changes nothing
+            alone = network(vectors[items[one : one + 1, :length]].numpy(), codes[one : one + 1, :length].numpy())
+            np.testing.assert_allclose(alone[0], served[one, :length], atol=1e-5)
+
+
+def test_served_is_what_was_fitted() -> None:
+    shop = chains()
+    config, settings = msgspec.structs.replace(SMALL, epochs=3), shop.settings.train
+    source = SasRec(config).fit(shop)
+    histories = Histories.of(shop.interactions)
+    model = fitted(histories, config, settings)
+    people = np.arange(len(histories))
+    batch = histories.last(people, config.length)
+    items = torch.from_numpy(batch.items)
+    with torch.inference_mode():
+        vectors = model.vectors()
+        wanted = model(items, torch.from_numpy(batch.codes), vectors)[people, (items >= 0).sum(1) - 1]
+        scores = (wanted @ vectors.T).numpy()
+    for person in people:
+        found = source.retrieve(context_of(shop, user=person), 12)
+        np.testing.assert_allclose(found.scores, np.sort(scores[person])[::-1], atol=1e-5)
+
+
+def test_what_is_watched_is_the_place_among_what_was_not_met() -> None:
+    histories = Histories.of(chains().interactions)
+    people = np.arange(10)
+    watch = Watch(histories.without_last(people), people, histories, length=8)
+
+    class Fixed:
+        """Wants the items in the order of their numbers."""
+
+        def vectors(self) -> torch.Tensor:
+            return torch.eye(12)
+
+        def __call__(self, items: torch.Tensor, *_: torch.Tensor) -> torch.Tensor:
+            return torch.arange(12.0, 0.0, -1.0).expand(*items.shape, 12)
+
+    gains = []
+    for person in people:
+        *met, target = histories.items[histories.starts[person] : histories.starts[person + 1]].tolist()
+        place = sum(item not in met for item in range(target))
+        gains.append(1.0 / np.log2(place + 2.0) if place < 10 else 0.0)
+    assert watch(Fixed()) == pytest.approx(np.mean(gains), abs=1e-6)  # type: ignore[arg-type]
+
+
+def test_without_pytorch_a_sentence_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "shopkeeper.learn.models.next_item", None)
+    with pytest.raises(MissingExtraError, match="train"):
+        SasRec(SMALL).fit(chains())
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[models.sasrec]\nwidht = 3", "unknown key 'models.sasrec.widht'"),
+        ("[models.sasrec]\nwidth = 'wide'", 'models.sasrec.width is "wide"'),
+        ("[models.sasrec]\nwidth = 30\nheads = 4", "a multiple of 8"),
+    ],
+)
+def test_a_config_that_does_not_fit_is_a_sentence(text: str, sentence: str) -> None:
+    shop = dataclasses.replace(chains(), settings=parse_settings(text))
+    with pytest.raises(SettingsError) as caught:
+        SasRec().fit(shop)
+    assert sentence in str(caught.value)
