@@ -97,6 +97,29 @@ def test_an_interruption_ends_with_a_sentence(shop: Path, monkeypatch: pytest.Mo
     assert "run it again to go on" in said.stderr
 
 
+@pytest.mark.parametrize(
+    ("table", "part"),
+    [
+        ('[[rules]]\nbury = "lager < 3"', "there is no field 'lager'"),
+        ('[surfaces.checkout]\nsources = ["bougt_together"]', "Did you mean 'bought_together'?"),
+    ],
+)
+def test_what_shop_toml_asks_in_vain_stops_the_start(tmp_path: Path, table: str, part: str) -> None:
+    small_shop.open_shop(tmp_path / "shop")
+    with (tmp_path / "shop" / "shop.toml").open("a", encoding="utf-8") as file:
+        file.write(f"\n{table}\n")
+    stopped = run("serve", "--shop", tmp_path / "shop", "--port", 0)
+    assert (stopped.exit_code, part in stopped.stderr) == (2, True)
+    assert "is open" not in stopped.stdout
+
+
+def test_training_before_ingest_ends_with_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "shop.toml").write_text("", encoding="utf-8")
+    stopped = run("train", "--shop", tmp_path)
+    assert (stopped.exit_code, "there are no tables" in stopped.stderr) == (2, True)
+    assert not list((tmp_path / "releases").glob("2*"))
+
+
 def test_a_taken_port_ends_with_a_sentence(shop: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         said = run("serve", "--shop", shop, "--port", taken.getsockname()[1])

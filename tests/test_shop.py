@@ -120,6 +120,18 @@ def test_the_doctor_names_what_is_wrong_and_what_to_do(shop: Shop) -> None:
     assert (release.passed, victim.name in release.found, "rollback" in release.remedy) == (False, True, True)
 
 
+def test_the_doctor_holds_the_mapping_against_the_exports(tmp_path: Path) -> None:
+    (tmp_path / "exports").mkdir()
+    path = tmp_path / "exports" / "items.csv"
+    path.write_text("sku,title\n" + "".join(f"s{n},Red mug {n}\n" for n in range(20)), encoding="utf-8")
+    directory = Shop.new(tmp_path / "shop", [tmp_path / "exports"]).directory
+    assert finding(directory, "mapping").passed
+    path.write_text(path.read_text(encoding="utf-8").replace("title", "titel", 1), encoding="utf-8")
+    assert "items.csv has no column 'title'" in finding(directory, "mapping").found
+    path.rename(path.with_name("products.csv"))
+    assert "there is no 'items.csv' in the sources" in finding(directory, "mapping").found
+
+
 def test_the_doctor_looks_at_the_keys(shop: Shop) -> None:
     assert finding(shop.directory, "keys").found == "none: the shop answers whoever asks"
     keys = KeyStore(shop.directory)

@@ -19,10 +19,11 @@ from shopkeeper.data.eventlog import EventLog
 from shopkeeper.data.mapping import read_mapping
 from shopkeeper.data.readers import discover_all
 from shopkeeper.data.schema import TABLES
+from shopkeeper.data.staging import check_mapping, fit_parts
 from shopkeeper.data.tables import Tables
 from shopkeeper.engine.opening import open_release
 from shopkeeper.engine.sources import recipes
-from shopkeeper.errors import ReleaseError, ShopkeeperError
+from shopkeeper.errors import ReleaseError, ShopkeeperError, did_you_mean
 from shopkeeper.keys import KeyStore
 from shopkeeper.release.store import ReleaseStore
 from shopkeeper.settings import Settings, read_settings
@@ -52,7 +53,7 @@ def examine(directory: Path) -> list[Check]:
     settings = read_settings(directory / "shop.toml")
     examinations: dict[str, Callable[[], str]] = {
         "sources": lambda: _sources(settings, directory),
-        "mapping": lambda: _mapping(directory),
+        "mapping": lambda: _mapping(settings, directory),
         "tables": lambda: _tables(directory),
         "surfaces": lambda: _surfaces(settings),
         "release": lambda: _release(directory),
@@ -87,8 +88,16 @@ def _sources(settings: Settings, directory: Path) -> str:
     return f"{len(exports)} exports in {len(settings.data.sources)} sources"
 
 
-def _mapping(directory: Path) -> str:
+def _mapping(settings: Settings, directory: Path) -> str:
     mapping = read_mapping(directory / "mapping.toml")
+    exports = {export.name: export for export in discover_all(settings.data.located(directory))}
+    files = fit_parts(exports, mapping.files)
+    check_mapping(exports, files)
+    for file in files:
+        known = exports[file.path].sample(1).column_names
+        if unknown := [name for name in file.columns if name not in known]:
+            remedy = did_you_mean(unknown[0], known) or "Take it out of mapping.toml."
+            raise Ailment(f"{file.path} has no column {unknown[0]!r}", where="mapping.toml", remedy=remedy)
     columns = [column for file in mapping.files for column in file.columns.values()]
     unsure = sum(column.confidence < 0.5 for column in columns)
     return f"{len(mapping.files)} files, {len(columns)} columns, {unsure} of them uncertain"

@@ -146,6 +146,17 @@ class Shop:
 
         return examine(self.directory)
 
+    def check(self) -> None:
+        """Raises ReleaseError or SettingsError for what would keep the shop from answering as shop.toml says: no
+        release, a source that nobody offers, a rule that cannot be followed."""
+        from shopkeeper.engine.sources import recipes
+
+        self.releases.current()
+        recipes(dict.fromkeys(name for surface in self.settings.surfaces.values() for name in surface.sources))
+        if self.settings.rules:
+            self.engine()
+            self.close()
+
     # --- request → slate → events ---
 
     def engine(self) -> Engine:

@@ -103,6 +103,19 @@ def test_dates_are_read_by_their_values(texts: list[str], expected: str) -> None
     assert file.columns["when"].format == expected
 
 
+def test_the_only_moments_of_a_log_are_its_time_whatever_they_are_called() -> None:
+    log = {
+        "user": [f"u{n % 5}" for n in range(40)],
+        "sku": [f"s{n % 9}" for n in range(40)],
+        "event": [("view", "purchase")[n % 2] for n in range(40)],
+    }
+    moments = [f"{1 + n % 28:02}.11.2025 16:{n:02}:29" for n in range(40)]
+    [file] = read(Shelf("klicks.csv", **log, wann=moments))
+    assert file.columns["wann"].field == "time"
+    [file] = read(Shelf("klicks.csv", **log, wann=moments, irgendwann=moments[::-1]))  # which of the two?
+    assert "time" not in {column.field for column in file.columns.values()}
+
+
 def test_prefix_of_returned_orders() -> None:
     orders = [f"RET{n}" if n % 6 == 0 else str(50_000 + n) for n in range(60)]
     amounts = [-1 if n % 6 == 0 else 2 for n in range(60)]

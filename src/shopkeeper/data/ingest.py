@@ -71,6 +71,7 @@ def _ingest(
 ) -> IngestReport:
     started = time.time()
     exports = {export.name: export for export in discover_all(sources)}
+    check_mapping(exports, fit_parts(exports, mapping.files))
     files, live, changes = mapping.files, BEGINNING, list[Change]()
     if log is not None:
         live = log.newest()
@@ -79,7 +80,6 @@ def _ingest(
         files = [*files, *(export.mapping for export in own)]
         changes = [change for _, batch in log.changes_after() for change in batch]
     mapping = Mapping(fit_parts(exports, files))
-    check_mapping(exports, mapping.files)
     unfinished = shop / "unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     for name in ("tables", "quarantine"):

@@ -75,7 +75,7 @@ def read_mapping(path: Path) -> Mapping:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise MappingError(
-            "there is no mapping.toml", where=str(path.parent), remedy="Propose one with: shopkeeper ingest DIR"
+            "there is no mapping.toml", where=str(path.parent), remedy="shopkeeper ingest proposes one."
         ) from None
     except UnicodeDecodeError:
         raise MappingError("this is no UTF-8 text", where=str(path), remedy="Save the file as UTF-8.") from None

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from shopkeeper.data.tables import Tables
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.ranker import Ranker
-from shopkeeper.errors import ReleaseError
+from shopkeeper.errors import DataError, ReleaseError
 from shopkeeper.learn.evaluate import Figures, evaluate
 from shopkeeper.learn.incumbent import Incumbent, defend
 from shopkeeper.learn.leaks import checked, leaks, refuse
@@ -41,10 +41,12 @@ def train(
     A shop without events, or without items, is released too: with what can be made of what there is.
     if_better: where the current release's choice for a surface is not surely beaten on the newest requests, the new
     release keeps it, on today's data.
-    Raises DataError for tables that contradict themselves, and with `if_better` for those that lost most of what the
-    current release knows; ReleaseError while another training runs, or where a replay of the past knows the future;
-    MissingExtraError and SettingsError for an encoder or a source that cannot be had.
+    Raises DataError without tables, for tables that contradict themselves, and with `if_better` for those that lost
+    most of what the current release knows; ReleaseError while another training runs, or where a replay of the past
+    knows the future; MissingExtraError and SettingsError for an encoder or a source that cannot be had.
     """
+    if not tables.folder.is_dir():
+        raise DataError("there are no tables", where=str(tables.folder), remedy="Make them with: shopkeeper ingest")
     with releases.draft() as draft, tables.held() as tables:
         incumbent = _incumbent(releases) if if_better else None
         live = tables.live  # before the tables are read: an event that comes twice is better than one lost

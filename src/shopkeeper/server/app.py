@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
@@ -10,13 +11,15 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from shopkeeper import __version__
-from shopkeeper.errors import ReleaseError
+from shopkeeper.errors import ShopkeeperError
 from shopkeeper.server import answers, events, health, items, openapi
 from shopkeeper.server.access import Access
 from shopkeeper.server.doors import Doors
 from shopkeeper.server.metrics import ShopMetrics
 from shopkeeper.server.refusals import Faults, Json, refuse_in_words
 from shopkeeper.shop import Shop
+
+_log = logging.getLogger(__name__)
 
 
 def create_app(shop: Shop, *, workers: int = 1) -> FastAPI:
@@ -27,8 +30,10 @@ def create_app(shop: Shop, *, workers: int = 1) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        with contextlib.suppress(ReleaseError):  # before the first training: /v1/ready says so
+        try:
             shop.engine()
+        except ShopkeeperError as error:  # no release yet, or a rule that cannot be followed: /v1/ready says so
+            _log.error("%s", error)
         shop.follow()
         yield
         shop.close()

@@ -96,7 +96,8 @@ def refuse_in_words(app: FastAPI) -> None:
             remedy = did_you_mean(http.url.path, paths) or "The routes are listed at /openapi.json."
             mistake = Mistake("there is nothing at this address", where=http.url.path, remedy=remedy)
         else:
-            mistake = Mistake(str(error.detail), where=f"{http.method} {http.url.path}")
+            where, remedy = f"{http.method} {http.url.path}", "The routes are listed at /openapi.json."
+            mistake = Mistake(str(error.detail), where=where, remedy=remedy)
         return refusal(http, error.status_code, "address", mistake, error.headers)
 
     @app.exception_handler(ClientDisconnect)

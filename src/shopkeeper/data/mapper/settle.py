@@ -12,6 +12,7 @@ from shopkeeper.data.mapper.fields import ACCEPTED, MANY_VALUED, Fit
 from shopkeeper.data.mapper.file import File
 from shopkeeper.data.mapper.lexicon import concepts, without_language
 from shopkeeper.data.mapper.profile import Profile
+from shopkeeper.data.translate import EVENT_ROLES
 
 COMPARED = 2_000  # rows, to see whether two columns correspond
 FEWEST_LABELS = 4  # fewer correspond by chance
@@ -21,6 +22,7 @@ def settle(file: File) -> dict[str, tuple[str, Fit]]:
     """The reading's fields, with what only shows when all are known."""
     fields = dict(file.reading.fields)
     _one_clock(file, fields)
+    _the_only_clock(file, fields)
     _readable_categories(file, fields)
     _one_language(file, fields)
     _variants(file, fields)
@@ -35,6 +37,18 @@ def _one_clock(file: File, fields: dict[str, tuple[str, Fit]]) -> None:
         shape = file.profiles[named["time"]].time
         if shape is None or shape.has_date:
             del fields[named["date"]]
+
+
+def _the_only_clock(file: File, fields: dict[str, tuple[str, Fit]]) -> None:
+    """What happened has a time: the one column that holds moments (or else days), whatever it is called."""
+    if file.reading.role not in EVENT_ROLES or any(field in ("time", "date") for field, _ in fields.values()):
+        return
+    free = [name for name in file.columns if name not in fields or fields[name][0] == "attribute"]
+    for tag in ("moment", "day"):
+        if found := [name for name in free if tag in file.profiles[name].tags]:
+            if len(found) == 1:
+                fields[found[0]] = ("time", Fit(ACCEPTED + 0.2, f"the only {tag}s that the rows hold"))
+            return
 
 
 def _readable_categories(file: File, fields: dict[str, tuple[str, Fit]]) -> None:
