@@ -17,6 +17,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -29,7 +30,7 @@ from shopkeeper.settings import DEFAULT_SURFACES, Settings
 from shopkeeper.shop import Shop
 from shopkeeper.vocabulary import silent
 
-SETS = ("movielens-1m", "amazon-beauty", "amazon-toys-ids")
+SETS = {"movielens-1m": 200, "amazon-beauty": 50, "amazon-toys-ids": 50}  # and the usual length of their histories
 SOURCES = ("viewed_together", "slist", "sasrec", "popular")
 EVERYBODY = 1_000_000
 
@@ -39,7 +40,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "data")
     parser.add_argument("--sources", default=",".join(SOURCES))
     parser.add_argument("--budget", type=float, default=60.0)
-    parser.add_argument("sets", nargs="*", default=SETS)
+    parser.add_argument("sets", nargs="*", default=list(SETS))
     arguments = parser.parse_args()
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}.\n")
     print("| set | requests | system | HR@10 | NDCG@10 | 95 % interval | coverage@10 |")
@@ -50,7 +51,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             shop = Shop.new(Path(folder) / name, [arguments.data / name])
             shop.ingest()
-            settings = with_sources(shop.settings, arguments.sources.split(","), arguments.budget)
+            length = {"sasrec": {"length": SETS.get(name, 50)}}
+            settings = with_sources(shop.settings, arguments.sources.split(","), arguments.budget, length)
             begin = time.perf_counter()
             figures, choice = measured(Tables(shop.directory), settings)
         print_rows(name, figures, choice)
@@ -58,10 +60,10 @@ def main() -> None:
         print(f"\n{name}: {time.perf_counter() - begin:.0f} s, {peak:.1f} GB at most; {choice.why}.\n", flush=True)
 
 
-def with_sources(settings: Settings, sources: list[str], budget: float) -> Settings:
+def with_sources(settings: Settings, sources: list[str], budget: float, models: dict[str, dict[str, Any]]) -> Settings:
     home = msgspec.structs.replace(DEFAULT_SURFACES["home"], sources=tuple(sources), exclude="seen")
     train = msgspec.structs.replace(settings.train, max_requests=EVERYBODY, budget_minutes=budget)
-    return msgspec.structs.replace(settings, train=train, surfaces={"home": home})
+    return msgspec.structs.replace(settings, train=train, surfaces={"home": home}, models=models)
 
 
 def measured(tables: Tables, settings: Settings) -> tuple[Figures, Choice]:

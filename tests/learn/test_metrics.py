@@ -7,6 +7,7 @@ from math import log2
 
 import numpy as np
 import pytest
+import pytrec_eval
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -115,3 +116,30 @@ def test_pairing_sees_a_small_but_steady_gain() -> None:
     same = metrics.compare(theirs, theirs, seed=0)
     assert same.chance_better == 0
     assert same.difference == metrics.Estimate(0, 0, 0)
+
+
+judged_requests = st.lists(
+    st.tuples(
+        st.lists(st.integers(0, 11), unique=True, max_size=K),
+        st.dictionaries(st.integers(0, 11), st.integers(1, 4), min_size=1, max_size=K),
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(judged_requests)
+def test_trec_eval_says_the_same(asked: list[tuple[list[int], dict[int, int]]]) -> None:
+    """An implementation by others: NIST's. Of more wanted items than k it takes another mean precision."""
+    wanted = [np.array([*gains], np.int32) for _, gains in asked]
+    worth = [np.array([*gains.values()], np.float32) for _, gains in asked]
+    gained, ideal = metrics.gains_at(padded([shown for shown, _ in asked]), wanted, worth)
+    measures = ("success", "ndcg_cut", "recip_rank", "map_cut", "P", "recall")
+    judged = {str(at): {str(item): gain for item, gain in gains.items()} for at, (_, gains) in enumerate(asked)}
+    evaluator = pytrec_eval.RelevanceEvaluator(judged, {m if m == "recip_rank" else f"{m}.{K}" for m in measures})
+    shown = {str(at): {str(item): -float(place) for place, item in enumerate(one)} for at, (one, _) in enumerate(asked)}
+    theirs = evaluator.evaluate(shown)
+    for measure, metric in zip(measures, metrics.ACCURACY.values(), strict=True):
+        name = measure if measure == "recip_rank" else f"{measure}_{K}"
+        expected = [theirs.get(at, {}).get(name, 0.0) for at in shown]  # where nothing is shown it says nothing
+        np.testing.assert_allclose(metric(gained, ideal), expected, atol=1e-6, err_msg=name)
