@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from shopkeeper.data.report import IngestReport
     from shopkeeper.doctor import Check
 
+COSTS = {"fit_s": "last fit, s", "answer_ms": "an answer, ms", "size_mb": "on disk, MB"}
 MEASURES = ("ndcg@10", "hr@10", "mrr@10", "coverage@10")
 PIPE_WIDTH = 200  # where there is no terminal, lines are not broken to fit one
 
@@ -120,6 +121,12 @@ def metrics(measured: Mapping[str, Any]) -> None:
         say(f"{surface} is served by {choice['winner']}: {choice['why']}", "dim")
         if contest := choice.get("contest"):
             say(f"  held against what release {contest['incumbent']} chose: {_contest(contest)}", "dim")
+    costs = [
+        (name, *("" if cost[figure] is None else f"{cost[figure]:,.2f}" for figure in COSTS))
+        for name, cost in measured.get("costs", {}).items()
+    ]
+    if costs:
+        table(("model", *COSTS.values()), costs, right=tuple(COSTS.values()))
     if not measured.get("surfaces"):
         say("Nothing was measured: the shop has too few events.")
 

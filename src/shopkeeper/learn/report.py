@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from tensorboardX.proto import event_pb2, summary_pb2
 from tensorboardX.record_writer import RecordWriter
 
+from shopkeeper.learn.costs import Cost
 from shopkeeper.learn.evaluate import MEASURE, SERVED, Figures
 from shopkeeper.learn.metrics import Estimate
 from shopkeeper.learn.replay import POPULARITY
@@ -25,13 +26,15 @@ SHOWN_FEATURES = 15
 class Evaluation(msgspec.Struct, frozen=True):
     """How good a release is. items, events: how many it knows; surfaces: figures on the test part by surface (and on
     people's judgements); choices: what won on the validation part by surface; checked_for_leaks: requests of the
-    validation part whose answers stay the same when all that happened later is deleted (else nothing is released)."""
+    validation part whose answers stay the same when all that happened later is deleted (else nothing is released);
+    costs: of each source."""
 
     items: int
     events: int
     surfaces: dict[str, Figures]
     choices: dict[str, Choice]
     checked_for_leaks: int = 0
+    costs: dict[str, Cost] = {}
 
 
 def write_report(evaluation: Evaluation, directory: Path, shop: str, now: float) -> None:

@@ -12,6 +12,7 @@ from shopkeeper.data.tables import Tables
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.errors import DataError, ReleaseError
+from shopkeeper.learn.costs import costs_of
 from shopkeeper.learn.evaluate import Figures, evaluate
 from shopkeeper.learn.incumbent import Incumbent, defend
 from shopkeeper.learn.leaks import checked, leaks, refuse
@@ -64,15 +65,17 @@ def train(
         figures = _measure(shop, parts.test, rankers, progress) if parts else {}
         engine = shop.engine(rankers)
         figures |= _judge(tables, engine, settings.train.seed, progress)
+        progress("publish", 0, 1)
+        engine.save(draft)
+        asked = shop.requests(parts.test) if parts else {}
         evaluation = Evaluation(
             items=len(shop.catalogue),
             events=len(shop.interactions),
             surfaces=figures,
             choices={name: winner.choice for name, winner in winners.items()},
             checked_for_leaks=unleaking,
+            costs=costs_of(engine, asked, shop.fitter.seconds, draft / "sources"),
         )
-        progress("publish", 0, 1)
-        engine.save(draft)
         if pictures := tables.paths("images"):
             batches = (batch for path in pictures for batch in pq.ParquetFile(path).iter_batches(1024))
             Images.build(batches, shop.catalogue.ids, draft / "images")
