@@ -28,8 +28,8 @@ class SasRecConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     heads: Positive = 2
     length: Positive = 100
     dropout: Share = 0.3
-    batch: Positive = 6_400
-    rate: Annotated[float, Meta(gt=0.0)] = 1e-3
+    batch: Positive = 3_200
+    rate: Annotated[float, Meta(gt=0.0)] = 2e-3
     weight_decay: Annotated[float, Meta(ge=0.0)] = 0.01
     all_items_below: Positive = 20_000
     negatives: Positive = 1_024
