@@ -9,6 +9,7 @@ What serves is chosen by the last but one item; the last is looked at once. Prin
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import platform
 import resource
@@ -40,8 +41,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "data")
     parser.add_argument("--sources", default=",".join(SOURCES))
     parser.add_argument("--budget", type=float, default=60.0)
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("sets", nargs="*", default=list(SETS))
     arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO)  # of every epoch a line, on the error output
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}.\n")
     print("| set | requests | system | HR@10 | NDCG@10 | 95 % interval | coverage@10 |")
     print("|---|---:|---|---:|---:|---|---:|")
@@ -53,6 +56,9 @@ def main() -> None:
             shop.ingest()
             length = {"sasrec": {"length": SETS.get(name, 50)}}
             settings = with_sources(shop.settings, arguments.sources.split(","), arguments.budget, length)
+            settings = msgspec.structs.replace(
+                settings, train=msgspec.structs.replace(settings.train, threads=arguments.threads)
+            )
             begin = time.perf_counter()
             figures, choice = measured(Tables(shop.directory), settings)
         print_rows(name, figures, choice)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from pathlib import Path
 from typing import ClassVar
 
 import msgspec
@@ -16,10 +17,10 @@ from shopkeeper.engine.context import Material, SourceRecipe
 from shopkeeper.engine.sources.sequence import Network
 from shopkeeper.errors import MissingExtraError, SettingsError
 from shopkeeper.learn.models.histories import Histories
-from shopkeeper.learn.models.next_item import Watch, fitted
+from shopkeeper.learn.models.next_item import KEPT, Teacher, Watch, fitted
 from shopkeeper.learn.models.sasrec import SasRec, SasRecConfig
 from shopkeeper.learn.models.transformer import Shape, Transformer, graph_of
-from shopkeeper.settings import parse_settings
+from shopkeeper.settings import Settings, TrainSettings, parse_settings
 from shopkeeper.vocabulary import EventType
 
 VIEW = EventType.VIEW
@@ -59,6 +60,23 @@ def test_the_same_seed_gives_the_same() -> None:
         first, second = (source.retrieve(context_of(shop, user=user), 12) for source in (once, again))
         np.testing.assert_array_equal(first.rows, second.rows)
         np.testing.assert_array_equal(first.scores, second.scores)
+
+
+def test_what_was_learned_is_kept_for_whoever_asks_for_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, config = dataclasses.replace(chains(), work=tmp_path / "models"), msgspec.structs.replace(SMALL, epochs=3)
+    once = SasRec(config).fit(shop)
+    with monkeypatch.context() as patch:
+        patch.setattr(Teacher, "batches", lambda *_: pytest.fail("it is learned again"))
+        again = SasRec(config).fit(shop)
+    for user in range(5):
+        first, second = (source.retrieve(context_of(shop, user=user), 12) for source in (once, again))
+        np.testing.assert_array_equal(first.scores, second.scores)
+    for seed in range(5):  # something else is learned anew, and what is old goes by and by
+        settings = Settings(train=TrainSettings(seed=seed + 1))
+        SasRec(msgspec.structs.replace(config, epochs=1)).fit(dataclasses.replace(shop, settings=settings))
+    assert len(list((tmp_path / "models").iterdir())) <= KEPT + 1
 
 
 def test_the_graph_says_what_the_network_says_of_one_and_of_many() -> None:

@@ -62,7 +62,7 @@ def fitted(
 
 def _checkpoint(work: Path, histories: Histories, config: SasRecConfig, settings: TrainSettings) -> Path:
     """A file for just these histories, config and settings; of older ones a few stay."""
-    told = hashlib.sha256(msgspec.json.encode((__version__, torch.__version__, config, settings)))
+    told = hashlib.sha256(msgspec.json.encode((__version__, str(torch.__version__), config, settings)))
     for array in (histories.items, histories.codes, histories.starts, histories.known):
         told.update(np.ascontiguousarray(array).data)
     if work.is_dir():
