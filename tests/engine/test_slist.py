@@ -10,7 +10,7 @@ from source_contract import DAY, NOW, SourceContract, context_of, interactions_o
 
 from shopkeeper.engine.context import Material, SourceRecipe
 from shopkeeper.engine.sources import slist
-from shopkeeper.engine.sources.slist import Slist, SlistConfig, moments, solve
+from shopkeeper.engine.sources.slist import Ease, EaseConfig, Slist, SlistConfig, moments, solve
 from shopkeeper.engine.sources.together import trail_of
 from shopkeeper.vocabulary import EventType
 
@@ -19,6 +19,10 @@ VIEW = EventType.VIEW
 
 class TestSlist(SourceContract):
     recipe: ClassVar[SourceRecipe] = Slist()
+
+
+class TestEase(SourceContract):
+    recipe: ClassVar[SourceRecipe] = Ease()
 
 
 def material(*sequences: tuple[int, ...], n_items: int = 8) -> Material:
@@ -81,6 +85,24 @@ def test_what_comes_in_one_visit_says_more() -> None:
             events.append((person, item, VIEW, NOW - DAY + step, 3 * person + visit))
     items = items_table([{"item_id": f"i{row}"} for row in range(8)])
     assert best(material_of(items, interactions_of(events)), "i0")[0] == 2
+
+
+def test_ease_is_the_regression_of_each_item_on_all_others_in_the_same_histories() -> None:
+    histories = [(0, 1, 2), (0, 2, 3), (1, 3), (0, 1, 3, 4), (2, 4)]
+    shop = material(*histories, n_items=5)
+    config = EaseConfig(ridge=0.5)
+    trail = trail_of(shop.interactions, NOW, 1e9)
+    neighbours = slist.fit_neighbours(trail, 5, config)
+    bought = np.zeros((len(histories), 5))
+    for person, items in enumerate(histories):
+        bought[person, list(items)] = 1.0
+    gram = bought.T @ bought
+    inverse = np.linalg.inv(gram + 0.5 * np.eye(5))
+    expected = -inverse / inverse.diagonal()  # Steck, 2019
+    np.fill_diagonal(expected, 0.0)
+    for item in range(5):
+        _, rows, weights = neighbours.around(np.array([item], np.int32), np.ones(1, np.float32))
+        np.testing.assert_allclose(weights, expected[item, rows], atol=1e-4)
 
 
 def test_what_is_met_and_explained_is_counted_pair_by_pair() -> None:

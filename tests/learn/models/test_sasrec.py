@@ -16,9 +16,10 @@ from source_contract import DAY, NOW, SourceContract, context_of, interactions_o
 from shopkeeper.engine.context import Material, SourceRecipe
 from shopkeeper.engine.sources.sequence import Network
 from shopkeeper.errors import MissingExtraError, SettingsError
+from shopkeeper.learn.models.config import SasRecConfig
 from shopkeeper.learn.models.histories import Histories
 from shopkeeper.learn.models.next_item import KEPT, Teacher, Watch, fitted
-from shopkeeper.learn.models.sasrec import SasRec, SasRecConfig
+from shopkeeper.learn.models.sasrec import SasRec
 from shopkeeper.learn.models.transformer import Shape, Transformer, graph_of
 from shopkeeper.settings import Settings, TrainSettings, parse_settings
 from shopkeeper.vocabulary import EventType

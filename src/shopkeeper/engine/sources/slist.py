@@ -14,7 +14,7 @@ Only the items of most events take part, and of each item only the strongest wei
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 import numpy as np
@@ -46,10 +46,22 @@ class SlistConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     neighbours: Positive = 400
 
 
+class EaseConfig(SlistConfig, frozen=True, forbid_unknown_fields=True):
+    """Without order: every event of a history speaks for every other alike, which is EASE^R itself."""
+
+    window: Positive = 200
+    consistency: Share = 1.0
+    spread: Share = 1.0
+    recency: Share = 1.0
+    across: Share = 1.0
+    ridge: Annotated[float, Meta(gt=0.0)] = 200.0
+
+
 class Slist:
     """The recipe of the source `slist`."""
 
     name, learns_from_events = "slist", True
+    config_type: ClassVar[type[SlistConfig]] = SlistConfig
     when = "some thousand histories and at most some ten thousand items that matter: seconds to fit, hard to beat"
 
     def __init__(self, config: SlistConfig | None = None) -> None:
@@ -57,18 +69,26 @@ class Slist:
 
     def fit(self, material: Material) -> Together:
         """Raises SettingsError."""
-        config = self.config or model_settings(material.settings, self.name, SlistConfig)
+        config = self.config or model_settings(material.settings, self.name, self.config_type)
         interactions = material.interactions.of_types(INTEREST)
         trail = trail_of(interactions, material.now, material.settings.train.half_life_days)
         neighbours = fit_neighbours(trail, len(material.catalogue), config)
         return self._source(neighbours, material.catalogue, config)
 
     def load(self, directory: Path, release: ReleaseParts) -> Together:
-        config = self.config or model_settings(release.settings, self.name, SlistConfig)
+        config = self.config or model_settings(release.settings, self.name, self.config_type)
         return self._source(Neighbours.load(directory), release.catalogue, config)
 
     def _source(self, neighbours: Neighbours, catalogue: Catalogue, config: SlistConfig) -> Together:
         return Together(self.name, "goes together", neighbours, catalogue, config.recency)
+
+
+class Ease(Slist):
+    """The recipe of the source `ease`."""
+
+    name = "ease"
+    when = "as slist, where the order of what was done says nothing: collections, wish lists"
+    config_type = EaseConfig
 
 
 def fit_neighbours(trail: Trail, n_items: int, config: SlistConfig) -> Neighbours:

@@ -254,6 +254,13 @@ ViewedTogether = TogetherRecipe(
     INTEREST,
     Closeness(),
 )
+ItemKnn = TogetherRecipe(
+    "item_knn",
+    "met",
+    "as what others have to beat: neighbours by cosine, whatever the order, near or far",
+    INTEREST,
+    Closeness(window=50, step=1.0, preceding=1.0, across=1.0, popularity=0.5),
+)
 BoughtTogether = TogetherRecipe(
     "bought_together", "bought", "beside a cart, where baskets hold several things", (EventType.PURCHASE,), Closeness()
 )

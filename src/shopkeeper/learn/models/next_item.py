@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from shopkeeper import __version__
+from shopkeeper.learn.models.config import SasRecConfig
 from shopkeeper.learn.models.histories import Batch, Histories, Places
 from shopkeeper.learn.models.loop import Epoch, Loop, Schedule
 from shopkeeper.learn.models.losses import draw, full_softmax, sampled_softmax
-from shopkeeper.learn.models.sasrec import SasRecConfig
 from shopkeeper.learn.models.transformer import Shape, Transformer, graph_of
 from shopkeeper.settings import TrainSettings
 from shopkeeper.vocabulary import Scores

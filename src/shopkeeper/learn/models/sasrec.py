@@ -4,37 +4,17 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import msgspec
 import numpy as np
-from msgspec import Meta
 
 from shopkeeper.engine.context import Material, ReleaseParts
 from shopkeeper.engine.sources.sequence import Network, Sequence
 from shopkeeper.engine.vectors import Vectors
 from shopkeeper.errors import MissingExtraError, SettingsError
+from shopkeeper.learn.models.config import SasRecConfig
 from shopkeeper.learn.models.histories import Histories
-from shopkeeper.settings import Positive, Share, model_settings
-
-
-class SasRecConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """width: of the vectors, a multiple of 2 · heads; length: the events of a history that are read; batch: of events;
-    all_items_below: with fewer items, all are told apart at each step, with more `negatives` that are drawn; epochs:
-    the most; patience: epochs without a better figure, after which it ends."""
-
-    width: Positive = 128
-    blocks: Positive = 2
-    heads: Positive = 2
-    length: Positive = 100
-    dropout: Share = 0.3
-    batch: Positive = 3_200
-    rate: Annotated[float, Meta(gt=0.0)] = 2e-3
-    weight_decay: Annotated[float, Meta(ge=0.0)] = 0.01
-    all_items_below: Positive = 20_000
-    negatives: Positive = 1_024
-    epochs: Positive = 200
-    patience: Positive = 10
+from shopkeeper.settings import model_settings
 
 
 class SasRec:

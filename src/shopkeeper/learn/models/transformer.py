@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -134,14 +135,16 @@ def graph_of(reader: Reader, width: int) -> bytes:
     buffer = io.BytesIO()
     example = (torch.randn(2, 3, width), torch.zeros(2, 3, dtype=torch.long))
     axes = {0: "b", 1: "t"}
-    torch.onnx.export(
-        reader.eval(),
-        example,
-        cast(Any, buffer),  # which its types do not know
-        input_names=["vectors", "codes"],
-        output_names=["wanted"],
-        dynamic_axes={"vectors": axes, "codes": axes, "wanted": axes},
-        opset_version=17,
-        dynamo=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own, which nobody could act on
+        torch.onnx.export(
+            reader.eval(),
+            example,
+            cast(Any, buffer),  # which its types do not know
+            input_names=["vectors", "codes"],
+            output_names=["wanted"],
+            dynamic_axes={"vectors": axes, "codes": axes, "wanted": axes},
+            opset_version=17,
+            dynamo=False,
+        )
     return buffer.getvalue()

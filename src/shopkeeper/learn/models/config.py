@@ -1,0 +1,29 @@
+"""What each network is made of, as `[models.NAME]` in shop.toml says it; read without PyTorch."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from shopkeeper.settings import Positive, Share
+
+
+class SasRecConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """width: of the vectors, a multiple of 2 · heads; length: the events of a history that are read; batch: of events;
+    all_items_below: with fewer items, all are told apart at each step, with more `negatives` that are drawn; epochs:
+    the most; patience: epochs without a better figure, after which it ends."""
+
+    width: Positive = 128
+    blocks: Positive = 2
+    heads: Positive = 2
+    length: Positive = 100
+    dropout: Share = 0.3
+    batch: Positive = 3_200
+    rate: Annotated[float, Meta(gt=0.0)] = 2e-3
+    weight_decay: Annotated[float, Meta(ge=0.0)] = 0.01
+    all_items_below: Positive = 20_000
+    negatives: Positive = 1_024
+    epochs: Positive = 200
+    patience: Positive = 10
