@@ -47,10 +47,10 @@ def test_it_learns_and_gives_the_best_epoch() -> None:
 
 
 def test_it_stops_when_it_no_longer_gets_better() -> None:
-    figures = iter([0.1, 0.3, 0.2, 0.3, 0.25, 0.9])
+    figures = iter([0.1, 0.3, 0.2, 0.3, 0.25, 0.2, 0.1, 0.9])
     loop = Loop(model(), Schedule(epochs=50, patience=3))
     loop.fit(batches, loss, lambda _: next(figures))
-    assert [epoch.figure for epoch in loop.epochs] == [0.1, 0.3, 0.2, 0.3, 0.25]
+    assert [epoch.figure for epoch in loop.epochs] == [0.1, 0.3, 0.2, 0.3, 0.25, 0.2, 0.1]
 
 
 def test_it_stops_when_its_time_is_up() -> None:

@@ -69,8 +69,8 @@ class Loop(Generic[Model]):
         watch: Callable[[Model], float],
         tell: Callable[[int, Epoch], None] = lambda _, __: None,
     ) -> Model:
-        """The model of the best epoch. batches: those of the epoch of that number, the first being 0; watch: how good a
-        model is, on what it does not learn from."""
+        """The model of the best epoch, the last of those that are alike. batches: those of the epoch of that number,
+        the first being 0; watch: how good a model is, on what it does not learn from."""
         self._restore()
         begin = time.monotonic() - (self.epochs[-1].seconds if self.epochs else 0.0)
         while not self._is_over():
@@ -79,7 +79,7 @@ class Loop(Generic[Model]):
             now: Any = self._averaged.module.eval()
             with torch.inference_mode(), _fast():
                 figure = watch(now)
-            if figure > max((epoch.figure for epoch in self.epochs), default=-1.0):
+            if figure >= max((epoch.figure for epoch in self.epochs), default=figure):
                 self._best = {name: value.clone() for name, value in now.state_dict().items()}
             self.epochs.append(Epoch(mean, figure, time.monotonic() - begin))
             tell(len(self.epochs), self.epochs[-1])
@@ -93,7 +93,7 @@ class Loop(Generic[Model]):
         figures = [epoch.figure for epoch in self.epochs]
         return (
             len(figures) >= self.schedule.epochs
-            or len(figures) - 1 - figures.index(max(figures)) >= self.schedule.patience
+            or figures[::-1].index(max(figures)) >= self.schedule.patience
             or self.epochs[-1].seconds >= self.schedule.seconds
         )
 
