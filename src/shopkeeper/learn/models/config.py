@@ -27,3 +27,12 @@ class SasRecConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     negatives: Positive = 1_024
     epochs: Positive = 200
     patience: Positive = 10
+
+
+class AlsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """confidence: of an event of interest 1, where what was not met has 1; ridge: of each regression."""
+
+    factors: Positive = 64
+    iterations: Positive = 15
+    confidence: Annotated[float, Meta(gt=0.0)] = 10.0
+    ridge: Annotated[float, Meta(gt=0.0)] = 1.0

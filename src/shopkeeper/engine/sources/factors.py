@@ -1,0 +1,86 @@
+"""What fits a taste, by factors of items: a person's are those that explain their history best, found at each request,
+so that somebody new is understood as well as anybody. Factors are fitted elsewhere (`learn/models`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from shopkeeper.engine.context import Candidates, Context
+from shopkeeper.engine.interest import decay, interest_of
+from shopkeeper.release.arrays import load_array, save_arrays
+from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.vocabulary import Rows, Scores
+
+
+class Regression(NamedTuple):
+    """confidence: of an event of interest 1 just now, where what was not met has 1; half_life_days: of events."""
+
+    confidence: float
+    ridge: float
+    half_life_days: float
+
+
+class Factors:
+    """A fitted source. known int32 [m], ascending, the catalogue rows of the items of which factors float32 [m, f] tell."""
+
+    def __init__(self, name: str, known: Rows, factors: Scores, catalogue: Catalogue, regression: Regression) -> None:
+        self.name, self._known, self._factors, self._catalogue = name, known, factors, catalogue
+        self._regression = regression
+        self._gram = factors.T @ factors + regression.ridge * np.eye(factors.shape[1], dtype=np.float32)
+
+    def retrieve(self, context: Context, limit: int) -> Candidates:
+        places, interest = self._met(context)
+        if not len(places):
+            return Candidates.none()
+        scores = self._factors @ self._taste(places, interest)
+        found = ~np.isin(self._known, context.anchors)
+        if context.allowed is not None:
+            found &= context.allowed[self._known]
+        return Candidates.top(self._known[found], scores[found], limit)
+
+    def reason(self, context: Context, row: int) -> str:
+        return self.reasons(context, np.array([row], np.int32))[0]
+
+    def reasons(self, context: Context, rows: Rows) -> list[str]:
+        """Each names what was met that is most like it."""
+        places, _ = self._met(context)
+        if not len(places):
+            return ["fits your taste" for _ in rows]
+        likeness = _unit(self._factors[np.searchsorted(self._known, rows)]) @ _unit(self._factors[places]).T
+        nearest = self._catalogue.names(self._known[places[np.argmax(likeness, axis=1)]])
+        return [f"fits a taste for “{name}”" for name in nearest]
+
+    def save(self, directory: Path) -> None:
+        save_arrays(directory, {"known": self._known, "factors": self._factors})
+
+    @classmethod
+    def load(cls, name: str, directory: Path, catalogue: Catalogue, regression: Regression) -> Factors:
+        """Memory-mapped."""
+        known, factors = load_array(directory, "known"), load_array(directory, "factors")
+        return cls(name, known, factors, catalogue, regression)
+
+    def _met(self, context: Context) -> tuple[npt.NDArray[np.int64], Scores]:
+        """Places among the known items of what was met, each once, and the interest shown in each."""
+        rows = context.history
+        fading = decay(context.history_times, context.now, self._regression.half_life_days)
+        interest = interest_of(context.history_codes) * fading
+        if len(context.anchors):
+            rows, interest = context.anchors, np.ones(len(context.anchors), np.float32)
+        told = (interest > 0) & np.isin(rows, self._known)
+        places, at = np.unique(np.searchsorted(self._known, rows[told]), return_inverse=True)
+        return places, np.bincount(at, interest[told], minlength=len(places)).astype(np.float32)
+
+    def _taste(self, places: npt.NDArray[np.int64], interest: Scores) -> Scores:
+        """float32 [f]: least squares over all items, those that were met counting by their confidence."""
+        met, confidence = self._factors[places], self._regression.confidence * interest
+        left = self._gram + (met * (confidence - 1.0)[:, None]).T @ met
+        return np.asarray(np.linalg.solve(left, met.T @ confidence), np.float32)
+
+
+def _unit(vectors: Scores) -> Scores:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)

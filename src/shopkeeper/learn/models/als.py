@@ -1,0 +1,73 @@
+"""The source `als`: factors of people and items whose product is the interest shown (Hu, Koren and Volinsky,
+"Collaborative Filtering for Implicit Feedback Datasets", ICDM 2008), by the library `implicit`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shopkeeper.engine.context import Material, ReleaseParts
+from shopkeeper.engine.interest import decay, interest_of
+from shopkeeper.engine.sources.factors import Factors, Regression
+from shopkeeper.errors import MissingExtraError
+from shopkeeper.learn.models.config import AlsConfig
+from shopkeeper.settings import Settings, TrainSettings, model_settings
+from shopkeeper.vocabulary import Scores
+
+
+class Als:
+    """The recipe."""
+
+    name, learns_from_events = "als", True
+    when = "sparse tastes without order, at any size: what people like as a whole, not what they want now"
+
+    def __init__(self, config: AlsConfig | None = None) -> None:
+        self.config = config
+
+    def fit(self, material: Material) -> Factors:
+        """Raises MissingExtraError without `implicit`, SettingsError."""
+        config = self.config or model_settings(material.settings, self.name, AlsConfig)
+        done, half_life = material.interactions, material.settings.train.half_life_days
+        weights = interest_of(done.codes) * decay(done.times, material.now, half_life)
+        users, items, weights = done.users[weights > 0], done.items[weights > 0], weights[weights > 0]
+        known, places = np.unique(items, return_inverse=True)
+        factors = np.empty((0, config.factors), np.float32)
+        if len(known):
+            shape = (material.interactions.n_users, len(known))
+            met = _library("scipy.sparse").csr_matrix((weights, (users, places)), shape=shape)
+            factors = _fitted(met, config, material.settings.train)
+        regression = _regression(config, material.settings)
+        return Factors(self.name, known.astype(np.int32), factors, material.catalogue, regression)
+
+    def load(self, directory: Path, release: ReleaseParts) -> Factors:
+        config = self.config or model_settings(release.settings, self.name, AlsConfig)
+        return Factors.load(self.name, directory, release.catalogue, _regression(config, release.settings))
+
+
+def _fitted(met: Any, config: AlsConfig, settings: TrainSettings) -> Scores:
+    """The factors of the items, float32 [m, f], of a sparse matrix of people by items."""
+    with _library("threadpoolctl").threadpool_limits(1, "blas"):  # it has threads of its own
+        model = _library("implicit.cpu.als").AlternatingLeastSquares(
+            factors=config.factors,
+            regularization=config.ridge,
+            alpha=config.confidence,
+            iterations=config.iterations,
+            random_state=settings.seed,
+            num_threads=settings.threads,
+        )
+        model.fit(met, show_progress=False)
+    return np.asarray(model.item_factors, np.float32)
+
+
+def _regression(config: AlsConfig, settings: Settings) -> Regression:
+    return Regression(config.confidence, config.ridge, settings.train.half_life_days)
+
+
+def _library(module: str) -> Any:
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise MissingExtraError("fitting the source als", "train", module.split(".")[0]) from error
