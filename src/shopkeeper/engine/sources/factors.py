@@ -25,7 +25,7 @@ class Regression(NamedTuple):
 
 
 class Factors:
-    """A fitted source. known int32 [m], ascending, the catalogue rows of the items that factors float32 [m, f] tell of."""
+    """A fitted source. known int32 [m], ascending, the catalogue rows of the items that have factors: float32 [m, f]."""
 
     def __init__(self, name: str, known: Rows, factors: Scores, catalogue: Catalogue, regression: Regression) -> None:
         self.name, self._known, self._factors, self._catalogue = name, known, factors, catalogue
