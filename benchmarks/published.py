@@ -48,6 +48,7 @@ def main() -> None:
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}.\n")
     print("| set | requests | system | HR@10 | NDCG@10 | 95 % interval | coverage@10 |")
     print("|---|---:|---|---:|---:|---|---:|")
+    remarks = []
     for name in arguments.sets:
         if not (arguments.data / name).is_dir():
             sys.exit(f"there is no {arguments.data / name}; name the folder of the data sets with --data")
@@ -63,7 +64,8 @@ def main() -> None:
             figures, choice = measured(Tables(shop.directory), settings)
         print_rows(name, figures, choice)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        print(f"\n{name}: {time.perf_counter() - begin:.0f} s, {peak:.1f} GB at most; {choice.why}.\n", flush=True)
+        remarks.append(f"{name}: {time.perf_counter() - begin:.0f} s, {peak:.1f} GB at most; {choice.why}.")
+    print("", *remarks, sep="\n")
 
 
 def with_sources(settings: Settings, sources: list[str], budget: float, models: dict[str, dict[str, Any]]) -> Settings:
@@ -79,7 +81,7 @@ def measured(tables: Tables, settings: Settings) -> tuple[Figures, Choice]:
         sys.exit("these figures are of sets that know an order and no times")
     engine = shop.engine_of(parts.validation, {}, "fit")
     asked = shop.requests(parts.validation)["home"]
-    winner = compete(engine, "home", asked, seed=0, threads=settings.train.threads, progress=silent)
+    winner = compete(engine, "home", asked, seed=settings.train.seed, threads=settings.train.threads, progress=silent)
     won = shop.with_surfaces({"home": winner.surface})
     unlearned = replace(parts.test, known=parts.validation.known)
     rankers = {"home": winner.ranker} if winner.ranker else {}

@@ -22,7 +22,7 @@ from shopkeeper.data.schema import TABLES
 from shopkeeper.data.staging import check_mapping, fit_parts
 from shopkeeper.data.tables import Tables
 from shopkeeper.engine.opening import open_release
-from shopkeeper.engine.sources import recipes
+from shopkeeper.engine.sources import check_sources
 from shopkeeper.errors import ReleaseError, ShopkeeperError, did_you_mean
 from shopkeeper.keys import KeyStore
 from shopkeeper.release.store import ReleaseStore
@@ -121,8 +121,9 @@ def _tables(directory: Path) -> str:
 
 
 def _surfaces(settings: Settings) -> str:
+    check_sources(settings)
     names = {source for surface in settings.surfaces.values() for source in surface.sources}
-    return f"{len(recipes(sorted(names)))} sources installed and named"
+    return f"{len(names)} sources installed and named"
 
 
 def _release(directory: Path) -> str:

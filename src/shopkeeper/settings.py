@@ -145,9 +145,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 Config = TypeVar("Config", bound=msgspec.Struct)
 
 
-def model_settings(settings: Settings, name: str, kind: type[Config]) -> Config:
-    """What shop.toml says under [models.NAME], as the model's own type of config. Raises SettingsError."""
-    return cast(Config, _Reader({}, "", "shop.toml").convert(["models", name], settings.models.get(name, {}), kind))
+def model_settings(settings: Settings, name: str, kind: type[Config], text: str = "") -> Config:
+    """What shop.toml says under [models.NAME], as the model's own type of config. Raises SettingsError. text: of the
+    file, to name the line."""
+    return cast(Config, _Reader({}, text, "shop.toml").convert(["models", name], settings.models.get(name, {}), kind))
 
 
 def read_settings(path: Path) -> Settings:

@@ -148,11 +148,11 @@ class Shop:
 
     def check(self) -> None:
         """Raises ReleaseError or SettingsError for what would keep the shop from answering as shop.toml says: no
-        release, a source that nobody offers, a rule that cannot be followed."""
-        from shopkeeper.engine.sources import recipes
+        release, a source that nobody offers, a model's settings or a rule that cannot be followed."""
+        from shopkeeper.engine.sources import check_sources
 
         self.releases.current()
-        recipes(dict.fromkeys(name for surface in self.settings.surfaces.values() for name in surface.sources))
+        check_sources(self.settings, (self.directory / "shop.toml").read_text(encoding="utf-8"))
         if self.settings.rules:
             self.engine()
             self.close()

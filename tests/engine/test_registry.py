@@ -25,7 +25,7 @@ def test_all_installed_recipes() -> None:
 def test_an_unknown_name_meets_its_neighbour() -> None:
     with pytest.raises(SettingsError, match=r"no source 'lexicl'.*Did you mean 'lexical'\?"):
         sources.recipes(["lexicl"])
-    with pytest.raises(SettingsError, match="Installed here: bought_together"):
+    with pytest.raises(SettingsError, match="Installed here: als, bought_together"):
         sources.recipes(["@@@@"])
 
 

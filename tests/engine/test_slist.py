@@ -105,6 +105,15 @@ def test_ease_is_the_regression_of_each_item_on_all_others_in_the_same_histories
         np.testing.assert_allclose(weights, expected[item, rows], atol=1e-4)
 
 
+def test_ease_asks_the_whole_history() -> None:
+    pairs = [(row, row + 1) for row in range(0, 78, 2)]
+    shop = material(*pairs * 4, tuple(range(0, 78, 2)), n_items=80)
+    person = len(pairs) * 4
+    for recipe, knows in ((Ease(), True), (Slist(), False)):
+        found = recipe.fit(shop).retrieve(context_of(shop, user=person), 80).rows
+        assert (1 in found) == knows  # the partner of the oldest of 39
+
+
 def test_what_is_met_and_explained_is_counted_pair_by_pair() -> None:
     config, sequences = SlistConfig(window=2, consistency=0.3, spread=0.9, decay=0.5), [(0, 1, 2, 0), (2, 1)]
     shop = material(*sequences, n_items=3)

@@ -211,7 +211,7 @@ def _serve(
     if several:
         named(shops)
     else:
-        first.check()  # what is amiss is told at once
+        Shop(shops[0]).check()  # what is amiss is told at once
     settings = first.settings.server
     address, processes = host or settings.host, workers or settings.workers
     for directory in shops:

@@ -51,6 +51,14 @@ def positions_of(sought: Rows, rows: Rows) -> npt.NDArray[np.int64]:
     return np.where(rows[at] == sought, at, -1)
 
 
+def places_among(known: Rows, rows: Rows) -> npt.NDArray[np.int64]:
+    """Where each of rows int32 [k] stands in known int32 [n], unique and ascending; -1 where it does not: int64 [k]."""
+    if not len(known):
+        return np.full(len(rows), -1)
+    at = np.minimum(np.searchsorted(known, rows), len(known) - 1)
+    return np.where(known[at] == rows, at, -1)
+
+
 def first_of(order: Rows, limit: int, keep: Callable[[Rows], Mask]) -> Rows:
     """The first `limit` of rows int32 [n] that `keep` lets through, looking no further than it must."""
     found, begin, size = [order[:0]], 0, 4 * limit
@@ -191,7 +199,8 @@ class SourceRecipe(Protocol):
     cannot happen.
 
     learns_from_events: False when the fit reads the catalogue alone, so that a replay of the past need not refit it.
-    It may offer `when: str`, a line on when to choose it, which `shopkeeper models` prints.
+    It may offer `when: str`, a line on when to choose it, which `shopkeeper models` prints, and `config_type`, the
+    msgspec.Struct that [models.NAME] of shop.toml is read as.
     """
 
     name: str

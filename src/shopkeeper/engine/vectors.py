@@ -10,6 +10,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
+from shopkeeper.engine.context import places_among
 from shopkeeper.release.arrays import load_array
 from shopkeeper.release.tiers import Places, Slots, Tier
 from shopkeeper.vocabulary import Mask, Rows, Scores
@@ -59,10 +60,8 @@ class Vectors:
     def of(self, rows: Rows) -> Scores:
         """float32 [len(rows), d]; zeros for an item without a vector."""
         vectors = np.zeros((len(rows), self.dimension), np.float32)
-        if len(self):
-            positions = np.minimum(np.searchsorted(self.rows, rows), len(self) - 1)
-            known = self.rows[positions] == rows
-            vectors[known] = self.matrix[positions[known]]
+        positions = places_among(self.rows, rows)
+        vectors[positions >= 0] = self.matrix[positions[positions >= 0]]
         return vectors
 
     def search(self, query: Scores, limit: int, allowed: Mask | None = None) -> tuple[Rows, Scores]:

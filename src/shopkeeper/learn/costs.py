@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from shopkeeper.engine.context import Context
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.learn.requests import Asked
 
@@ -17,8 +16,9 @@ ASKED = 50  # requests of each surface
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """fit_s: seconds of the last fit, None where nothing was fitted anew; answer_ms: the median of its answers, one at
-    a time, None where nothing was asked; size_mb: on the disk of the release, of which much is shared memory."""
+    """fit_s: seconds of the last fit, less what was kept of an earlier one; None where nothing was fitted anew;
+    answer_ms: the median of its answers, one at a time, None where nothing was asked; size_mb: on the disk of the
+    release, of which much is shared memory."""
 
     fit_s: float | None
     answer_ms: float | None
@@ -29,24 +29,19 @@ def costs_of(
     engine: Engine, asked: Mapping[str, Sequence[Asked]], fit_s: Mapping[str, float], directory: Path
 ) -> dict[str, Cost]:
     """By source. asked: requests by surface; directory: where the sources are saved, each in a folder of its name."""
-    contexts: dict[str, list[Context]] = {}
+    times: dict[str, list[float]] = {}
     for surface, requests in asked.items():
-        for name in engine.sources_of(surface):
-            contexts.setdefault(name, []).extend(engine.context(one.request) for one in requests[:ASKED])
+        for one in requests[:ASKED]:
+            context = engine.context(one.request)
+            for name, source in engine.sources_of(surface).items():
+                begin = time.perf_counter()
+                source.retrieve(context, engine.settings.surfaces[surface].candidates)
+                times.setdefault(name, []).append(1e3 * (time.perf_counter() - begin))
     return {
         name: Cost(
             fit_s.get(name),
-            _median_ms(engine, name, contexts[name]) if name in contexts else None,
+            float(np.median(times[name])) if name in times else None,
             sum(path.stat().st_size for path in (directory / name).rglob("*") if path.is_file()) / 1e6,
         )
         for name in engine.sources
     }
-
-
-def _median_ms(engine: Engine, name: str, contexts: Sequence[Context]) -> float:
-    times = []
-    for context in contexts:
-        begin = time.perf_counter()
-        engine.sources[name].retrieve(context, engine.settings.surfaces[context.request.surface].candidates)
-        times.append(1e3 * (time.perf_counter() - begin))
-    return float(np.median(times))

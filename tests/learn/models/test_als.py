@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from typing import ClassVar
 
@@ -43,6 +44,15 @@ def test_a_taste_is_carried_on() -> None:
         assert {row % 2 for row in found.tolist()} == {item % 2}
 
 
+def test_what_is_long_ago_is_still_known() -> None:
+    shop = dataclasses.replace(two_tastes(), now=NOW + 400 * DAY)
+    source = Als(SMALL).fit(shop)
+    context = dataclasses.replace(context_of(shop, user=0), now=NOW + 400 * DAY)
+    found = source.retrieve(context, 12)
+    assert {row % 2 for row in found.rows[:3].tolist()} == {0}
+    assert found.scores[2] > 0.1
+
+
 def test_served_is_what_the_library_recommends() -> None:
     shop = two_tastes()
     source = Als(SMALL).fit(shop)
@@ -51,6 +61,7 @@ def test_served_is_what_the_library_recommends() -> None:
     model = AlternatingLeastSquares(factors=8, regularization=SMALL.ridge, alpha=SMALL.confidence, num_threads=1)
     model.item_factors, model.user_factors = source._factors, np.zeros((40, 8), np.float32)
     met = csr_matrix((interest, (done.users, done.items)), shape=(40, 12))
+    met.data += 1.0 / SMALL.confidence
     rows, scores = model.recommend(np.arange(40), met, N=12, recalculate_user=True, filter_already_liked_items=False)
     for person in range(40):
         found = source.retrieve(context_of(shop, user=person), 12)

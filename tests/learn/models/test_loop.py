@@ -12,9 +12,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from shopkeeper.errors import SettingsError
 from shopkeeper.learn.models.loop import Epoch, Loop, Schedule
 
-FAST = Schedule(rate=0.05, warm_up=5, epochs=12, patience=12)
+FAST = Schedule(rate=0.05, warm_up=5, epochs=12, patience=12, keep_s=0.0)
 
 
 def model() -> nn.Linear:
@@ -47,17 +48,17 @@ def test_it_learns_and_gives_the_best_epoch() -> None:
 
 
 def test_it_stops_when_it_no_longer_gets_better() -> None:
-    figures = iter([0.1, 0.3, 0.2, 0.3, 0.25, 0.2, 0.1, 0.9])
+    figures = iter([0.1, 0.3, 0.2, 0.3, 0.25, 0.9])
     loop = Loop(model(), Schedule(epochs=50, patience=3))
     loop.fit(batches, loss, lambda _: next(figures))
-    assert [epoch.figure for epoch in loop.epochs] == [0.1, 0.3, 0.2, 0.3, 0.25, 0.2, 0.1]
+    assert [epoch.figure for epoch in loop.epochs] == [0.1, 0.3, 0.2, 0.3, 0.25]
 
 
 def test_it_stops_when_its_time_is_up() -> None:
     loop = Loop(model(), Schedule(epochs=10_000, patience=10_000, seconds=0.2))
     loop.fit(batches, loss, closeness)
     assert 1 <= len(loop.epochs) < 10_000
-    assert loop.epochs[-2].seconds < 0.2 if len(loop.epochs) > 1 else True
+    assert all(epoch.seconds < 0.2 for epoch in loop.epochs[:-1])
 
 
 def _until_killed(checkpoint: Path) -> None:
@@ -94,8 +95,21 @@ def test_what_was_finished_is_not_learned_again(tmp_path: Path) -> None:
 
 
 def test_what_was_kept_and_cannot_be_read_is_learned_again(tmp_path: Path) -> None:
-    checkpoint = tmp_path / "line.pt"
-    checkpoint.write_bytes(b"half a file")
-    loop = Loop(model(), FAST, checkpoint)
-    loop.fit(batches, loss, closeness)
-    assert len(loop.epochs) == 12
+    expected, checkpoint = Loop(model(), FAST).fit(batches, loss, closeness), tmp_path / "line.pt"
+    Loop(nn.Linear(7, 1), FAST, tmp_path / "other.pt").fit(lambda _: [], loss, lambda _: 0.0)
+    for rubbish in (b"half a file", (tmp_path / "other.pt").read_bytes()):
+        checkpoint.write_bytes(rubbish)
+        loop = Loop(model(), FAST, checkpoint)
+        assert torch.equal(loop.fit(batches, loss, closeness).weight, expected.weight)
+        assert len(loop.epochs) == 12
+
+
+def test_a_loss_that_is_no_number_ends_it() -> None:
+    def worse(line: nn.Linear, batch: tuple[Tensor, Tensor]) -> Tensor:
+        return loss(line, batch) * (torch.nan if len(loop.epochs) == 3 else 1.0)
+
+    loop = Loop(model(), FAST)
+    assert torch.isfinite(loop.fit(batches, worse, closeness).weight).all()
+    assert len(loop.epochs) == 3
+    with pytest.raises(SettingsError, match="Lower the rate"):
+        Loop(model(), FAST).fit(batches, lambda *given: loss(*given) * torch.nan, closeness)

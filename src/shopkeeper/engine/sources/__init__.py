@@ -8,6 +8,7 @@ from typing import cast
 
 from shopkeeper.engine.context import SourceRecipe
 from shopkeeper.errors import SettingsError, did_you_mean
+from shopkeeper.settings import Settings, model_settings
 
 GROUP = "shopkeeper.sources"
 
@@ -33,3 +34,18 @@ def recipes(names: Iterable[str] | None = None) -> dict[str, SourceRecipe]:
             ) from error
         found[name] = cast(SourceRecipe, recipe() if isinstance(recipe, type) else recipe)
     return found
+
+
+def check_sources(settings: Settings, text: str = "") -> None:
+    """Raises SettingsError for a source of a surface that nobody offers, and for a table [models.NAME] that no source
+    reads, or not like this. text: of the shop.toml, to name the line."""
+    recipes(dict.fromkeys(name for surface in settings.surfaces.values() for name in surface.sources))
+    if not settings.models:
+        return
+    installed = recipes()
+    configured = {name: kind for name, recipe in installed.items() if (kind := getattr(recipe, "config_type", None))}
+    for name in settings.models:
+        if name not in configured:
+            remedy = did_you_mean(name, configured) or f"These have settings: {', '.join(sorted(configured))}."
+            raise SettingsError(f"no source {name!r} has settings of its own", where=f"[models.{name}]", remedy=remedy)
+        model_settings(settings, name, configured[name], text)

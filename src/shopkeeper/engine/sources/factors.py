@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from shopkeeper.engine.context import Candidates, Context
+from shopkeeper.engine.context import Candidates, Context, places_among
 from shopkeeper.engine.interest import decay, interest_of
 from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.release.catalogue import Catalogue
@@ -17,7 +17,7 @@ from shopkeeper.vocabulary import Rows, Scores
 
 
 class Regression(NamedTuple):
-    """confidence: of an event of interest 1 just now, where what was not met has 1; half_life_days: of events."""
+    """confidence: that an event of interest 1 just now adds to the 1 that what was not met has as well."""
 
     confidence: float
     ridge: float
@@ -25,7 +25,7 @@ class Regression(NamedTuple):
 
 
 class Factors:
-    """A fitted source. known int32 [m], ascending, the catalogue rows of the items that have factors: float32 [m, f]."""
+    """A source. known int32 [m], ascending: the catalogue rows of the items that have factors, float32 [m, f]."""
 
     def __init__(self, name: str, known: Rows, factors: Scores, catalogue: Catalogue, regression: Regression) -> None:
         self.name, self._known, self._factors, self._catalogue = name, known, factors, catalogue
@@ -37,7 +37,8 @@ class Factors:
         if not len(places):
             return Candidates.none()
         scores = self._factors @ self._taste(places, interest)
-        found = ~np.isin(self._known, context.anchors)
+        found, anchors = np.ones(len(scores), np.bool_), places_among(self._known, context.anchors)
+        found[anchors[anchors >= 0]] = False
         if context.allowed is not None:
             found &= context.allowed[self._known]
         return Candidates.top(self._known[found], scores[found], limit)
@@ -47,12 +48,15 @@ class Factors:
 
     def reasons(self, context: Context, rows: Rows) -> list[str]:
         """Each names what was met that is most like it."""
-        places, _ = self._met(context)
+        (places, _), asked = self._met(context), places_among(self._known, rows)
         if not len(places):
-            return ["fits your taste" for _ in rows]
-        likeness = _unit(self._factors[np.searchsorted(self._known, rows)]) @ _unit(self._factors[places]).T
+            return ["fits your taste"] * len(rows)
+        likeness = _unit(self._factors[asked]) @ _unit(self._factors[places]).T
         nearest = self._catalogue.names(self._known[places[np.argmax(likeness, axis=1)]])
-        return [f"fits a taste for “{name}”" for name in nearest]
+        return [
+            f"fits a taste for “{name}”" if at >= 0 else "fits your taste"
+            for name, at in zip(nearest, asked.tolist(), strict=True)
+        ]
 
     def save(self, directory: Path) -> None:
         save_arrays(directory, {"known": self._known, "factors": self._factors})
@@ -70,15 +74,16 @@ class Factors:
         interest = interest_of(context.history_codes) * fading
         if len(context.anchors):
             rows, interest = context.anchors, np.ones(len(context.anchors), np.float32)
-        told = (interest > 0) & np.isin(rows, self._known)
-        places, at = np.unique(np.searchsorted(self._known, rows[told]), return_inverse=True)
+        known = places_among(self._known, rows)
+        told = (interest > 0) & (known >= 0)
+        places, at = np.unique(known[told], return_inverse=True)
         return places, np.bincount(at, interest[told], minlength=len(places)).astype(np.float32)
 
     def _taste(self, places: npt.NDArray[np.int64], interest: Scores) -> Scores:
         """float32 [f]: least squares over all items, those that were met counting by their confidence."""
-        met, confidence = self._factors[places], self._regression.confidence * interest
-        left = self._gram + (met * (confidence - 1.0)[:, None]).T @ met
-        return np.asarray(np.linalg.solve(left, met.T @ confidence), np.float32)
+        met, more = self._factors[places], self._regression.confidence * interest
+        left = self._gram + (met * more[:, None]).T @ met
+        return np.asarray(np.linalg.solve(left, met.T @ (1.0 + more)), np.float32)
 
 
 def _unit(vectors: Scores) -> Scores:

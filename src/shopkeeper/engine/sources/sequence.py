@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from shopkeeper.engine.context import Candidates, Context, ReleaseParts
+from shopkeeper.engine.context import Candidates, Context, ReleaseParts, places_among
 from shopkeeper.engine.interest import interest_of
 from shopkeeper.engine.vectors import Vectors
 from shopkeeper.release.catalogue import Catalogue
@@ -98,6 +98,6 @@ class Sequence:
         if len(context.anchors):
             items, codes = context.anchors, np.full(len(context.anchors), VIEW, np.int8)
         kept = read(items, codes)
-        kept[kept] = np.isin(items[kept], self._vectors.rows)
+        kept[kept] = places_among(self._vectors.rows, items[kept]) >= 0
         newest = np.flatnonzero(kept)[-self._network.length if self._network else 0 :]
         return items[newest], codes[newest].astype(np.int64)

@@ -32,8 +32,9 @@ AT_ONCE = 512  # rows of a matrix
 class SlistConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """items: how many take part, the most frequent: memory grows with the square, 270 MB for 8,192 of them, five times
     over while it is fitted; window: events that a pair may lie apart; consistency: the share of the first wish; decay:
-    by which an event one place further away counts less, in learning, `recency` when asked; across: what a pair of two
-    visits counts; ridge: of the regression, in events of an item; neighbours: kept of each item."""
+    by which an event one place further away counts less, in learning, `recency` when asked; look_back: the events of a
+    history that are asked, the newest; across: what a pair of two visits counts; ridge: of the regression, in events of
+    an item; neighbours: kept of each item."""
 
     items: Positive = 8_192
     window: Positive = 50
@@ -41,18 +42,21 @@ class SlistConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spread: Share = 0.98  # as `decay`, for the first wish
     decay: Share = 0.88
     recency: Share = 0.82
+    look_back: Positive = 30
     across: Share = 0.3
     ridge: Annotated[float, Meta(gt=0.0)] = 50.0
     neighbours: Positive = 400
 
 
 class EaseConfig(SlistConfig, frozen=True, forbid_unknown_fields=True):
-    """Without order: every event of a history speaks for every other alike, which is EASE^R itself."""
+    """Without order: every event of a history speaks for every other alike. This is EASE^R, but for what is met again,
+    which counts again, and what is old, which counts less."""
 
     window: Positive = 200
     consistency: Share = 1.0
     spread: Share = 1.0
     recency: Share = 1.0
+    look_back: Positive = 1_000
     across: Share = 1.0
     ridge: Annotated[float, Meta(gt=0.0)] = 200.0
 
@@ -80,7 +84,7 @@ class Slist:
         return self._source(Neighbours.load(directory), release.catalogue, config)
 
     def _source(self, neighbours: Neighbours, catalogue: Catalogue, config: SlistConfig) -> Together:
-        return Together(self.name, "goes together", neighbours, catalogue, config.recency)
+        return Together(self.name, "goes together", neighbours, catalogue, config.recency, config.look_back)
 
 
 class Ease(Slist):

@@ -184,11 +184,17 @@ class Together:
     """A fitted source: the neighbours of the anchors, or else of what the person last showed interest in."""
 
     def __init__(
-        self, name: str, reason: str, neighbours: Neighbours, catalogue: Catalogue, recency: float = RECENCY
+        self,
+        name: str,
+        reason: str,
+        neighbours: Neighbours,
+        catalogue: Catalogue,
+        recency: float = RECENCY,
+        look_back: int = LOOK_BACK,
     ) -> None:
         """reason: to which “with …” is added where an item is to be named; recency: what an event of the history counts
-        against the one after it."""
-        self.name, self._reason, self._recency = name, reason, recency
+        against the one after it; look_back: the events that are asked, the newest."""
+        self.name, self._reason, self._recency, self._look_back = name, reason, recency, look_back
         self._neighbours, self._catalogue = neighbours, catalogue
 
     def retrieve(self, context: Context, limit: int) -> Candidates:
@@ -222,17 +228,27 @@ class Together:
         if len(context.anchors):
             return context.anchors, np.ones(len(context.anchors), dtype=np.float32)
         told = interest_of(context.history_codes) > 0
-        recent = context.history[told][: -LOOK_BACK - 1 : -1]  # newest first
+        recent = context.history[told][: -self._look_back - 1 : -1]  # newest first
         return recent, (self._recency ** np.arange(len(recent))).astype(np.float32)
 
 
 class TogetherRecipe:
-    """How a source of items that go together comes to be; `types` are the events it counts."""
+    """How a source of items that go together comes to be; `types` are the events it counts, `recency` is that of
+    Together."""
 
     learns_from_events = True
 
-    def __init__(self, name: str, verb: str, when: str, types: Iterable[EventType], closeness: Closeness) -> None:
-        self.name, self.verb, self.when, self.types, self.closeness = name, verb, when, tuple(types), closeness
+    def __init__(
+        self,
+        name: str,
+        verb: str,
+        when: str,
+        types: Iterable[EventType],
+        closeness: Closeness,
+        recency: float = RECENCY,
+    ) -> None:
+        self.name, self.verb, self.when, self.types = name, verb, when, tuple(types)
+        self.closeness, self.recency = closeness, recency
 
     def fit(self, material: Material) -> Together:
         interactions = material.interactions.of_types(self.types)
@@ -244,7 +260,7 @@ class TogetherRecipe:
         return self._source(Neighbours.load(directory), release.catalogue)
 
     def _source(self, neighbours: Neighbours, catalogue: Catalogue) -> Together:
-        return Together(self.name, f"{self.verb} together", neighbours, catalogue)
+        return Together(self.name, f"{self.verb} together", neighbours, catalogue, self.recency)
 
 
 ViewedTogether = TogetherRecipe(
@@ -260,6 +276,7 @@ ItemKnn = TogetherRecipe(
     "as what others have to beat: neighbours by cosine, whatever the order, near or far",
     INTEREST,
     Closeness(window=50, step=1.0, preceding=1.0, across=1.0, popularity=0.5),
+    recency=1.0,
 )
 BoughtTogether = TogetherRecipe(
     "bought_together", "bought", "beside a cart, where baskets hold several things", (EventType.PURCHASE,), Closeness()

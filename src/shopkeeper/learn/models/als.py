@@ -24,6 +24,8 @@ class Als:
     name, learns_from_events = "als", True
     when = "sparse tastes without order, at any size: what people like as a whole, not what they want now"
 
+    config_type = AlsConfig
+
     def __init__(self, config: AlsConfig | None = None) -> None:
         self.config = config
 
@@ -38,6 +40,7 @@ class Als:
         if len(known):
             shape = (material.interactions.n_users, len(known))
             met = _library("scipy.sparse").csr_matrix((weights, (users, places)), shape=shape)
+            met.data += 1.0 / config.confidence  # times the confidence: the 1 that everything has
             factors = _fitted(met, config, material.settings.train)
         regression = _regression(config, material.settings)
         return Factors(self.name, known.astype(np.int32), factors, material.catalogue, regression)

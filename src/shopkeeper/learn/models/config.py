@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from shopkeeper.settings import Positive, Share
+from shopkeeper.settings import Positive
 
 
 class SasRecConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -19,7 +19,7 @@ class SasRecConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     blocks: Positive = 2
     heads: Positive = 2
     length: Positive = 100
-    dropout: Share = 0.3
+    dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.3
     batch: Positive = 3_200
     rate: Annotated[float, Meta(gt=0.0)] = 2e-3
     weight_decay: Annotated[float, Meta(ge=0.0)] = 0.01
@@ -30,7 +30,8 @@ class SasRecConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AlsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """confidence: of an event of interest 1, where what was not met has 1; ridge: of each regression."""
+    """confidence: that an event of interest 1 adds to the 1 that what was not met has as well; ridge: of each
+    regression."""
 
     factors: Positive = 64
     iterations: Positive = 15

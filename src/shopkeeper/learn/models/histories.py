@@ -30,7 +30,7 @@ class Batch(NamedTuple):
 @dataclass(frozen=True)
 class Histories:
     """The histories of w people: events [starts[i], starts[i + 1]) are one person's, old to new. items int32 [n],
-    places among `known`; codes int8 [n]; known int32 [m], ascending, the catalogue rows of the items that were met."""
+    places among `known`; codes int8 [n]; known int32 [m], ascending, the catalogue rows of the items that they met."""
 
     items: Rows
     codes: Codes
@@ -43,10 +43,10 @@ class Histories:
         kept = read(interactions.items, interactions.codes, interactions.starts)
         users, rows = interactions.users[kept], interactions.items[kept]
         met_enough = (np.bincount(users, minlength=interactions.n_users) > 1)[users]
-        known, items = np.unique(rows, return_inverse=True)
+        known, items = np.unique(rows[met_enough], return_inverse=True)
         users = users[met_enough]
         starts = np.append(np.flatnonzero(np.diff(users, prepend=-1)), len(users))
-        return cls(items[met_enough].astype(np.int32), interactions.codes[kept][met_enough], starts, known)
+        return cls(items.astype(np.int32), interactions.codes[kept][met_enough], starts, known)
 
     def __len__(self) -> int:
         return len(self.starts) - 1

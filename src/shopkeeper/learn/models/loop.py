@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -15,6 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from shopkeeper.errors import SettingsError
+
 _log = logging.getLogger(__name__)
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -25,7 +29,8 @@ Batch = TypeVar("Batch")
 class Schedule:
     """rate: of AdamW, reached after `warm_up` steps; decay: of weights; average: of the weights over the last steps,
     which are what is watched and kept: as good as letting the rate fall, and good at any moment; clip: of gradients'
-    norm; patience: epochs without a better figure, after which it ends; seconds: after which it ends in any case."""
+    norm; patience: epochs without a better figure, after which it ends; seconds: after which it ends in any case;
+    keep_s: seconds between checkpoints, at least."""
 
     rate: float = 1e-3
     warm_up: int = 100
@@ -36,6 +41,7 @@ class Schedule:
     patience: int = 10
     seconds: float = 3_600.0
     seed: int = 0
+    keep_s: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -50,8 +56,8 @@ class Epoch:
 class Loop(Generic[Model]):
     """Fits a model in place.
 
-    checkpoint: a file that holds all there is after each epoch: whoever was stopped in the middle goes on from there,
-    and comes to the same as whoever was not.
+    checkpoint: a file that holds all there is after an epoch: whoever was stopped in the middle goes on from there, and
+    comes to the same as whoever was not.
     """
 
     def __init__(self, model: Model, schedule: Schedule, checkpoint: Path | None = None) -> None:
@@ -60,6 +66,7 @@ class Loop(Generic[Model]):
         self._optimizer = torch.optim.AdamW(model.parameters(), lr=schedule.rate, weight_decay=schedule.decay)
         self._averaged = AveragedModel(model, multi_avg_fn=partial(_average, schedule.average))
         self._best: dict[str, Any] = {}
+        self._kept = -math.inf  # when the checkpoint was written
         self._steps = 0
 
     def fit(
@@ -69,17 +76,20 @@ class Loop(Generic[Model]):
         watch: Callable[[Model], float],
         tell: Callable[[int, Epoch], None] = lambda _, __: None,
     ) -> Model:
-        """The model of the best epoch, the last of those that are alike. batches: those of the epoch of that number,
-        the first being 0; watch: how good a model is, on what it does not learn from."""
+        """The model of the best epoch. batches: those of the epoch of that number, the first being 0; watch: how good a
+        model is, on what it does not learn from. Raises SettingsError where the first epoch comes to nothing."""
         self._restore()
         begin = time.monotonic() - (self.epochs[-1].seconds if self.epochs else 0.0)
         while not self._is_over():
             torch.manual_seed(self.schedule.seed + len(self.epochs))
             mean = self._taught(batches(len(self.epochs)), loss, begin + self.schedule.seconds)
+            if not math.isfinite(mean):
+                self._diverged()
+                break
             now: Any = self._averaged.module.eval()
-            with torch.inference_mode(), _fast():
+            with torch.inference_mode(), _autocast():
                 figure = watch(now)
-            if figure >= max((epoch.figure for epoch in self.epochs), default=figure):
+            if figure > max((epoch.figure for epoch in self.epochs), default=-math.inf):
                 self._best = {name: value.clone() for name, value in now.state_dict().items()}
             self.epochs.append(Epoch(mean, figure, time.monotonic() - begin))
             tell(len(self.epochs), self.epochs[-1])
@@ -93,7 +103,7 @@ class Loop(Generic[Model]):
         figures = [epoch.figure for epoch in self.epochs]
         return (
             len(figures) >= self.schedule.epochs
-            or figures[::-1].index(max(figures)) >= self.schedule.patience
+            or len(figures) - 1 - figures.index(max(figures)) >= self.schedule.patience
             or self.epochs[-1].seconds >= self.schedule.seconds
         )
 
@@ -105,7 +115,7 @@ class Loop(Generic[Model]):
             self._steps += 1
             self._optimizer.param_groups[0]["lr"] = self.schedule.rate * min(1.0, self._steps / self.schedule.warm_up)
             self._optimizer.zero_grad(set_to_none=True)
-            with _fast():
+            with _autocast():
                 value = loss(self.model, batch)
             value.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.model.parameters(), self.schedule.clip)
@@ -116,12 +126,19 @@ class Loop(Generic[Model]):
                 break
         return sum(losses) / max(len(losses), 1)
 
+    def _diverged(self) -> None:
+        if not self._best:
+            remedy = "Lower the rate of the model in shop.toml."
+            raise SettingsError(f"the loss is no number any more, at the rate {self.schedule.rate:g}", remedy=remedy)
+        _log.warning("The loss is no number any more; the best of %d epochs is taken.", len(self.epochs))
+
     def _keep(self) -> None:
-        if self.checkpoint is None:
+        if self.checkpoint is None or not (self._is_over() or time.monotonic() - self._kept >= self.schedule.keep_s):
             return
         unfinished = self.checkpoint.with_suffix(".unfinished")
         unfinished.parent.mkdir(parents=True, exist_ok=True)
         state = {name: part.state_dict() for name, part in self._parts().items()}
+        self._kept = time.monotonic()
         epochs = [asdict(epoch) for epoch in self.epochs]
         torch.save(state | {"best": self._best, "steps": self._steps, "epochs": epochs}, unfinished)
         os.replace(unfinished, self.checkpoint)
@@ -129,15 +146,17 @@ class Loop(Generic[Model]):
     def _restore(self) -> None:
         if self.checkpoint is None or not self.checkpoint.exists():
             return
+        before = copy.deepcopy({name: part.state_dict() for name, part in self._parts().items()})
         try:
             state = torch.load(self.checkpoint, weights_only=True)
+            for name, part in self._parts().items():
+                part.load_state_dict(state[name])
+            self._best, self._steps = state["best"], state["steps"]
+            self.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
         except Exception as error:  # what was kept is never a reason to fail
             _log.warning("%s cannot be read, and is learned again (%s).", self.checkpoint, error)
-            return
-        for name, part in self._parts().items():
-            part.load_state_dict(state[name])
-        self._best, self._steps = state["best"], state["steps"]
-        self.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
+            for name, part in self._parts().items():
+                part.load_state_dict(before[name])
 
     def _parts(self) -> dict[str, Any]:
         return {"model": self.model, "optimizer": self._optimizer, "averaged": self._averaged}
@@ -148,7 +167,7 @@ def _average(most: float, averaged: list[Tensor], now: list[Tensor], steps: Tens
     torch._foreach_lerp_(averaged, now, max(1.0 - most, 9.0 / (10.0 + float(steps))))
 
 
-def _fast() -> torch.autocast:
+def _autocast() -> torch.autocast:
     return torch.autocast("cpu", torch.bfloat16, enabled=has_bf16())
 
 

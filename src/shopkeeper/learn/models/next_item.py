@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +28,9 @@ _log = logging.getLogger(__name__)
 WATCHED, WATCHED_SHARE = 2_000, 0.1  # people whose last event is not learned from but watched: at most, and of all
 AT_ONCE = 256  # people that are watched together
 K = 10
-KEPT = 3  # checkpoints, of the last fits: a training fits three times
+KEPT = 3  # checkpoints: a training fits three times
+FORMAT = 1  # of what is learned and how: another number learns everything again
+UNWATCHED = 20  # epochs where there are too few people to watch any
 
 
 def learned(
@@ -48,31 +51,38 @@ def fitted(
     schedule = Schedule(
         rate=config.rate,
         decay=config.weight_decay,
-        epochs=config.epochs,
+        epochs=config.epochs if len(watched) else min(config.epochs, UNWATCHED),
         patience=config.patience,
         seconds=60.0 * settings.budget_minutes,
         seed=settings.seed,
     )
-    with _alone(settings):
+    with _seeded(settings):
         model = Transformer(len(histories.known), Shape(config.width, config.blocks, config.heads, config.dropout))
-        watch = Watch(taught, watched, histories, config.length)
+        # Where nobody is watched, the last epoch counts as the best.
+        later = itertools.count()
+        watch = Watch(taught, watched, histories, config.length) if len(watched) else lambda _: float(next(later))
         loop = Loop(model, schedule, None if work is None else _checkpoint(work, histories, config, settings))
         return loop.fit(teacher.batches, teacher.loss, watch, _tell)
 
 
 def _checkpoint(work: Path, histories: Histories, config: SasRecConfig, settings: TrainSettings) -> Path:
-    """A file for just these histories, config and settings; of older ones a few stay."""
-    told = hashlib.sha256(msgspec.json.encode((__version__, str(torch.__version__), config, settings)))
+    """A file for just these histories, config and settings; of others, the few that were used last stay."""
+    told = hashlib.sha256(msgspec.json.encode((FORMAT, __version__, str(torch.__version__), config, settings)))
     for array in (histories.items, histories.codes, histories.starts, histories.known):
         told.update(np.ascontiguousarray(array).data)
-    if work.is_dir():
-        for old in sorted(work.glob("*.pt"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
-            old.unlink()
-    return work / f"{told.hexdigest()[:16]}.pt"
+    checkpoint = work / f"sasrec-{told.hexdigest()[:16]}.pt"
+    if checkpoint.exists():
+        checkpoint.touch()
+    others = {*work.glob("sasrec-*.pt")} - {checkpoint}
+    for old in sorted(others, key=lambda path: path.stat().st_mtime)[: 1 - KEPT]:
+        old.unlink()
+    for half in work.glob("sasrec-*.unfinished"):
+        half.unlink()
+    return checkpoint
 
 
 @contextmanager
-def _alone(settings: TrainSettings) -> Iterator[None]:
+def _seeded(settings: TrainSettings) -> Iterator[None]:
     """As many threads as the settings say, and chance that nothing else has a part in."""
     before = torch.get_num_threads()
     torch.set_num_threads(settings.threads)
@@ -134,16 +144,18 @@ class Watch:
             items = torch.from_numpy(batch.items)
             newest = (items >= 0).sum(1) - 1
             wanted = model(items, torch.from_numpy(batch.codes), vectors)[torch.arange(len(people)), newest]
-            scores = (wanted @ vectors.T).float()
+            with torch.autocast("cpu", enabled=False):  # which is how it is served, and tells near scores apart
+                scores = wanted.float() @ vectors.float().T
             gains += self._gains(scores, people, torch.from_numpy(self._targets[first : first + AT_ONCE]).long())
         return gains / max(len(self._people), 1)
 
     def _gains(self, scores: Tensor, people: Places, targets: Tensor) -> float:
-        """scores (k, m)."""
+        """scores (k, m). Of items that score alike the wanted one counts as the last, and so where none is a number."""
         met = self._known
         of = np.repeat(np.arange(len(people)), met.starts[people + 1] - met.starts[people])
         places = np.concatenate([met.items[met.starts[one] : met.starts[one + 1]] for one in people])
         right = scores.gather(1, targets[:, None])
         scores[torch.from_numpy(of), torch.from_numpy(places).long()] = -torch.inf
-        ranks = (scores > right).sum(1)
+        scores.scatter_(1, targets[:, None], -torch.inf)
+        ranks = (~(scores < right)).sum(1)
         return float(torch.where(ranks < K, 1.0 / torch.log2(ranks + 2.0), 0.0).sum())

@@ -23,6 +23,8 @@ class SasRec:
     name, learns_from_events = "sasrec", True
     when = "many or long histories and minutes to spare: reads the order of all that was done"
 
+    config_type = SasRecConfig
+
     def __init__(self, config: SasRecConfig | None = None) -> None:
         self.config = config
 

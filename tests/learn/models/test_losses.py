@@ -1,0 +1,59 @@
+"""The losses against definitions short enough to be read as true."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from shopkeeper.learn.models import losses
+from shopkeeper.learn.models.losses import Drawn, draw, full_softmax, sampled_softmax
+
+N, M, D = 23, 40, 6
+
+
+@pytest.fixture
+def parts() -> tuple[torch.Tensor, ...]:
+    torch.manual_seed(0)
+    wanted, vectors = (F.normalize(torch.randn(n, D, dtype=torch.double), dim=-1) for n in (N, M))
+    sharpness = torch.tensor(3.0, dtype=torch.double)
+    for part in (wanted, vectors, sharpness):
+        part.requires_grad_()
+    return wanted, vectors, torch.randint(0, M, (N,)), sharpness
+
+
+def test_all_items_is_the_cross_entropy_and_so_are_its_gradients(
+    parts: tuple[torch.Tensor, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(losses, "ROWS", 5)
+    wanted, vectors, targets, sharpness = parts
+    expected = F.cross_entropy(sharpness * wanted @ vectors.T, targets)
+    theirs = torch.autograd.grad(expected, (wanted, vectors, sharpness))
+    found = full_softmax(wanted, vectors, targets, sharpness)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(torch.autograd.grad(found, (wanted, vectors, sharpness)), theirs)
+
+
+def test_in_bfloat16_it_is_nearly_so(parts: tuple[torch.Tensor, ...]) -> None:
+    wanted, vectors, targets, sharpness = (part.detach() for part in parts)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = full_softmax(wanted.float(), vectors.float(), targets, sharpness.float())
+    expected = F.cross_entropy(sharpness * wanted @ vectors.T, targets)
+    assert float(found) == pytest.approx(float(expected), rel=0.02)
+
+
+def test_drawn_items_stand_for_all_others(parts: tuple[torch.Tensor, ...]) -> None:
+    """Many drawn by any frequency, each divided by how often it is expected, come to the cross-entropy among all."""
+    wanted, vectors, targets, sharpness = (part.detach().float() for part in parts)
+    targets = parts[2]
+    frequency = torch.arange(1.0, M + 1.0)
+    drawn = draw(frequency, 200_000, torch.Generator().manual_seed(0))
+    found = sampled_softmax(wanted, vectors, targets, sharpness, drawn)
+    assert float(found) == pytest.approx(float(F.cross_entropy(sharpness * wanted @ vectors.T, targets)), rel=0.01)
+
+
+def test_a_wanted_item_that_is_drawn_is_not_held_against_itself(parts: tuple[torch.Tensor, ...]) -> None:
+    wanted, vectors, _, sharpness = (part.detach().float() for part in parts)
+    targets = torch.full((N,), 7)
+    drawn = Drawn(torch.full((50,), 7), torch.zeros(50))
+    assert float(sampled_softmax(wanted, vectors, targets, sharpness, drawn)) == 0.0
