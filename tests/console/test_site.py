@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import small_shop
+from processes import until
 from starlette.testclient import TestClient
 
 from shopkeeper.console.site import named, site
@@ -58,6 +59,21 @@ def test_a_shop_that_cannot_open_says_why_and_keeps_none_from_serving(client: Te
     broken = client.post("/broken/v1/search", json={"query": "mug"})
     assert broken.status_code == 503
     assert "Did you mean 'name'?" in broken.json()["error"]["remedy"]
+
+
+def test_a_rule_that_cannot_be_followed_closes_its_shop_alone_until_it_is_mended(tmp_path: Path) -> None:
+    for name in ("north", "south"):
+        small_shop.open_shop(tmp_path / name)
+    settings = tmp_path / "south" / "shop.toml"
+    sound = settings.read_text(encoding="utf-8")
+    settings.write_text(sound + '\n[[rules]]\nbury = "lager < 3"\n', encoding="utf-8")
+    with TestClient(site([tmp_path / "north", tmp_path / "south"])) as client:
+        assert client.post("/north/v1/search", json={"query": "mug"}).status_code == 200
+        assert "there is no field 'lager'" in str(client.get("/south/v1/ready").json())
+        refused = client.post("/south/v1/search", json={"query": "mug"})
+        assert (refused.status_code, "lager" in refused.json()["error"]["what"]) == (503, True)
+        settings.write_text(sound, encoding="utf-8")
+        until(lambda: client.post("/south/v1/search", json={"query": "mug"}).status_code == 200)
 
 
 def test_what_stands_beside_the_shops_is_as_guarded_as_they_are(client: TestClient) -> None:

@@ -65,11 +65,12 @@ class LiveEngine:
         self._settings_file, self._releases, self._log = settings_file, releases, log
         self.settings = read_settings(settings_file)
         self._known: _Known | None = None
-        self._seen: object = None  # the state of the files that `_known` stands for
+        self._seen: object = None  # the state of the files when they were last opened
         self._version = -1  # of the log, when its events were last taken in
         self._newest_event: float | None = None
         self._refreshing, self._recording = threading.Lock(), threading.Lock()
         self._complaint, self._log_rests_until, self._reopen_at = "", 0.0, math.inf
+        self._refusal: ShopkeeperError | None = None  # why there is still nothing that serves
         self._thread: threading.Thread | None = None
         self._wake, self._closed = threading.Event(), threading.Event()
 
@@ -114,8 +115,10 @@ class LiveEngine:
         try:
             seen = self._state_of_files()
             sighted = self._known is not None and self._known.blind and self._opened_log() is not None
-            if self._known is None or seen != self._seen or sighted or time.monotonic() >= self._reopen_at:
+            if seen != self._seen or sighted or time.monotonic() >= self._reopen_at:
                 self._reopen(seen)
+            elif self._refusal is not None:  # nothing has changed: to open all of it again would end the same way
+                raise self._refusal.with_traceback(None)
             self._take_changes()
         finally:
             self._refreshing.release()
@@ -138,25 +141,26 @@ class LiveEngine:
 
     def _reopen(self, seen: object) -> None:
         """Called by one thread at a time."""
+        first, self._seen, self._refusal = self._seen is None, seen, None
         try:
-            settings = read_settings(self._settings_file) if self._seen is not None else self.settings
+            settings = self.settings if first else read_settings(self._settings_file)
             release = self._releases.current()
             bare = msgspec.structs.replace(settings, rules=())  # they may speak of what only newer items have
             known = self._told(open_release(release, bare), release.manifest.live)
             known.engine = known.engine.obeying(settings.rules)
         except ShopkeeperError as error:
+            self._reopen_at = time.monotonic() + REOPEN_S
             if self._known is None:
+                self._refusal = error
                 raise
             what = "The new release, or its settings, cannot be opened; the one before goes on serving."
             self._complain(f"{what} {error}")
-            self._reopen_at = time.monotonic() + REOPEN_S
         else:
             self._complaint, self._reopen_at = "", math.inf
             with self._recording:
                 with self._bearing():
                     self._record(known)
                 self.settings, self._known, self._version = settings, known, -1
-        self._seen = seen
 
     def _told(self, engine: Engine, live: Places) -> _Known:
         """What an engine knows after all that the log says, as of now, beyond the places `live`."""

@@ -46,9 +46,9 @@ def train(
     most of what the current release knows; ReleaseError while another training runs, or where a replay of the past
     knows the future; MissingExtraError and SettingsError for an encoder or a source that cannot be had.
     """
-    if not tables.folder.is_dir():
-        raise DataError("there are no tables", where=str(tables.folder), remedy="Make them with: shopkeeper ingest")
     with releases.draft() as draft, tables.held() as tables:
+        if not tables.folder.is_dir():
+            raise DataError("there are no tables", where=str(tables.named), remedy="Make them with: shopkeeper ingest")
         incumbent = _incumbent(releases) if if_better else None
         live = tables.live  # before the tables are read: an event that comes twice is better than one lost
         shop = Workshop.open(
