@@ -22,6 +22,13 @@ def why(error: Exception) -> str:
     return refusal or getattr(error, "strerror", None) or str(error)
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file of which whoever reads it meets what was there before or all of this."""
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_bytes(content)
+    unfinished.replace(path)
+
+
 def sync(path: Path) -> None:
     """Wait until a file or directory is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -12,6 +12,7 @@ import msgspec
 from duckdb.sqltypes import DuckDBPyType
 
 from shopkeeper.data.duck import connect, identifier, literal
+from shopkeeper.data.durable import write_whole
 from shopkeeper.data.mapping import FileMapping
 from shopkeeper.data.readers import Export
 from shopkeeper.data.readers.base import slug, told
@@ -201,9 +202,7 @@ def _read_state(path: Path) -> dict[str, Staged]:
 
 
 def _write_state(path: Path, state: dict[str, Staged]) -> None:
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_bytes(msgspec.json.encode(state))
-    unfinished.replace(path)
+    write_whole(path, msgspec.json.encode(state))
 
 
 def select(staged: Sequence[Staged], names: Sequence[str], types: dict[str, str], month: int | None = None) -> str:

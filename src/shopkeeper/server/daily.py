@@ -20,6 +20,8 @@ from pathlib import Path
 
 import msgspec
 
+from shopkeeper.data.durable import write_whole
+
 CATCH_UP_S = 4 * 3600.0  # a run that was missed by less is made up for
 TICK_S = 2.0  # between looks at the clock, which may jump, and the machine may have slept
 STOP_S = 20.0  # that a job gets to end in order
@@ -106,7 +108,7 @@ class DailyLoop(contextlib.AbstractContextManager["DailyLoop"]):
         else:
             _log.error("The daily loop of %s failed, and will try again tomorrow. %s", shop, said)
         run = Run(began, time.time(), succeeded, said)
-        (reports / "daily.json").write_bytes(msgspec.json.format(msgspec.json.encode(run)))
+        write_whole(reports / "daily.json", msgspec.json.format(msgspec.json.encode(run)))
 
     def _job(self, job: Sequence[str], shop: Path, log: Path) -> bool:
         """Whether the command ended well; False also where it was stopped."""
