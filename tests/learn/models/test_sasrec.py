@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
@@ -16,9 +16,10 @@ from source_contract import DAY, NOW, SourceContract, context_of, interactions_o
 from shopkeeper.engine.context import Material, SourceRecipe
 from shopkeeper.engine.sources.sequence import Network
 from shopkeeper.errors import MissingExtraError, SettingsError
+from shopkeeper.learn.models import next_item
 from shopkeeper.learn.models.config import SasRecConfig
 from shopkeeper.learn.models.histories import Histories
-from shopkeeper.learn.models.next_item import KEPT, Teacher, Watch, fitted
+from shopkeeper.learn.models.next_item import KEPT, Teacher, Watch, _watched, fitted, learned
 from shopkeeper.learn.models.sasrec import SasRec
 from shopkeeper.learn.models.transformer import Shape, Transformer, graph_of
 from shopkeeper.settings import Settings, TrainSettings, parse_settings
@@ -26,6 +27,8 @@ from shopkeeper.vocabulary import EventType
 
 VIEW = EventType.VIEW
 SMALL = SasRecConfig(width=16, blocks=1, heads=2, length=8, batch=200, dropout=0.0, rate=1e-2, epochs=40, patience=40)
+
+QUICK = msgspec.structs.replace(SMALL, epochs=12, batch=400)
 
 
 class TestSasRec(SourceContract):
@@ -46,8 +49,8 @@ def chains(n_items: int = 12, people: int = 40) -> Material:
 
 @pytest.mark.parametrize("more", [{}, {"all_items_below": 1, "negatives": 64}], ids=["all items", "drawn items"])
 def test_what_follows_stands_first(more: dict[str, int]) -> None:
-    shop = chains()
-    source = SasRec(msgspec.structs.replace(SMALL, **more)).fit(shop)
+    shop = chains(people=300)
+    source = SasRec(msgspec.structs.replace(QUICK, **more)).fit(shop)
     hits = sum(
         source.retrieve(context_of(shop, user=-1, items=(f"i{row}",)), 3).rows[0] == row + 1 for row in range(11)
     )
@@ -79,6 +82,71 @@ def test_what_was_learned_is_kept_for_whoever_asks_for_the_same(
         settings = Settings(train=TrainSettings(seed=seed + 1))
         SasRec(msgspec.structs.replace(config, epochs=1)).fit(dataclasses.replace(shop, settings=settings))
     assert len(list((tmp_path / "models").iterdir())) <= KEPT
+
+
+def starts_of(monkeypatch: pytest.MonkeyPatch, recipe: SasRec, *materials: Material) -> list[bool]:
+    """Whether each fit, one after the other, starts where an earlier one ended."""
+    given: list[bool] = []
+
+    def noting(*arguments: Any) -> Any:
+        given.append(arguments[-1] is not None)
+        return learned(*arguments)
+
+    monkeypatch.setattr(next_item, "learned", noting)
+    for material in materials:
+        recipe.fit(material)
+    return given
+
+
+def test_a_fit_starts_where_one_of_an_earlier_moment_ended_and_knows_nothing_of_a_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = chains()
+    moments = [
+        dataclasses.replace(whole, now=now, interactions=whole.interactions.before(now)) for now in (NOW - DAY + 4, NOW)
+    ]
+    early, late = moments
+    twin = dataclasses.replace(late, catalogue=chains().catalogue)
+    other = dataclasses.replace(late, settings=Settings(train=TrainSettings(seed=3)))
+    timeless = dataclasses.replace(whole.interactions, times=np.full(len(whole.interactions), np.nan))
+    unclocked = [dataclasses.replace(each, interactions=timeless) for each in moments]
+    for materials, expected in (
+        ((early, late), [False, True]),
+        ((late, early), [False, False]),
+        ((late, late), [False, False]),
+        ((early, twin), [False, False]),
+        ((early, other), [False, False]),
+        (unclocked, [False, False]),
+    ):
+        recipe = SasRec(msgspec.structs.replace(SMALL, epochs=2))
+        with monkeypatch.context() as patch:
+            assert starts_of(patch, recipe, *materials) == expected
+
+
+def test_what_was_learned_before_is_where_it_goes_on() -> None:
+    histories, settings = Histories.of(chains(people=300).interactions), TrainSettings()
+    before = learned(histories.without_last(np.arange(len(histories))), QUICK, settings)
+    shares = []
+    for start in (before.start, None):
+        found = learned(histories, msgspec.structs.replace(SMALL, epochs=1), settings, None, start)
+        network, codes = Network(found.graph, SMALL.length), np.full((12, 1), VIEW.code, np.int64)
+        wanted = network(found.vectors[:, None], codes)[:, 0]
+        first = np.argmax(wanted @ found.vectors.T, axis=1)
+        shares.append(np.mean(first[:11] == np.arange(1, 12)))
+    assert shares[0] >= 0.8 > shares[1]
+
+
+def test_who_is_watched_stays_unlearned() -> None:
+    """Of people whom a fit of less knew, one of more watches none that it did not."""
+    events = [(person, item, VIEW, NOW - DAY + item, 0) for person in range(900) for item in range(2 + person % 2)]
+    more = Histories.of(
+        interactions_of([*events, *((900 + n, item, VIEW, NOW, 0) for n in range(300) for item in (0, 1))])
+    )
+    less = Histories.of(interactions_of(events))
+    watched = {int(less.people[at]) for at in _watched(less, 5)}
+    then = {int(more.people[at]) for at in _watched(more, 5)}
+    assert 60 < len(watched) < 120
+    assert {person for person in then if person < 900} <= watched
 
 
 def test_the_graph_says_what_the_network_says_of_one_and_of_many() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -30,11 +30,13 @@ class Batch(NamedTuple):
 @dataclass(frozen=True)
 class Histories:
     """The histories of w people: events [starts[i], starts[i + 1]) are one person's, old to new. items int32 [n],
-    places among `known`; codes int8 [n]; known int32 [m], ascending, the catalogue rows of the items that they met."""
+    places among `known`; codes int8 [n]; people int32 [w], their user rows; known int32 [m], ascending, the catalogue
+    rows of the items that they met."""
 
     items: Rows
     codes: Codes
     starts: Places
+    people: Rows
     known: Rows
 
     @classmethod
@@ -46,7 +48,7 @@ class Histories:
         known, items = np.unique(rows[met_enough], return_inverse=True)
         users = users[met_enough]
         starts = np.append(np.flatnonzero(np.diff(users, prepend=-1)), len(users))
-        return cls(items.astype(np.int32), interactions.codes[kept][met_enough], starts, known)
+        return cls(items.astype(np.int32), interactions.codes[kept][met_enough], starts, users[starts[:-1]], known)
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -58,7 +60,7 @@ class Histories:
         lengths = np.diff(self.starts)
         lengths[people] -= 1
         starts = np.concatenate(([0], np.cumsum(lengths)))
-        return Histories(self.items[kept], self.codes[kept], starts, self.known)
+        return replace(self, items=self.items[kept], codes=self.codes[kept], starts=starts)
 
     def last(self, people: Places, length: int) -> Batch:
         """The newest `length` events of each of these people, int64 [k]."""

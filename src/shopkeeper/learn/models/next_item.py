@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -15,17 +16,19 @@ import torch
 from torch import Tensor
 
 from shopkeeper import __version__
+from shopkeeper.engine.context import places_among
 from shopkeeper.learn.models.config import SasRecConfig
 from shopkeeper.learn.models.histories import Batch, Histories, Places
 from shopkeeper.learn.models.loop import Epoch, Loop, Schedule
 from shopkeeper.learn.models.losses import draw, full_softmax, sampled_softmax
 from shopkeeper.learn.models.transformer import Shape, Transformer, graph_of
 from shopkeeper.settings import TrainSettings
-from shopkeeper.vocabulary import Scores
+from shopkeeper.vocabulary import Rows, Scores
 
 _log = logging.getLogger(__name__)
 
 WATCHED, WATCHED_SHARE = 2_000, 0.1  # people whose last event is not learned from but watched: at most, and of all
+FEWEST_WATCHED = 20
 AT_ONCE = 256  # people that are watched together
 K = 10
 KEPT = 3  # checkpoints: a training fits three times
@@ -33,41 +36,74 @@ FORMAT = 1  # of what is learned and how: another number learns everything again
 UNWATCHED = 20  # epochs where there are too few people to watch any
 
 
+class Start(NamedTuple):
+    """Where an earlier fit ended, on less of the same history: its weights, by name, and the rows of its items."""
+
+    weights: dict[str, Tensor]
+    known: Rows
+
+
+class Learned(NamedTuple):
+    """The graph of the network; the vectors of the known items, float32 [m, d]; and where a later fit may start."""
+
+    graph: bytes
+    vectors: Scores
+    start: Start
+
+
 def learned(
-    histories: Histories, config: SasRecConfig, settings: TrainSettings, work: Path | None = None
-) -> tuple[bytes, Scores]:
-    """The graph of the network, and the vectors of the known items, float32 [m, d]. work: a folder in which what was
-    learned so far is kept, for whoever asks for the same again."""
-    model = fitted(histories, config, settings, work)
-    return graph_of(model.reader, config.width), model.vectors().detach().numpy()
+    histories: Histories,
+    config: SasRecConfig,
+    settings: TrainSettings,
+    work: Path | None = None,
+    start: Start | None = None,
+) -> Learned:
+    """work: a folder in which what was learned so far is kept, for whoever asks for the same again."""
+    model = fitted(histories, config, settings, work, start)
+    weights = {name: weight.detach().clone() for name, weight in model.state_dict().items()}
+    vectors = model.vectors().detach().numpy()
+    return Learned(graph_of(model.reader, config.width), vectors, Start(weights, histories.known))
 
 
 def fitted(
-    histories: Histories, config: SasRecConfig, settings: TrainSettings, work: Path | None = None
+    histories: Histories,
+    config: SasRecConfig,
+    settings: TrainSettings,
+    work: Path | None = None,
+    start: Start | None = None,
 ) -> Transformer:
-    watched = _watched(histories, np.random.default_rng(settings.seed))
+    watched = _watched(histories, settings.seed)
     taught = histories.without_last(watched)
     teacher = Teacher(taught, config, settings.seed)
     schedule = Schedule(
         rate=config.rate,
         decay=config.weight_decay,
         epochs=config.epochs if len(watched) else min(config.epochs, UNWATCHED),
-        patience=config.patience,
+        patience=config.patience if start is None else max(1, config.patience // 3),
         seconds=60.0 * settings.budget_minutes,
         seed=settings.seed,
     )
     with _seeded(settings):
         model = Transformer(len(histories.known), Shape(config.width, config.blocks, config.heads, config.dropout))
+        if start is not None:
+            _go_on(model, start, histories.known)
         # Where nobody is watched, the last epoch counts as the best.
         later = itertools.count()
         watch = Watch(taught, watched, histories, config.length) if len(watched) else lambda _: float(next(later))
-        loop = Loop(model, schedule, None if work is None else _checkpoint(work, histories, config, settings))
-        return loop.fit(teacher.batches, teacher.loss, watch, _tell)
+        kept = None if work is None else _checkpoint(work, histories, (config, settings, start is not None))
+        return Loop(model, schedule, kept).fit(teacher.batches, teacher.loss, watch, _tell)
 
 
-def _checkpoint(work: Path, histories: Histories, config: SasRecConfig, settings: TrainSettings) -> Path:
-    """A file for just these histories, config and settings; of others, the few that were used last stay."""
-    told = hashlib.sha256(msgspec.json.encode((FORMAT, __version__, str(torch.__version__), config, settings)))
+def _go_on(model: Transformer, start: Start, known: Rows) -> None:
+    """Take over what was learned; items that are new keep the vectors that they were given."""
+    items, at = model.items.detach().clone(), torch.from_numpy(places_among(start.known, known))
+    items[at >= 0] = start.weights["items"][at[at >= 0]]
+    model.load_state_dict({**start.weights, "items": items})
+
+
+def _checkpoint(work: Path, histories: Histories, terms: tuple[Any, ...]) -> Path:
+    """A file for just these histories and terms; of others, the few that were used last stay."""
+    told = hashlib.sha256(msgspec.json.encode((FORMAT, __version__, str(torch.__version__), *terms)))
     for array in (histories.items, histories.codes, histories.starts, histories.known):
         told.update(np.ascontiguousarray(array).data)
     checkpoint = work / f"sasrec-{told.hexdigest()[:16]}.pt"
@@ -94,9 +130,13 @@ def _seeded(settings: TrainSettings) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _watched(histories: Histories, generator: np.random.Generator) -> Places:
-    """Some people, int64 [k], ascending: nobody in a shop of few."""
-    return np.sort(generator.choice(len(histories), min(WATCHED, int(WATCHED_SHARE * len(histories))), replace=False))
+def _watched(histories: Histories, seed: int) -> Places:
+    """Some people, int64 [k], ascending: nobody in a shop of so few that chance would decide. Who was not watched in a
+    fit of less is not watched in one of more either, so that nobody is watched for what an earlier fit has learned."""
+    share = min(WATCHED_SHARE, WATCHED / len(histories))
+    hashed = (histories.people.astype(np.uint64) + np.uint64(seed)) * np.uint64(0x9E3779B97F4A7C15)
+    watched = np.flatnonzero((hashed >> np.uint64(40)) < share * 2**24)
+    return watched if len(watched) >= FEWEST_WATCHED else watched[:0]
 
 
 def _tell(number: int, epoch: Epoch) -> None:

@@ -14,11 +14,12 @@ from shopkeeper.engine.vectors import Vectors
 from shopkeeper.errors import MissingExtraError, SettingsError
 from shopkeeper.learn.models.config import SasRecConfig
 from shopkeeper.learn.models.histories import Histories
-from shopkeeper.settings import model_settings
+from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.settings import Settings, model_settings
 
 
 class SasRec:
-    """The recipe."""
+    """The recipe. A training fits it as of several moments: each fit starts where one of an earlier moment ended."""
 
     name, learns_from_events = "sasrec", True
     when = "many or long histories and minutes to spare: reads the order of all that was done"
@@ -27,6 +28,7 @@ class SasRec:
 
     def __init__(self, config: SasRecConfig | None = None) -> None:
         self.config = config
+        self._last: tuple[Catalogue, Settings, float, Any] | None = None  # of what the last fit was, and where it ended
 
     def fit(self, material: Material) -> Sequence:
         """Raises MissingExtraError without PyTorch, SettingsError for a config that does not fit."""
@@ -40,9 +42,20 @@ class SasRec:
                 np.empty((0, config.width), np.float32), np.empty(0, np.int32), len(material.catalogue)
             )
             return Sequence(self.name, None, nothing, material.catalogue)
-        graph, vectors = _learn().learned(histories, config, material.settings.train, material.work)
-        held = Vectors.build(vectors, histories.known, len(material.catalogue))
-        return Sequence(self.name, Network(graph, config.length), held, material.catalogue)
+        start = self._start(material)
+        done = _learn().learned(histories, config, material.settings.train, material.work, start)
+        self._last = material.catalogue, material.settings, material.now, done.start
+        held = Vectors.build(done.vectors, histories.known, len(material.catalogue))
+        return Sequence(self.name, Network(done.graph, config.length), held, material.catalogue)
+
+    def _start(self, material: Material) -> Any:
+        """Where the last fit ended, if it knew the same shop at an earlier moment: nothing that is later now. Without a
+        clock no moment is earlier than another."""
+        if self._last is None:
+            return None
+        catalogue, settings, now, end = self._last
+        same = catalogue is material.catalogue and settings == material.settings
+        return end if same and material.interactions.has_clock and now < material.now else None
 
     def load(self, directory: Path, release: ReleaseParts) -> Sequence:
         return Sequence.load(self.name, directory, release)
