@@ -56,7 +56,7 @@ class Network:
         return cls((directory / GRAPH).read_bytes(), int(np.load(directory / LENGTH)))
 
 
-class Sequence:
+class SequenceSource:
     """A fitted source. Without a network (nobody met two items) it is silent."""
 
     def __init__(self, name: str, network: Network | None, vectors: Vectors, catalogue: Catalogue) -> None:
@@ -88,7 +88,7 @@ class Sequence:
             self._network.save(directory)
 
     @classmethod
-    def load(cls, name: str, directory: Path, release: ReleaseParts) -> Sequence:
+    def load(cls, name: str, directory: Path, release: ReleaseParts) -> SequenceSource:
         network = Network.load(directory) if (directory / GRAPH).exists() else None
         return cls(name, network, Vectors.load(directory), release.catalogue)
 

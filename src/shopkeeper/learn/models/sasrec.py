@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from shopkeeper.engine.context import Material, ReleaseParts
-from shopkeeper.engine.sources.sequence import Network, Sequence
+from shopkeeper.engine.sources.sequence import Network, SequenceSource
 from shopkeeper.engine.vectors import Vectors
 from shopkeeper.errors import MissingExtraError, SettingsError
 from shopkeeper.learn.models.config import SasRecConfig
@@ -30,7 +30,7 @@ class SasRec:
         self.config = config
         self._last: tuple[Catalogue, Settings, float, Any] | None = None  # of what the last fit was, and where it ended
 
-    def fit(self, material: Material) -> Sequence:
+    def fit(self, material: Material) -> SequenceSource:
         """Raises MissingExtraError without PyTorch, SettingsError for a config that does not fit."""
         config = self.config or model_settings(material.settings, self.name, SasRecConfig)
         if config.width % (2 * config.heads):
@@ -41,12 +41,12 @@ class SasRec:
             nothing = Vectors.build(
                 np.empty((0, config.width), np.float32), np.empty(0, np.int32), len(material.catalogue)
             )
-            return Sequence(self.name, None, nothing, material.catalogue)
+            return SequenceSource(self.name, None, nothing, material.catalogue)
         start = self._start(material)
         done = _learn().learned(histories, config, material.settings.train, material.work, start)
         self._last = material.catalogue, material.settings, material.now, done.start
         held = Vectors.build(done.vectors, histories.known, len(material.catalogue))
-        return Sequence(self.name, Network(done.graph, config.length), held, material.catalogue)
+        return SequenceSource(self.name, Network(done.graph, config.length), held, material.catalogue)
 
     def _start(self, material: Material) -> Any:
         """Where the last fit ended, if it knew the same shop at an earlier moment: nothing that is later now. Without a
@@ -57,8 +57,8 @@ class SasRec:
         same = catalogue is material.catalogue and settings == material.settings
         return end if same and material.interactions.has_clock and now < material.now else None
 
-    def load(self, directory: Path, release: ReleaseParts) -> Sequence:
-        return Sequence.load(self.name, directory, release)
+    def load(self, directory: Path, release: ReleaseParts) -> SequenceSource:
+        return SequenceSource.load(self.name, directory, release)
 
 
 def _learn() -> Any:
