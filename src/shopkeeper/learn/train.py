@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import pyarrow.parquet as pq
@@ -17,7 +17,7 @@ from shopkeeper.learn.evaluate import Figures, evaluate
 from shopkeeper.learn.incumbent import Incumbent, defend
 from shopkeeper.learn.leaks import checked, leaks, refuse
 from shopkeeper.learn.report import Evaluation, write_report
-from shopkeeper.learn.requests import judgements_of
+from shopkeeper.learn.requests import Asked, judgements_of
 from shopkeeper.learn.split import Part, split
 from shopkeeper.learn.tournament import Winner, compete
 from shopkeeper.learn.workshop import Workshop
@@ -62,12 +62,12 @@ def train(
             winners = defend(incumbent, shop, parts.test if parts else None, winners, progress)
         rankers = {name: winner.ranker for name, winner in winners.items() if winner.ranker}
         shop = shop.with_surfaces({name: winner.surface for name, winner in winners.items()})
-        figures = _measure(shop, parts.test, rankers, progress) if parts else {}
+        asked = shop.requests(parts.test) if parts else {}
+        figures = _measure(shop, parts.test, asked, rankers, progress) if parts else {}
         engine = shop.engine(rankers)
         figures |= _judge(tables, engine, settings.train.seed, progress)
         progress("publish", 0, 1)
         engine.save(draft)
-        asked = shop.requests(parts.test) if parts else {}
         evaluation = Evaluation(
             items=len(shop.catalogue),
             events=len(shop.interactions),
@@ -116,11 +116,13 @@ def _choose(shop: Workshop, part: Part, progress: Progress) -> tuple[dict[str, W
     return winners, len(checked(engine, asked))
 
 
-def _measure(shop: Workshop, part: Part, rankers: Mapping[str, Ranker], progress: Progress) -> dict[str, Figures]:
+def _measure(
+    shop: Workshop, part: Part, asked: Mapping[str, Sequence[Asked]], rankers: Mapping[str, Ranker], progress: Progress
+) -> dict[str, Figures]:
     engine = shop.engine_of(part, rankers, "fit for test")
     return {
         name: evaluate(engine, requests, seed=shop.settings.train.seed, progress=progress, stage=f"measure {name}")
-        for name, requests in shop.requests(part).items()
+        for name, requests in asked.items()
     }
 
 

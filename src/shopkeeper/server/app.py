@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
@@ -19,8 +18,6 @@ from shopkeeper.server.metrics import ShopMetrics
 from shopkeeper.server.refusals import Faults, Json, refuse_in_words
 from shopkeeper.shop import Shop
 
-_log = logging.getLogger(__name__)
-
 
 def create_app(shop: Shop, *, workers: int = 1) -> FastAPI:
     """The HTTP interface of one shop, in one of `workers` processes, each of which grants its part of a key's rate.
@@ -30,10 +27,8 @@ def create_app(shop: Shop, *, workers: int = 1) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        try:
+        with contextlib.suppress(ShopkeeperError):  # no release, or a rule that cannot be followed: /v1/ready says so
             shop.engine()
-        except ShopkeeperError as error:  # no release yet, or a rule that cannot be followed: /v1/ready says so
-            _log.error("%s", error)
         shop.follow()
         yield
         shop.close()

@@ -1,1 +1,1 @@
-"""Contestants that are networks: each is fitted with PyTorch here and served without it by the engine."""
+"""Contestants that are fitted by the libraries of the extra `train`, and served without them by the engine."""

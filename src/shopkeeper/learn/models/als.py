@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,12 @@ import numpy as np
 from shopkeeper.engine.context import Material, ReleaseParts
 from shopkeeper.engine.interest import decay, interest_of
 from shopkeeper.engine.sources.factors import Factors, Regression
-from shopkeeper.errors import MissingExtraError
+from shopkeeper.learn.libraries import library
 from shopkeeper.learn.models.config import AlsConfig
 from shopkeeper.settings import Settings, TrainSettings, model_settings
 from shopkeeper.vocabulary import Scores
+
+JOB = "fitting the source als"
 
 
 class Als:
@@ -39,7 +40,7 @@ class Als:
         factors = np.empty((0, config.factors), np.float32)
         if len(known):
             shape = (material.interactions.n_users, len(known))
-            met = _library("scipy.sparse").csr_matrix((weights, (users, places)), shape=shape)
+            met = library("scipy.sparse", JOB).csr_matrix((weights, (users, places)), shape=shape)
             met.data += 1.0 / config.confidence  # times the confidence: the 1 that everything has
             factors = _fitted(met, config, material.settings.train)
         regression = _regression(config, material.settings)
@@ -52,8 +53,8 @@ class Als:
 
 def _fitted(met: Any, config: AlsConfig, settings: TrainSettings) -> Scores:
     """The factors of the items, float32 [m, f], of a sparse matrix of people by items."""
-    with _library("threadpoolctl").threadpool_limits(1, "blas"):  # it has threads of its own
-        model = _library("implicit.cpu.als").AlternatingLeastSquares(
+    with library("threadpoolctl", JOB).threadpool_limits(1, "blas"):  # it has threads of its own
+        model = library("implicit.cpu.als", JOB).AlternatingLeastSquares(
             factors=config.factors,
             regularization=config.ridge,
             alpha=config.confidence,
@@ -67,10 +68,3 @@ def _fitted(met: Any, config: AlsConfig, settings: TrainSettings) -> Scores:
 
 def _regression(config: AlsConfig, settings: Settings) -> Regression:
     return Regression(config.confidence, config.ridge, settings.train.half_life_days)
-
-
-def _library(module: str) -> Any:
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise MissingExtraError("fitting the source als", "train", module.split(".")[0]) from error

@@ -1,4 +1,4 @@
-"""What each network is made of, as `[models.NAME]` in shop.toml says it; read without PyTorch."""
+"""What each model is made of, as `[models.NAME]` in shop.toml says it; read without the libraries that fit it."""
 
 from __future__ import annotations
 

@@ -168,9 +168,5 @@ def _average(most: float, averaged: list[Tensor], now: list[Tensor], steps: Tens
 
 
 def _autocast() -> torch.autocast:
-    return torch.autocast("cpu", torch.bfloat16, enabled=has_bf16())
-
-
-def has_bf16() -> bool:
-    """Whether this processor multiplies matrices of bfloat16, many times as fast as those of float32."""
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    """Products of matrices in bfloat16, where the processor makes these many times as fast as those of float32."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,8 @@ import numpy as np
 from shopkeeper.engine.context import Material, ReleaseParts
 from shopkeeper.engine.sources.sequence import Network, SequenceSource
 from shopkeeper.engine.vectors import Vectors
-from shopkeeper.errors import MissingExtraError, SettingsError
+from shopkeeper.errors import SettingsError
+from shopkeeper.learn.libraries import library
 from shopkeeper.learn.models.config import SasRecConfig
 from shopkeeper.learn.models.histories import Histories
 from shopkeeper.release.catalogue import Catalogue
@@ -43,7 +43,8 @@ class SasRec:
             )
             return SequenceSource(self.name, None, nothing, material.catalogue)
         start = self._start(material)
-        done = _learn().learned(histories, config, material.settings.train, material.work, start)
+        teaching = library("shopkeeper.learn.models.next_item", "fitting the source sasrec", needs="torch")
+        done = teaching.learned(histories, config, material.settings.train, material.work, start)
         self._last = material.catalogue, material.settings, material.now, done.start
         held = Vectors.build(done.vectors, histories.known, len(material.catalogue))
         return SequenceSource(self.name, Network(done.graph, config.length), held, material.catalogue)
@@ -59,11 +60,3 @@ class SasRec:
 
     def load(self, directory: Path, release: ReleaseParts) -> SequenceSource:
         return SequenceSource.load(self.name, directory, release)
-
-
-def _learn() -> Any:
-    """What needs PyTorch, which is not there where a release is only served."""
-    try:
-        return import_module("shopkeeper.learn.models.next_item")
-    except ImportError as error:
-        raise MissingExtraError("fitting a sequence model", "train", "torch") from error
