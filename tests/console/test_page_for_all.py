@@ -159,6 +159,7 @@ def test_nobody_goes_on_as_a_shopper_whom_the_key_does_not_open(visit: Visit, tm
     with serving(site([tmp_path])) as address, visit(at=address, expected="403") as page:
         page.get_by_label("Shopping as").select_option(index=1)
         expect(page.get_by_role("heading", level=1)).to_have_text("Good to see you again.")
+        page.wait_for_load_state("networkidle")  # what is still asked without a key would be refused
         _, key = KeyStore(tmp_path).create([Role.SEARCH, Role.EVENTS])
         page.goto(f"{address}?key={key}")
         expect(page.locator(".card").first).to_be_visible()
