@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from shopkeeper.learn.models import losses
-from shopkeeper.learn.models.losses import Drawn, draw, full_softmax, sampled_softmax
+from shopkeeper.learn.models.losses import Drawn, draw, full_softmax, gbce, sampled_softmax
 
 N, M, D = 23, 40, 6
 
@@ -57,3 +57,30 @@ def test_a_wanted_item_that_is_drawn_is_not_held_against_itself(parts: tuple[tor
     targets = torch.full((N,), 7)
     drawn = Drawn(torch.full((50,), 7), torch.zeros(50))
     assert float(sampled_softmax(wanted, vectors, targets, sharpness, drawn)) == 0.0
+
+
+@pytest.mark.parametrize("calibration", [0.0, 0.75, 1.0])
+def test_yes_and_no_is_the_formula_of_its_paper(parts: tuple[torch.Tensor, ...], calibration: float) -> None:
+    """One answer after the other, as it is written there: α = k / (m − 1), β = α (t (1 − 1 / α) + 1 / α)."""
+    wanted, vectors, targets, sharpness = parts
+    drawn = draw(torch.ones(M), 15, torch.Generator().manual_seed(0))
+    alpha = 15 / (M - 1)
+    beta = alpha * (calibration * (1 - 1 / alpha) + 1 / alpha)
+    terms = []
+    for at, target in enumerate(targets.tolist()):
+        right = torch.sigmoid(sharpness * wanted[at] @ vectors[target]) ** beta
+        wrong = [torch.sigmoid(sharpness * wanted[at] @ vectors[row]) for row in drawn.rows.tolist() if row != target]
+        terms.append(-(torch.log(right) + sum(torch.log(1 - each) for each in wrong)) / 16)
+    expected = torch.stack(terms).mean()
+    found = gbce(wanted, vectors, targets, sharpness, drawn, calibration)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6, check_dtype=False)
+    theirs, ours = (torch.autograd.grad(loss, (wanted, vectors, sharpness)) for loss in (expected, found))
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_without_calibration_yes_and_no_is_the_binary_cross_entropy(parts: tuple[torch.Tensor, ...]) -> None:
+    wanted, vectors, _, sharpness = (part.detach().float() for part in parts)
+    targets, drawn = torch.zeros(N, dtype=torch.long), Drawn(torch.arange(1, M), torch.zeros(M - 1))
+    expected = F.binary_cross_entropy_with_logits(sharpness * wanted @ vectors.T, F.one_hot(targets, M).float())
+    for calibration in (0.0, 1.0):  # with all items drawn there is nothing to make up for
+        torch.testing.assert_close(gbce(wanted, vectors, targets, sharpness, drawn, calibration), expected)

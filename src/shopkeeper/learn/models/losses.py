@@ -1,4 +1,4 @@
-"""How far a model is from what people did next: softmax over all items, or over some that are drawn."""
+"""How far a model is from what people did next: softmax over all items or over some that are drawn, or yes and no."""
 
 from __future__ import annotations
 
@@ -67,3 +67,19 @@ def sampled_softmax(wanted: Tensor, vectors: Tensor, targets: Tensor, sharpness:
     others = others.masked_fill(targets[:, None] == drawn.rows, -torch.inf)
     scores = torch.cat((right, others), dim=1).float()
     return F.cross_entropy(scores, torch.zeros_like(targets))
+
+
+def gbce(
+    wanted: Tensor, vectors: Tensor, targets: Tensor, sharpness: Tensor, drawn: Drawn, calibration: float = 0.75
+) -> Tensor:
+    """Yes to the targets and no to k items that were drawn evenly: `-(log σ(s⁺)^β + Σ log(1 − σ(s⁻))) / (k + 1)`, β
+    making up for those of the m items that were not drawn (Petrov and Macdonald, "gSASRec: Reducing Overconfidence in
+    Sequential Recommendation Trained with Negative Sampling", RecSys 2023). calibration: their t; 0 is the plain binary
+    cross-entropy, 1 gives probabilities that are right."""
+    share = min(1.0, len(drawn.rows) / max(len(vectors) - 1, 1))  # α
+    power = share * (calibration * (1.0 - 1.0 / share) + 1.0 / share)  # β
+    sharp = wanted * sharpness
+    right = (sharp * F.embedding(targets, vectors)).sum(-1).float()  # (n)
+    others = (sharp @ F.embedding(drawn.rows, vectors).T).float()  # (n, k)
+    wrong = F.softplus(others).masked_fill(targets[:, None] == drawn.rows, 0.0)
+    return (wrong.sum(1) - power * F.logsigmoid(right)).mean() / (len(drawn.rows) + 1)
