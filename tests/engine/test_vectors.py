@@ -125,6 +125,7 @@ def test_the_nearest_after_changes(points: tuple[Scores, Rows], recent: int) -> 
     lengths = np.linalg.norm(now, axis=1, keepdims=True)
     np.testing.assert_allclose(live.of(every), now / np.maximum(lengths, 1e-9), atol=1e-6)
     known = np.flatnonzero(lengths).astype(np.int32)
+    np.testing.assert_array_equal(live.has(every), lengths[:, 0] > 0)
     allowed = generator.random(n) < 0.5
     for query in generator.standard_normal((5, now.shape[1])).astype(np.float32):
         for mask in (None, allowed):

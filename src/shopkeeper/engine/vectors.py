@@ -64,6 +64,10 @@ class Vectors:
         vectors[positions >= 0] = self.matrix[positions[positions >= 0]]
         return vectors
 
+    def has(self, rows: Rows) -> Mask:
+        """bool [len(rows)]: which items have a vector."""
+        return places_among(self.rows, rows) >= 0
+
     def search(self, query: Scores, limit: int, allowed: Mask | None = None) -> tuple[Rows, Scores]:
         """The nearest items to `query` (float32 [d]): rows int32 [k] and cosines float32 [k], nearest first,
         k ≤ limit. `allowed` is bool [n_items]."""
@@ -141,6 +145,13 @@ class LiveVectors(Tier[Scores], Vectors):
         vectors[at_base] = self.base.of(rows[at_base])
         vectors[at_newer] = self.newer[places]
         return vectors
+
+    def has(self, rows: Rows) -> Mask:
+        at_base, at_newer, places = self.slots.split(rows)
+        there = np.empty(len(rows), np.bool_)
+        there[at_base] = self.base.has(rows[at_base])
+        there[at_newer] = self.newer[places].any(axis=1)
+        return there
 
     def search(self, query: Scores, limit: int, allowed: Mask | None = None) -> tuple[Rows, Scores]:
         held = self._held if allowed is None else self._held & allowed[: len(self._held)]
