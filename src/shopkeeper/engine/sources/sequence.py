@@ -4,20 +4,30 @@ to it. Networks are fitted elsewhere (`learn/models`); here they are graphs of O
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from shopkeeper.engine.context import Candidates, Context, ReleaseParts, places_among
+from shopkeeper.engine.context import (
+    Candidates,
+    Context,
+    FittedSource,
+    Material,
+    OfRelease,
+    ReleaseParts,
+    places_among,
+)
 from shopkeeper.engine.interest import interest_of
 from shopkeeper.engine.vectors import Vectors
+from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.release.catalogue import Catalogue
-from shopkeeper.vocabulary import EVENT_TYPES, Codes, Mask, Rows, Scores
+from shopkeeper.vocabulary import EVENT_TYPES, Codes, Mask, Rows, Scores, Seconds
 
 GRAPH = "network.onnx"
 LENGTH = "length.npy"
+TEXT = "text"
 VIEW = EVENT_TYPES.index("view")  # what an item that is merely named counts as
 
 
@@ -35,17 +45,21 @@ def read(items: Rows, codes: Codes, starts: npt.NDArray[np.int64] | None = None)
 
 
 class Network:
-    """vectors float32 [b, t, d] of the items of b histories, codes int64 [b, t] (EventType.code) → float32 [b, t, d],
-    of length 1: after each event, where the next item is looked for. `length`: the most events that it reads."""
+    """vectors float32 [b, t, d] of the items of b histories, codes int64 [b, t] (EventType.code), times float64 [b, t]
+    (seconds; NaN without a clock) → float32 [b, d], of length 1: where the next item is looked for. The last place of
+    what the graph says is taken; a graph need not read times. `length`: the most events that it reads."""
 
     def __init__(self, graph: bytes, length: int) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         self.graph, self.length = graph, length
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self._inputs = {one.name for one in self._session.get_inputs()}
 
-    def __call__(self, vectors: Scores, codes: npt.NDArray[np.int64]) -> Scores:
-        return cast(Scores, self._session.run(["wanted"], {"vectors": vectors, "codes": codes})[0])
+    def __call__(self, vectors: Scores, codes: npt.NDArray[np.int64], times: Seconds) -> Scores:
+        told = {"vectors": vectors, "codes": codes, "times": times}
+        read = {name: array for name, array in told.items() if name in self._inputs}
+        return cast(Scores, self._session.run(["wanted"], read)[0][:, -1])
 
     def save(self, directory: Path) -> None:
         (directory / GRAPH).write_bytes(self.graph)
@@ -56,17 +70,33 @@ class Network:
         return cls((directory / GRAPH).read_bytes(), int(np.load(directory / LENGTH)))
 
 
-class SequenceSource:
-    """A fitted source. Without a network (nobody met two items) it is silent."""
+class TextMap(NamedTuple):
+    """How an item that nobody met has a vector by its meaning: weights float32 [d, e], offset float32 [d]."""
 
-    def __init__(self, name: str, network: Network | None, vectors: Vectors, catalogue: Catalogue) -> None:
+    weights: Scores
+    offset: Scores
+
+    def __call__(self, meanings: Scores) -> Scores:
+        """float32 [n, e] → float32 [n, d], of any length."""
+        return meanings @ self.weights.T + self.offset
+
+
+class SequenceSource:
+    """A fitted source. Without a network (nobody met two items) it is silent. text: where items that came later, or
+    that nobody met, are known by their texts."""
+
+    def __init__(
+        self, name: str, network: Network | None, vectors: Vectors, catalogue: Catalogue, text: TextMap | None = None
+    ) -> None:
         self.name, self._network, self._vectors, self._catalogue = name, network, vectors, catalogue
+        self._text = text
+        self.reads_meaning = text is not None  # so that it is updated again when an item's meaning is known
 
     def retrieve(self, context: Context, limit: int) -> Candidates:
-        items, codes = self._read(context)
+        items, codes, times = self._read(context)
         if self._network is None or not len(items):
             return Candidates.none()
-        wanted = self._network(self._vectors.of(items)[None], codes[None])[0, -1]
+        wanted = self._network(self._vectors.of(items)[None], codes[None], times[None])[0]
         rows, scores = self._vectors.search(wanted, limit + len(context.anchors), context.allowed)
         other = ~np.isin(rows, context.anchors)
         return Candidates.top(rows[other], scores[other], limit)
@@ -76,28 +106,44 @@ class SequenceSource:
 
     def reasons(self, context: Context, rows: Rows) -> list[str]:
         """Each names the item of the history to which the row is nearest."""
-        items, _ = self._read(context)
+        items, _, _ = self._read(context)
         if not len(items):
             return ["may come next" for _ in rows]
         nearest = items[np.argmax(self._vectors.of(rows) @ self._vectors.of(items).T, axis=1)]
         return [f"may come next after “{name}”" for name in self._catalogue.names(nearest)]
 
+    def updated(self, changed: Material, rows: Rows) -> FittedSource:
+        """With the items that have no vector yet, by their texts; what was learned of an item stays."""
+        meanings = changed.meanings
+        if self._text is None or meanings is None:
+            return OfRelease(self, self._vectors.n_items)
+        told = rows[meanings.rows]
+        new = places_among(self._vectors.rows, told) < 0
+        held = self._vectors.updated(self._text(meanings.vectors[new]), told[new], len(changed.catalogue))
+        return SequenceSource(self.name, self._network, held, changed.catalogue, self._text)
+
     def save(self, directory: Path) -> None:
         self._vectors.save(directory)
         if self._network is not None:
             self._network.save(directory)
+        if self._text is not None:
+            save_arrays(directory / TEXT, self._text._asdict())
 
     @classmethod
     def load(cls, name: str, directory: Path, release: ReleaseParts) -> SequenceSource:
         network = Network.load(directory) if (directory / GRAPH).exists() else None
-        return cls(name, network, Vectors.load(directory), release.catalogue)
+        text = None
+        if (directory / TEXT).exists():
+            text = TextMap(*(load_array(directory / TEXT, field) for field in TextMap._fields))
+        return cls(name, network, Vectors.load(directory), release.catalogue, text)
 
-    def _read(self, context: Context) -> tuple[Rows, npt.NDArray[np.int64]]:
-        """The items that the network reads, the newest last, and what was done with each."""
-        items, codes = context.history, context.history_codes
+    def _read(self, context: Context) -> tuple[Rows, npt.NDArray[np.int64], Seconds]:
+        """The items that the network reads, the newest last, what was done with each, and when."""
+        items, codes, times = context.history, context.history_codes, context.history_times
         if len(context.anchors):
             items, codes = context.anchors, np.full(len(context.anchors), VIEW, np.int8)
+            times = np.full(len(items), context.now)
         kept = read(items, codes)
-        kept[kept] = places_among(self._vectors.rows, items[kept]) >= 0
+        kept[kept] = self._vectors.has(items[kept])
         newest = np.flatnonzero(kept)[-self._network.length if self._network else 0 :]
-        return items[newest], codes[newest].astype(np.int64)
+        return items[newest], codes[newest].astype(np.int64), times[newest]

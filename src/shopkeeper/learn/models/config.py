@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -10,23 +10,74 @@ from msgspec import Meta
 from shopkeeper.settings import Positive
 
 
-class SasRecConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """width: of the vectors, a multiple of 2 · heads; length: the events of a history that are read; batch: of events;
-    all_items_below: with fewer items, all are told apart at each step, with more `negatives` that are drawn; epochs:
-    the most; patience: epochs without a better figure, after which it ends."""
+class SequenceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What all models of sequences have in common.
+
+    width: of the vectors; length: the events of a history that are read; batch: of events; loss: "softmax" or "gbce";
+    all_items_below: with fewer items, all are told apart at each step by softmax, with more `negatives` that are drawn,
+    as always by gbce; calibration: of gbce, its t; epochs: the most; patience: epochs without a better figure, after
+    which it ends; text: whether items are known by their texts as well; go_on: whether it starts where the last
+    training ended; pretrained: a file that another training kept, to start from what it knows of texts and order.
+    """
 
     width: Positive = 128
-    blocks: Positive = 2
-    heads: Positive = 2
     length: Positive = 100
     dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.3
     batch: Positive = 3_200
     rate: Annotated[float, Meta(gt=0.0)] = 2e-3
     weight_decay: Annotated[float, Meta(ge=0.0)] = 0.01
+    loss: Literal["softmax", "gbce"] = "softmax"
     all_items_below: Positive = 20_000
     negatives: Positive = 1_024
+    calibration: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.75
     epochs: Positive = 200
     patience: Positive = 10
+    text: bool = False
+    go_on: bool = False
+    pretrained: str = ""
+
+    @property
+    def divisor(self) -> int:
+        """What the width must be a multiple of."""
+        return 1
+
+
+class TransformerConfig(SequenceConfig, frozen=True, forbid_unknown_fields=True):
+    """width: a multiple of 2 · heads."""
+
+    blocks: Positive = 2
+    heads: Positive = 2
+
+    @property
+    def divisor(self) -> int:
+        return 2 * self.heads
+
+
+class SasRecConfig(TransformerConfig, frozen=True, forbid_unknown_fields=True):
+    """times: whether attention reads how long ago something was, besides how many events."""
+
+    times: bool = False
+
+
+class Bert4RecConfig(TransformerConfig, frozen=True, forbid_unknown_fields=True):
+    """masked: the share of events that are hidden to be guessed."""
+
+    masked: Annotated[float, Meta(gt=0.0, lt=1.0)] = 0.3
+
+
+class Gru4RecConfig(SequenceConfig, frozen=True, forbid_unknown_fields=True):
+    layers: Positive = 1
+
+
+class HstuConfig(SequenceConfig, frozen=True, forbid_unknown_fields=True):
+    """width: a multiple of the heads."""
+
+    blocks: Positive = 4
+    heads: Positive = 2
+
+    @property
+    def divisor(self) -> int:
+        return self.heads
 
 
 class AlsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from shopkeeper.engine.sources.sequence import read
 from shopkeeper.release.interactions import Interactions
-from shopkeeper.vocabulary import Codes, Rows
+from shopkeeper.vocabulary import Codes, Rows, Seconds
 
 Places = npt.NDArray[np.int64]
 
@@ -21,20 +21,22 @@ SORTED_TOGETHER = 50  # batches' worth of stretches, drawn at random, that are o
 
 class Batch(NamedTuple):
     """b stretches of t events, the older first, padded behind: items int64 [b, t], PADDING there; codes int64 [b, t],
-    EventType.code, 0 there."""
+    EventType.code, 0 there; times float64 [b, t], seconds since the epoch, NaN there and without a clock."""
 
     items: Places
     codes: Places
+    times: Seconds
 
 
 @dataclass(frozen=True)
 class Histories:
     """The histories of w people: events [starts[i], starts[i + 1]) are one person's, old to new. items int32 [n],
-    places among `known`; codes int8 [n]; people int32 [w], their user rows; known int32 [m], ascending, the catalogue
-    rows of the items that they met."""
+    places among `known`; codes int8 [n]; times float64 [n], seconds since the epoch, NaN without a clock; people int32
+    [w], their user rows; known int32 [m], ascending, the catalogue rows of the items that they met."""
 
     items: Rows
     codes: Codes
+    times: Seconds
     starts: Places
     people: Rows
     known: Rows
@@ -42,16 +44,21 @@ class Histories:
     @classmethod
     def of(cls, interactions: Interactions) -> Histories:
         """Those of people who met two items at least."""
-        kept = read(interactions.items, interactions.codes, interactions.starts)
-        users, rows = interactions.users[kept], interactions.items[kept]
-        met_enough = (np.bincount(users, minlength=interactions.n_users) > 1)[users]
-        known, items = np.unique(rows[met_enough], return_inverse=True)
-        users = users[met_enough]
+        kept = np.flatnonzero(read(interactions.items, interactions.codes, interactions.starts))
+        users = interactions.users[kept]
+        kept = kept[(np.bincount(users, minlength=interactions.n_users) > 1)[users]]  # who met enough
+        users = interactions.users[kept]
+        known, items = np.unique(interactions.items[kept], return_inverse=True)
         starts = np.append(np.flatnonzero(np.diff(users, prepend=-1)), len(users))
-        return cls(items.astype(np.int32), interactions.codes[kept][met_enough], starts, users[starts[:-1]], known)
+        codes, times = interactions.codes[kept], interactions.times[kept]
+        return cls(items.astype(np.int32), codes, times, starts, users[starts[:-1]], known)
 
     def __len__(self) -> int:
         return len(self.starts) - 1
+
+    @property
+    def has_clock(self) -> bool:
+        return not bool(np.isnan(self.times).any())
 
     def without_last(self, people: Places) -> Histories:
         """Without the last event of each of these people, int64 [k]."""
@@ -60,7 +67,7 @@ class Histories:
         lengths = np.diff(self.starts)
         lengths[people] -= 1
         starts = np.concatenate(([0], np.cumsum(lengths)))
-        return replace(self, items=self.items[kept], codes=self.codes[kept], starts=starts)
+        return replace(self, items=self.items[kept], codes=self.codes[kept], times=self.times[kept], starts=starts)
 
     def last(self, people: Places, length: int) -> Batch:
         """The newest `length` events of each of these people, int64 [k]."""
@@ -102,4 +109,5 @@ class Histories:
         return Batch(
             np.where(there, self.items[at], PADDING).astype(np.int64),
             np.where(there, self.codes[at], 0).astype(np.int64),
+            np.where(there, self.times[at], np.nan),
         )

@@ -1,62 +1,37 @@
-"""The source `sasrec`: a transformer that reads what a person did and says what comes next (`transformer.py`)."""
+"""The network of `sasrec`: self-attention over what came before (Kang and McAuley, "Self-Attentive Sequential
+Recommendation", ICDM 2018), with what later work found to matter: every position is taught against all items at once,
+or against many drawn ones with their frequency divided out (Klenitskiy and Vasilev, "Turning Dross Into Gold Loss",
+RecSys 2023), and the blocks are those of `transformer.py`. With `times`, how long ago an event was counts as well, by
+what is learned for each head and bucket of time (as Li, Wang and McAuley, "Time Interval Aware Self-Attention", WSDM
+2020, with a bias alone).
+
+b histories of t events, width d, h heads.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+import torch
+from torch import Tensor, nn
 
-import numpy as np
-
-from shopkeeper.engine.context import Material, ReleaseParts
-from shopkeeper.engine.sources.sequence import Network, SequenceSource
-from shopkeeper.engine.vectors import Vectors
-from shopkeeper.errors import SettingsError
-from shopkeeper.learn.libraries import library
 from shopkeeper.learn.models.config import SasRecConfig
-from shopkeeper.learn.models.histories import Histories
-from shopkeeper.release.catalogue import Catalogue
-from shopkeeper.settings import Settings, model_settings
+from shopkeeper.learn.models.network import BUCKETS, Reader, buckets_of
+from shopkeeper.learn.models.transformer import Block, turn_of
 
 
-class SasRec:
-    """The recipe. A training fits it as of several moments: each fit starts where one of an earlier moment ended."""
+class SasRec(Reader):
+    def __init__(self, config: SasRecConfig, clock: bool) -> None:
+        super().__init__(config, clock)
+        self.each = config.width // config.heads
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.blocks))
+        self.ages = nn.Embedding(BUCKETS, config.heads) if config.times and clock else None
+        if self.ages is not None:
+            nn.init.zeros_(self.ages.weight)
 
-    name, learns_from_events = "sasrec", True
-    when = "many or long histories and minutes to spare: reads the order of all that was done"
-
-    config_type = SasRecConfig
-
-    def __init__(self, config: SasRecConfig | None = None) -> None:
-        self.config = config
-        self._last: tuple[Catalogue, Settings, float, Any] | None = None  # of what the last fit was, and where it ended
-
-    def fit(self, material: Material) -> SequenceSource:
-        """Raises MissingExtraError without PyTorch, SettingsError for a config that does not fit."""
-        config = self.config or model_settings(material.settings, self.name, SasRecConfig)
-        if config.width % (2 * config.heads):
-            multiple = f"a multiple of {2 * config.heads}, twice the heads"
-            raise SettingsError(f"models.{self.name}.width is {config.width}", where="shop.toml", expected=multiple)
-        histories = Histories.of(material.interactions)
-        if not len(histories):
-            nothing = Vectors.build(
-                np.empty((0, config.width), np.float32), np.empty(0, np.int32), len(material.catalogue)
-            )
-            return SequenceSource(self.name, None, nothing, material.catalogue)
-        start = self._start(material)
-        teaching = library("shopkeeper.learn.models.next_item", "fitting the source sasrec", needs="torch")
-        done = teaching.learned(histories, config, material.settings.train, material.work, start)
-        self._last = material.catalogue, material.settings, material.now, done.start
-        held = Vectors.build(done.vectors, histories.known, len(material.catalogue))
-        return SequenceSource(self.name, Network(done.graph, config.length), held, material.catalogue)
-
-    def _start(self, material: Material) -> Any:
-        """Where the last fit ended, if it knew the same shop at an earlier moment: nothing that is later now. Without a
-        clock no moment is earlier than another."""
-        if self._last is None:
-            return None
-        catalogue, settings, now, end = self._last
-        same = catalogue is material.catalogue and settings == material.settings
-        return end if same and material.interactions.has_clock and now < material.now else None
-
-    def load(self, directory: Path, release: ReleaseParts) -> SequenceSource:
-        return SequenceSource.load(self.name, directory, release)
+    def read(self, x: Tensor, there: Tensor, times: Tensor) -> Tensor:  # noqa: ARG002
+        turn = turn_of(x.shape[1], self.each, x.device)
+        bias = torch.full((x.shape[1], x.shape[1]), -torch.inf, device=x.device).triu(1)  # (t, t): nothing of later
+        if self.ages is not None:
+            bias = bias + self.ages(buckets_of(times)).permute(0, 3, 1, 2)  # (b, h, t, t)
+        for block in self.blocks:
+            x = block(x, turn, bias)
+        return x

@@ -1,0 +1,180 @@
+"""How networks learn: what is kept, where a fit starts, who is watched, and how."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from chains import chains, small, small_config
+from source_contract import DAY, NOW, context_of, interactions_of, items_table, material_of
+
+from shopkeeper.engine.context import Material
+from shopkeeper.engine.sources.sequence import Network
+from shopkeeper.errors import MissingExtraError
+from shopkeeper.learn.models import next_item
+from shopkeeper.learn.models.config import SasRecConfig
+from shopkeeper.learn.models.histories import Batch, Histories
+from shopkeeper.learn.models.next_item import KEPT, Teacher, Watch, _watched, learned
+from shopkeeper.learn.models.sasrec import SasRec as SasRecNetwork
+from shopkeeper.learn.models.sequence import SasRec, SequenceRecipe
+from shopkeeper.settings import Settings, TrainSettings
+from shopkeeper.vocabulary import EventType
+
+VIEW = EventType.VIEW
+QUICK = small_config(SasRecConfig, epochs=12, batch=400)
+
+
+def test_what_was_learned_is_kept_for_whoever_asks_for_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, config = dataclasses.replace(chains(), work=tmp_path / "models"), small_config(SasRecConfig, epochs=3)
+    once = SasRec(config).fit(shop)
+    with monkeypatch.context() as patch:
+        patch.setattr(Teacher, "batches", lambda *_: pytest.fail("it is learned again"))
+        again = SasRec(config).fit(shop)
+    for user in range(5):
+        first, second = (source.retrieve(context_of(shop, user=user), 12) for source in (once, again))
+        np.testing.assert_array_equal(first.scores, second.scores)
+        np.testing.assert_array_equal(first.rows, second.rows)
+    for seed in range(5):  # something else is learned anew, and what is old goes by and by
+        settings = Settings(train=TrainSettings(seed=seed + 1))
+        SasRec(msgspec.structs.replace(config, epochs=1)).fit(dataclasses.replace(shop, settings=settings))
+    assert len(list((tmp_path / "models").iterdir())) <= KEPT
+
+
+def starts_of(monkeypatch: pytest.MonkeyPatch, recipe: SequenceRecipe, *materials: Material) -> list[bool]:
+    """Whether each fit, one after the other, starts where an earlier one ended."""
+    given: list[bool] = []
+
+    def noting(*arguments: Any) -> Any:
+        given.append(arguments[-1] is not None)
+        return learned(*arguments)
+
+    monkeypatch.setattr(next_item, "learned", noting)
+    for material in materials:
+        recipe.fit(material)
+    return given
+
+
+def test_a_fit_starts_where_one_of_an_earlier_moment_ended_and_knows_nothing_of_a_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = chains()
+    moments = [
+        dataclasses.replace(whole, now=now, interactions=whole.interactions.before(now)) for now in (NOW - DAY + 4, NOW)
+    ]
+    early, late = moments
+    twin = dataclasses.replace(late, catalogue=chains().catalogue)
+    other = dataclasses.replace(late, settings=Settings(train=TrainSettings(seed=3)))
+    timeless = dataclasses.replace(whole.interactions, times=np.full(len(whole.interactions), np.nan))
+    unclocked = [dataclasses.replace(each, interactions=timeless) for each in moments]
+    for materials, expected in (
+        ((early, late), [False, True]),
+        ((late, early), [False, False]),
+        ((late, late), [False, False]),
+        ((early, twin), [False, False]),
+        ((early, other), [False, False]),
+        (unclocked, [False, False]),
+    ):
+        recipe = small(SasRec, epochs=2)
+        with monkeypatch.context() as patch:
+            assert starts_of(patch, recipe, *materials) == expected
+
+
+def test_what_was_learned_before_is_where_it_goes_on() -> None:
+    shop = chains(people=300)
+    histories = Histories.of(shop.interactions)
+    shorter = histories.without_last(np.arange(len(histories)))
+    before = learned("sasrec", SasRecNetwork, shorter, shop, QUICK)
+    shares = []
+    for start in (before.end, None):
+        found = learned("sasrec", SasRecNetwork, histories, shop, msgspec.structs.replace(QUICK, epochs=1), None, start)
+        network, codes = Network(found.graph, QUICK.length), np.full((12, 1), VIEW.code, np.int64)
+        wanted = network(found.vectors[:, None], codes, np.full((12, 1), NOW))
+        first = np.argmax(wanted @ found.vectors.T, axis=1)
+        shares.append(np.mean(first[:11] == np.arange(1, 12)))
+    assert shares[0] >= 0.8 > shares[1]
+
+
+def test_who_is_watched_stays_unlearned() -> None:
+    """Of people whom a fit of less knew, one of more watches none that it did not."""
+    events = [(person, item, VIEW, NOW - DAY + item, 0) for person in range(900) for item in range(2 + person % 2)]
+    more = Histories.of(
+        interactions_of([*events, *((900 + n, item, VIEW, NOW, 0) for n in range(300) for item in (0, 1))])
+    )
+    less = Histories.of(interactions_of(events))
+    watched = {int(less.people[at]) for at in _watched(less, 5)}
+    then = {int(more.people[at]) for at in _watched(more, 5)}
+    assert 60 < len(watched) < 120
+    assert {person for person in then if person < 900} <= watched
+
+
+def test_nobody_is_watched_who_did_nothing_since() -> None:
+    events = [(person, item, VIEW, NOW - person, 0) for person in range(600) for item in (0, 1)]
+    histories = Histories.of(interactions_of(events))
+    watched = _watched(histories, 5, since=NOW - 299.0)
+    assert len(watched) >= 20
+    assert histories.people[watched].max() < 300
+
+
+def test_what_is_watched_is_the_place_among_what_was_not_met() -> None:
+    histories = Histories.of(chains().interactions)
+    people = np.arange(10)
+    watch = Watch(histories.without_last(people), people, histories, length=8)
+
+    class Fixed:
+        """Wants the items in the order of their numbers."""
+
+        def vectors(self) -> torch.Tensor:
+            return torch.eye(12)
+
+        def answers(self, batch: Batch, _: torch.Tensor) -> torch.Tensor:
+            return torch.arange(12.0, 0.0, -1.0).expand(len(batch.items), 12)
+
+    gains = []
+    for person in people:
+        *met, target = histories.items[histories.starts[person] : histories.starts[person + 1]].tolist()
+        place = sum(item not in met for item in range(target))
+        gains.append(1.0 / np.log2(place + 2.0) if place < 10 else 0.0)
+    assert watch(Fixed()) == pytest.approx(np.mean(gains), abs=1e-6)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [0.5, torch.nan])
+def test_a_model_that_says_the_same_of_all_items_is_worth_nothing(value: float) -> None:
+    histories = Histories.of(chains(n_items=40).interactions)
+    people = np.arange(10)
+
+    class Dull:
+        def vectors(self) -> torch.Tensor:
+            return torch.full((len(histories.known), 3), value)
+
+        def answers(self, batch: Batch, _: torch.Tensor) -> torch.Tensor:
+            return torch.ones(len(batch.items), 3)
+
+    assert Watch(histories.without_last(people), people, histories, length=8)(Dull()) == 0.0  # type: ignore[arg-type]
+
+
+def test_what_only_passers_by_met_is_not_spoken_of() -> None:
+    """Who met one item teaches nothing of it."""
+    events = [
+        (person, (person + step) % 4, VIEW, NOW - DAY + step, person) for person in range(20) for step in range(3)
+    ]
+    shop = material_of(
+        items_table([{"item_id": f"i{row}"} for row in range(6)]),
+        interactions_of([*events, (20, 5, VIEW, NOW - DAY, 20)]),
+    )
+    source = small(SasRec).fit(shop)
+    assert len(source.retrieve(context_of(shop, user=-1, items=("i5",)), 6).rows) == 0
+    assert 5 not in source.retrieve(context_of(shop, user=0), 6).rows
+
+
+def test_without_pytorch_a_sentence_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "shopkeeper.learn.models.next_item", None)
+    with pytest.raises(MissingExtraError, match="train"):
+        small(SasRec).fit(chains())
