@@ -51,8 +51,8 @@ def positions_of(sought: Rows, rows: Rows) -> npt.NDArray[np.int64]:
     return np.where(rows[at] == sought, at, -1)
 
 
-def places_among(known: Rows, rows: Rows) -> npt.NDArray[np.int64]:
-    """Where each of rows int32 [k] stands in known int32 [n], unique and ascending; -1 where it does not: int64 [k]."""
+def places_among(known: npt.NDArray[np.integer[Any]], rows: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int64]:
+    """Where each of rows int [k] stands in known int [n], unique and ascending; -1 where it does not: int64 [k]."""
     if not len(known):
         return np.full(len(rows), -1)
     at = np.minimum(np.searchsorted(known, rows), len(known) - 1)

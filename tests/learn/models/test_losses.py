@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from shopkeeper.learn.models import losses
-from shopkeeper.learn.models.losses import Drawn, draw, full_softmax, gbce, sampled_softmax
+from shopkeeper.learn.models.losses import Drawn, draw, full_softmax, gbce, sampled_softmax, warp
 
 N, M, D = 23, 40, 6
 
@@ -84,3 +84,31 @@ def test_without_calibration_yes_and_no_is_the_binary_cross_entropy(parts: tuple
     expected = F.binary_cross_entropy_with_logits(sharpness * wanted @ vectors.T, F.one_hot(targets, M).float())
     for calibration in (0.0, 1.0):  # with all items drawn there is nothing to make up for
         torch.testing.assert_close(gbce(wanted, vectors, targets, sharpness, drawn, calibration), expected)
+
+
+def test_warp_is_the_rank_s_logarithm_times_what_is_lacking(parts: tuple[torch.Tensor, ...]) -> None:
+    wanted, vectors, targets, sharpness = parts
+    scores = sharpness * wanted @ vectors.T
+    terms = []
+    for row, target in enumerate(targets.tolist()):
+        others = [scores[row, item] for item in range(M) if item != target]
+        lacking = [1.0 - scores[row, target] + other for other in others if other > scores[row, target] - 1.0]
+        terms.append(torch.log1p(torch.tensor(float(len(lacking)))) * sum(lacking) / max(len(lacking), 1))
+    found = warp(wanted, vectors, targets, sharpness, Drawn(torch.arange(M), torch.zeros(M)))
+    assert float(found) == pytest.approx(float(torch.stack(terms).mean()), rel=1e-5)
+
+
+def test_warp_by_many_drawn_items_is_that_by_all(parts: tuple[torch.Tensor, ...]) -> None:
+    wanted, vectors, _, sharpness = (part.detach().float() for part in parts)
+    drawn = draw(torch.arange(1.0, M + 1.0), 200_000, torch.Generator().manual_seed(0))
+    found, all_items = (
+        warp(wanted, vectors, parts[2], sharpness, each) for each in (drawn, Drawn(torch.arange(M), torch.zeros(M)))
+    )
+    assert float(found) == pytest.approx(float(all_items), rel=0.01)
+
+
+def test_what_stands_far_enough_above_is_no_loss() -> None:
+    vectors = torch.eye(3)
+    assert (
+        float(warp(vectors, vectors, torch.arange(3), torch.tensor(2.0), Drawn(torch.arange(3), torch.zeros(3)))) == 0
+    )

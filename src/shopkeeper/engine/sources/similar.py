@@ -6,8 +6,6 @@ of its TF-IDF words, category, brand and attributes, which serves every language
 
 from __future__ import annotations
 
-import zlib
-from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -18,8 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from shopkeeper.engine.context import Candidates, Context, Material, ReleaseParts
-from shopkeeper.engine.item_text import ItemText, item_texts
-from shopkeeper.engine.text import fold, words
+from shopkeeper.engine.item_terms import item_terms
 from shopkeeper.engine.vectors import Vectors
 from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.release.catalogue import Catalogue
@@ -27,7 +24,6 @@ from shopkeeper.vocabulary import Rows, Scores
 
 DIMENSION = 256  # of the projection: cosines are kept to about ±0.06
 _SENTENCE_SHARE = 0.5  # of the squared length, where there is a sentence vector
-_WEIGHTS = {"title": 1.0, "category": 1.5, "brand": 0.7, "attribute": 0.5}
 _FLOOR = 0.3  # a cosine below is chance
 _RECENT = 10  # items of the history that stand in for anchors
 _RECENCY = 0.8  # the weight of each, relative to the one after it
@@ -112,7 +108,7 @@ class Projection:
     @classmethod
     def fit(cls, items: pa.Table, dimension: int = DIMENSION) -> tuple[Projection, Scores]:
         """From a table of schema ITEMS, and the vectors of these items, float32 [n, dimension]."""
-        sizes, codes, weights = _terms(items)
+        sizes, codes, weights = item_terms(items)
         hashes, at, counts = np.unique(codes, return_inverse=True, return_counts=True)
         projection = cls(hashes, counts.astype(np.int32), np.array([len(sizes)]))
         return projection, projection._project(sizes, at, weights, dimension)
@@ -120,7 +116,7 @@ class Projection:
     def vectors(self, items: pa.Table) -> Scores:
         """float32 [n, DIMENSION], each of length 1, or zero for an item that shares no term with another. Terms that
         the shop did not have say nothing."""
-        sizes, codes, weights = _terms(items)
+        sizes, codes, weights = item_terms(items)
         if not len(self.hashes):
             return np.zeros((len(sizes), DIMENSION), np.float32)
         at = np.minimum(np.searchsorted(self.hashes, codes), len(self.hashes) - 1)
@@ -165,29 +161,6 @@ def _signs(hashes: npt.NDArray[np.uint32], dimension: int) -> npt.NDArray[np.int
     mixed = mixed ^ (mixed >> np.uint64(31))
     bits = np.unpackbits(mixed.view(np.uint8), axis=1)
     return bits.astype(np.int8) * np.int8(2) - np.int8(1)
-
-
-def _terms(items: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32], Scores]:
-    """How many terms each item has; the hash and the weight of each term, item after item."""
-    counts, codes, weights = array("q"), array("I"), array("f")
-    for item in item_texts(items):
-        terms = dict(_weighted_terms(item))
-        counts.append(len(terms))
-        codes.extend(zlib.crc32(term.encode()) for term in terms)
-        weights.extend(terms.values())
-    return np.array(counts, np.int64), np.array(codes, np.uint32), np.array(weights, np.float32)
-
-
-def _weighted_terms(item: ItemText) -> Iterator[tuple[str, float]]:
-    for word in words(item.title):
-        yield word, _WEIGHTS["title"]
-    for label in item.category.splitlines():
-        if label:
-            yield f"category={fold(label)}", _WEIGHTS["category"]
-    if item.brand:
-        yield f"brand={fold(item.brand)}", _WEIGHTS["brand"]
-    for name, text in item.labels:
-        yield f"{name}={fold(text)}", _WEIGHTS["attribute"]
 
 
 def _blocks(ends: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:

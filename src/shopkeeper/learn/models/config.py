@@ -88,3 +88,59 @@ class AlsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     iterations: Positive = 15
     confidence: Annotated[float, Meta(gt=0.0)] = 10.0
     ridge: Annotated[float, Meta(gt=0.0)] = 1.0
+
+
+class TowerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """width: of the vectors; hidden: units of the layer that joins what is said of an item, 0 for sums alone; length:
+    the events of a history that are read; without_own: the share of items of which, in training, only what they are
+    counts; batch: of events; from_batch, uniform, near: items that are held against the wanted ones: of those that
+    others of the batch wanted, drawn evenly, and drawn among those that share a word or a label with a wanted one;
+    epochs: the most; patience: epochs without a better figure, after which it ends."""
+
+    width: Positive = 128
+    hidden: Annotated[int, Meta(ge=0)] = 128
+    length: Positive = 50
+    dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.2
+    without_own: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.3
+    batch: Positive = 1_600
+    from_batch: Positive = 1_600
+    uniform: Positive = 512
+    near: Annotated[int, Meta(ge=0)] = 256
+    rate: Annotated[float, Meta(gt=0.0)] = 2e-3
+    weight_decay: Annotated[float, Meta(ge=0.0)] = 0.01
+    epochs: Positive = 200
+    patience: Positive = 10
+
+    @property
+    def numbers(self) -> int:
+        """Of a vector."""
+        return self.width
+
+
+class TwoTowerConfig(TowerConfig, frozen=True, forbid_unknown_fields=True):
+    """attention: whether events of a history count by how they go with the newest, which then counts by itself as
+    well; loss: "softmax" or "warp"."""
+
+    attention: bool = True
+    loss: Literal["softmax", "warp"] = "softmax"
+
+
+class HybridConfig(TwoTowerConfig, frozen=True, forbid_unknown_fields=True):
+    hidden: Annotated[int, Meta(ge=0)] = 0
+    attention: bool = False
+    loss: Literal["softmax", "warp"] = "warp"
+
+
+class NeuMfConfig(TowerConfig, frozen=True, forbid_unknown_fields=True):
+    """width: of each of both halves of a vector, even; items: that take part, those with the most events, as an answer
+    costs what they are many."""
+
+    width: Positive = 64
+    items: Positive = 20_000
+    from_batch: Positive = 128
+    uniform: Positive = 64
+    near: Annotated[int, Meta(ge=0)] = 32
+
+    @property
+    def numbers(self) -> int:
+        return 2 * self.width

@@ -83,3 +83,17 @@ def gbce(
     others = (sharp @ F.embedding(drawn.rows, vectors).T).float()  # (n, k)
     wrong = F.softplus(others).masked_fill(targets[:, None] == drawn.rows, 0.0)
     return (wrong.sum(1) - power * F.logsigmoid(right)).mean() / (len(drawn.rows) + 1)
+
+
+def warp(wanted: Tensor, vectors: Tensor, targets: Tensor, sharpness: Tensor, drawn: Drawn) -> Tensor:
+    """By how much the wanted item fails to stand above the others by a margin of 1, the more the lower it stands:
+    `log(1 + rank)` times the mean of what is lacking, the rank being that which the items drawn let expect (Weston,
+    Bengio and Usunier, "WSABIE: Scaling Up To Large Vocabulary Image Annotation", IJCAI 2011). Arguments as those of
+    `sampled_softmax`."""
+    sharp = wanted * sharpness
+    right = (sharp * F.embedding(targets, vectors)).sum(-1, keepdim=True)  # (n, 1)
+    lacking = torch.relu(1.0 - right + sharp @ F.embedding(drawn.rows, vectors).T).float()  # (n, k)
+    lacking = lacking.masked_fill(targets[:, None] == drawn.rows, 0.0)
+    stands_for = torch.exp(-drawn.expected)  # (k): the items that each drawn one speaks for
+    rank = (lacking > 0).float() @ stands_for
+    return (torch.log1p(rank) / rank.clamp(min=1e-6) * (lacking @ stands_for)).mean()

@@ -1,0 +1,109 @@
+"""Sources that read what items are beside what people did with them: recipes that differ in their network and in its
+config alone. What they have in common is in `item_tower.py` (vectors of items) and `tower_lessons.py` (how they learn).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from shopkeeper.engine.context import Material, ReleaseParts
+from shopkeeper.engine.graph import Graph
+from shopkeeper.engine.item_features import ItemFeatures
+from shopkeeper.engine.item_tower import ItemTower
+from shopkeeper.engine.sources.towers import CrossedSource, NearestSource, TowerSource
+from shopkeeper.engine.vectors import EXACT_BELOW, Vectors
+from shopkeeper.learn.libraries import library
+from shopkeeper.learn.models.config import HybridConfig, NeuMfConfig, TowerConfig, TwoTowerConfig
+from shopkeeper.learn.models.histories import Histories
+from shopkeeper.settings import model_settings
+from shopkeeper.vocabulary import Rows
+
+
+class TowerRecipe:
+    """network: `module:class` of a `Tower`, imported when it is fitted; source: what serves it."""
+
+    name: ClassVar[str]
+    when: ClassVar[str]
+    network: ClassVar[str]
+    source: ClassVar[type[TowerSource]]
+    config_type: ClassVar[type[TowerConfig]]
+    exact_below: ClassVar[int] = EXACT_BELOW
+    learns_from_events = True
+
+    def __init__(self, config: TowerConfig | None = None) -> None:
+        self.config = config
+
+    def fit(self, material: Material) -> TowerSource:
+        """Raises MissingExtraError without PyTorch, SettingsError for a config that does not fit."""
+        config = self.config or model_settings(material.settings, self.name, self.config_type)
+        features, rows = ItemFeatures.fit(material.items), self.partaking(material, config)
+        part = np.zeros(len(material.catalogue), np.bool_)
+        part[rows] = True
+        done = material.interactions
+        histories = Histories.of(done.where(part[done.items]))
+        if not len(histories):
+            return self._silent(features, material)
+        job = f"fitting the source {self.name}"
+        teaching = library("shopkeeper.learn.models.tower_lessons", job, needs="torch")
+        module, network = self.network.split(":")
+        described = features.of(material.items, material.meanings)
+        learned = teaching.learned(
+            self.name,
+            getattr(library(module, job, needs="torch"), network),
+            histories,
+            described.of(histories.known),
+            len(features),
+            config,
+            material.settings.train,
+            material.work,
+        )
+        arrays = learned._asdict()
+        graph = arrays.pop("graph")
+        tower = ItemTower(features, known=histories.known, **arrays)
+        vectors = tower.vectors(described.of(rows), rows)
+        held = Vectors.build(vectors, rows, len(material.catalogue), exact_below=self.exact_below)
+        return self.source(self.name, Graph(graph), config.length, tower, held, material.catalogue)
+
+    def partaking(self, material: Material, config: TowerConfig) -> Rows:  # noqa: ARG002
+        """int32 [k], ascending: the items that take part."""
+        return np.arange(len(material.catalogue), dtype=np.int32)
+
+    def load(self, directory: Path, release: ReleaseParts) -> TowerSource:
+        return self.source.load(self.name, directory, release)
+
+    def _silent(self, features: ItemFeatures, material: Material) -> TowerSource:
+        """Where nobody met two items."""
+        nothing, none = np.empty((0, 1), np.float32), np.empty(0, np.int32)
+        tower = ItemTower(
+            features, np.zeros((len(features), 1), np.float32), nothing, nothing.T, nothing, none, nothing
+        )
+        vectors = Vectors.build(nothing, none, len(material.catalogue))
+        return self.source(self.name, None, 1, tower, vectors, material.catalogue)
+
+
+class TwoTower(TowerRecipe):
+    name, config_type = "two_tower", TwoTowerConfig
+    when = "items that come and go, described by words, labels or texts, and minutes to spare: new ones count at once"
+    network, source = "shopkeeper.learn.models.two_tower:TwoTower", NearestSource
+
+
+class Hybrid(TowerRecipe):
+    name, config_type = "hybrid", HybridConfig
+    when = "as `two_tower` with nothing but sums: few events, and items told by their labels"
+    network, source = "shopkeeper.learn.models.two_tower:TwoTower", NearestSource
+
+
+class NeuMf(TowerRecipe):
+    name, config_type = "neumf", NeuMfConfig
+    when = "some thousand items and minutes to spare: asks about each item anew how it fits a person"
+    network, source = "shopkeeper.learn.models.neumf:NeuMf", CrossedSource
+    exact_below = 2**31  # all are asked about, so no index is looked into
+
+    def partaking(self, material: Material, config: TowerConfig) -> Rows:
+        """Those with the most events."""
+        most = config.items if isinstance(config, NeuMfConfig) else len(material.catalogue)
+        counts = np.bincount(material.interactions.items, minlength=len(material.catalogue))
+        return np.sort(np.argsort(-counts, kind="stable")[:most]).astype(np.int32)
