@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import small_encoder
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from source_contract import items_table, small_items
 
@@ -36,6 +36,7 @@ def alike(one: Described, other: Described) -> None:
         np.testing.assert_array_equal(mine, theirs)
 
 
+@settings(max_examples=25)  # each builds a catalogue
 @given(st.lists(ITEMS, max_size=8), st.data())
 def test_a_new_item_is_described_as_one_of_the_release(rows: list[dict[str, Any]], data: st.DataObject) -> None:
     items = items_table([{"item_id": str(at), **row} for at, row in enumerate(rows)])

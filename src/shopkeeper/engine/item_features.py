@@ -53,7 +53,7 @@ class Described(NamedTuple):
         return Described(starts, self.places[at], self.weights[at], read, self.meanings[where[read]])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ItemFeatures:
     """hashes uint32 [t], ascending: the terms that several items of the shop share."""
 

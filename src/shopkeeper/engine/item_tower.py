@@ -17,7 +17,7 @@ ARRAYS = ("terms", "meanings", "inner", "outer", "known", "own")
 _BLOCK = 10_000  # items at a time
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ItemTower:
     """terms float32 [t, d] of the vocabulary; meanings float32 [e, d]; inner float32 [d, h], outer float32 [h, d], a
     hidden layer of h units, with 0 of which the tower is linear; known int32 [m], ascending: the rows of the items that

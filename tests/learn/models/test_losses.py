@@ -87,7 +87,7 @@ def test_without_calibration_yes_and_no_is_the_binary_cross_entropy(parts: tuple
 
 
 def test_warp_is_the_rank_s_logarithm_times_what_is_lacking(parts: tuple[torch.Tensor, ...]) -> None:
-    wanted, vectors, targets, sharpness = parts
+    wanted, vectors, targets, sharpness = (part.detach() for part in parts)
     scores = sharpness * wanted @ vectors.T
     terms = []
     for row, target in enumerate(targets.tolist()):

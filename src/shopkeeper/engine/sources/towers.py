@@ -25,7 +25,7 @@ GRAPH, TOWER, VECTORS = "network.onnx", "tower", "vectors"
 AT_ONCE = 8_192  # items that are crossed with a history together
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TowerSource(ABC):
     """A fitted source. graph: None where nobody met two items, and then it is silent; length: the most events of a
     history that are read; vectors: of every item of which anything is known."""

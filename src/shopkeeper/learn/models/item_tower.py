@@ -67,13 +67,16 @@ class ItemTower(nn.Module):
 
 class Pool(nn.Module):
     """A history read as one vector after each event: the mean of all until then, each counting by how many events ago
-    it was and what was done, and with `attention` by how it goes with the newest."""
+    it was and what was done, and with `attention` by how it goes with the newest: at first not at all, as few events
+    teach little about that."""
 
     def __init__(self, width: int, length: int, attention: bool) -> None:
         super().__init__()
         self.ages = nn.Parameter(-torch.log(torch.arange(1.0, length + 1.0)))
         self.kinds = nn.Parameter(torch.zeros(CODES))
         self.asked = nn.Linear(width, 2 * width, bias=False) if attention else None
+        if self.asked is not None:
+            nn.init.zeros_(self.asked.weight[:width])
 
     def forward(self, x: Tensor, codes: Tensor) -> Tensor:
         """x (b, t, d), codes (b, t) → (b, t, d)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,8 +82,15 @@ def fitted(
         model = network(items, n_terms, config)
         later = itertools.count()  # where nobody is watched, the last epoch counts as the best
         watch = TowerWatch(taught, watched, histories, config.length) if len(watched) else lambda _: float(next(later))
-        kept = None if work is None else _checkpoint(work, histories, (config, settings))
+        kept = None if work is None else _checkpoint(work, histories, (config, settings, _digest(items)))
         return Loop(model, schedule, kept).fit(teacher.batches, teacher.loss, watch, _tell)
+
+
+def _digest(items: Described) -> str:
+    told = hashlib.sha256()
+    for array in items:
+        told.update(np.ascontiguousarray(array).data)
+    return told.hexdigest()
 
 
 class Teacher:
@@ -110,13 +118,15 @@ class Teacher:
 
     def loss(self, model: Tower, batch: Batch) -> Tensor:
         items, codes = torch.from_numpy(batch.items), torch.from_numpy(batch.codes)
+        drawn = self._drawn(items[:, 1:][items[:, 1:] >= 0])
+        on = model.items.own.device
+        items, codes, drawn = items.to(on), codes.to(on), Drawn(*(part.to(on) for part in drawn))
         follows = items[:, 1:] >= 0
         targets = items[:, 1:][follows]  # (n)
-        drawn = self._drawn(targets)
         met = torch.unique(torch.cat((items[items >= 0], drawn.rows)))
         vectors = model.items(met, self._config.without_own)  # (k, d)
-        at = torch.zeros(len(self._liked), dtype=torch.long)
-        at[met] = torch.arange(len(met))
+        at = torch.zeros(len(self._liked), dtype=torch.long, device=on)
+        at[met] = torch.arange(len(met), device=on)
         history = F.embedding(at[items[:, :-1].clamp(min=0)], vectors)  # (b, t, d)
         wanted = model.wanted(history, codes[:, :-1])[follows]  # (n, d)
         return model.loss(wanted, vectors, at[targets], Drawn(at[drawn.rows], drawn.expected))
@@ -169,11 +179,13 @@ class TowerWatch(Watch):
         for first in range(0, len(self._people), AT_ONCE):
             people = self._people[first : first + AT_ONCE]
             batch = self._known.last(people, self._length)
-            items = torch.from_numpy(batch.items)
+            items, codes = (torch.from_numpy(part).to(vectors.device) for part in (batch.items, batch.codes))
             history = F.embedding(items.clamp(min=0), vectors)
             newest = (items >= 0).sum(1) - 1
-            wanted = model.wanted(history, torch.from_numpy(batch.codes))[torch.arange(len(people)), newest]
-            with torch.autocast("cpu", enabled=False):  # which is how it is served, and tells near scores apart
+            wanted = model.wanted(history, codes)[torch.arange(len(people)), newest]
+            with torch.autocast(
+                vectors.device.type, enabled=False
+            ):  # which is how it is served, and tells near scores apart
                 scores = self._scores(model, wanted.float(), vectors.float())
             gains += self._gains(scores, people, torch.from_numpy(self._targets[first : first + AT_ONCE]).long())
         return gains / max(len(self._people), 1)

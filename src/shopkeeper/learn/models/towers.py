@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import pyarrow as pa
 
 from shopkeeper.engine.context import Material, ReleaseParts
+from shopkeeper.engine.encoder import Encoder
 from shopkeeper.engine.graph import Graph
-from shopkeeper.engine.item_features import ItemFeatures
+from shopkeeper.engine.item_features import Described, ItemFeatures
 from shopkeeper.engine.item_tower import ItemTower
 from shopkeeper.engine.sources.towers import CrossedSource, NearestSource, TowerSource
 from shopkeeper.engine.vectors import EXACT_BELOW, Vectors
@@ -35,21 +37,22 @@ class TowerRecipe:
 
     def __init__(self, config: TowerConfig | None = None) -> None:
         self.config = config
+        self._read: tuple[pa.Table, Encoder | None, ItemFeatures, Described] | None = None
 
     def fit(self, material: Material) -> TowerSource:
         """Raises MissingExtraError without PyTorch, SettingsError for a config that does not fit."""
         config = self.config or model_settings(material.settings, self.name, self.config_type)
-        features, rows = ItemFeatures.fit(material.items), self.partaking(material, config)
+        rows = self.partaking(material, config)
         part = np.zeros(len(material.catalogue), np.bool_)
         part[rows] = True
         done = material.interactions
         histories = Histories.of(done.where(part[done.items]))
         if not len(histories):
-            return self._silent(features, material)
+            return self._silent(material)
         job = f"fitting the source {self.name}"
         teaching = library("shopkeeper.learn.models.tower_lessons", job, needs="torch")
         module, network = self.network.split(":")
-        described = features.of(material.items, material.meanings)
+        features, described = self._described(material)
         learned = teaching.learned(
             self.name,
             getattr(library(module, job, needs="torch"), network),
@@ -74,12 +77,17 @@ class TowerRecipe:
     def load(self, directory: Path, release: ReleaseParts) -> TowerSource:
         return self.source.load(self.name, directory, release)
 
-    def _silent(self, features: ItemFeatures, material: Material) -> TowerSource:
+    def _described(self, material: Material) -> tuple[ItemFeatures, Described]:
+        """Once for all fits of a training, which are of other moments, but of the same items."""
+        if self._read is None or self._read[0] is not material.items or self._read[1] is not material.encoder:
+            features = ItemFeatures.fit(material.items)
+            self._read = material.items, material.encoder, features, features.of(material.items, material.meanings)
+        return self._read[2:]
+
+    def _silent(self, material: Material) -> TowerSource:
         """Where nobody met two items."""
         nothing, none = np.empty((0, 1), np.float32), np.empty(0, np.int32)
-        tower = ItemTower(
-            features, np.zeros((len(features), 1), np.float32), nothing, nothing.T, nothing, none, nothing
-        )
+        tower = ItemTower(ItemFeatures(np.empty(0, np.uint32)), nothing, nothing, nothing.T, nothing, none, nothing)
         vectors = Vectors.build(nothing, none, len(material.catalogue))
         return self.source(self.name, None, 1, tower, vectors, material.catalogue)
 

@@ -38,6 +38,8 @@ class UserTower(nn.Module):
         self.all = nn.Linear(width, width, bias=False)
         nn.init.eye_(self.all.weight)
         self.newest = nn.Linear(width, width, bias=False) if config.attention else None
+        if self.newest is not None:
+            nn.init.zeros_(self.newest.weight)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, history: Tensor, codes: Tensor) -> Tensor:
