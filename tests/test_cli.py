@@ -104,11 +104,7 @@ def test_an_interruption_ends_with_a_sentence(shop: Path, monkeypatch: pytest.Mo
         ('[surfaces.checkout]\nsources = ["bougt_together"]', "Did you mean 'bought_together'?"),
         ("[models.slsit]\nitems = 9", "Did you mean 'slist'?"),
         ("[models.slist]\nitms = 9", "unknown key 'models.slist.itms'"),
-<<<<<<< HEAD
         ("[models.popular]\nitems = 9", "These have settings: als, "),
-=======
-        ("[models.popular]\nitems = 9", "These have settings: als, ease, hybrid, neumf, sasrec, slist, two_tower"),
->>>>>>> f006a4c (Start towers as sums, describe items once for the fits of a training, and name the new sources where sources are named)
     ],
 )
 def test_what_shop_toml_asks_in_vain_stops_the_start(tmp_path: Path, table: str, part: str) -> None:

@@ -82,7 +82,7 @@ def fitted(
         model = network(items, n_terms, config)
         later = itertools.count()  # where nobody is watched, the last epoch counts as the best
         watch = TowerWatch(taught, watched, histories, config.length) if len(watched) else lambda _: float(next(later))
-        kept = None if work is None else _checkpoint(work, histories, (config, settings, _digest(items)))
+        kept = None if work is None else _checkpoint(work, name, histories, None, (config, settings, _digest(items)))
         return Loop(model, schedule, kept).fit(teacher.batches, teacher.loss, watch, _tell)
 
 
