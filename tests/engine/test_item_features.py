@@ -80,3 +80,18 @@ def test_of_too_many_terms_the_most_frequent_are_kept(monkeypatch: pytest.Monkey
     titles = ("a b c", "a b c", "a b", "a d", "d")
     features = ItemFeatures.fit(items_table([{"item_id": str(at), "title": title} for at, title in enumerate(titles)]))
     assert features.hashes.tolist() == sorted(map(hash_of, ("a", "b")))
+
+
+def test_a_rare_term_says_more_and_what_all_say_next_to_nothing() -> None:
+    titles = ("shop rare", "shop rare", "shop often", "shop often", "shop often", "shop")
+    items = items_table([{"item_id": str(at), "title": title} for at, title in enumerate(titles)])
+    features = ItemFeatures.fit(items)
+    described = features.of(items, None)
+    weights = {
+        (row, int(features.hashes[described.places[at]])): float(described.weights[at])
+        for row in range(6)
+        for at in range(described.starts[row], described.starts[row + 1])
+    }
+    assert features.rarity[features.hashes == hash_of("rare")] > features.rarity[features.hashes == hash_of("often")]
+    assert weights[0, hash_of("shop")] < 0.01 < weights[0, hash_of("rare")]
+    assert weights[5, hash_of("shop")] == pytest.approx(1.0)  # where nothing else is said

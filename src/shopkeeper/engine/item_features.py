@@ -1,7 +1,7 @@
 """What items are, as numbers that a model learns from: their terms, their prices and the meaning of their texts.
 
 A term stands in a vocabulary of hashes (Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", ICML
-2009, without its collisions), so that a new item is described as one that was there at the fit.
+2009, with hardly a collision), so that a new item is described as one that was there at the fit.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ MOST_TERMS = 50_000  # the most frequent are kept
 FEWEST_ITEMS = 2  # that share a term: what one item alone has says nothing of others
 PRICE_STEPS = 2  # for each doubling of a price
 _PRICE_WEIGHT = 0.5
+_LEAST_RARITY = 1e-3  # so that what all items say is not divided by nothing
 
 
 class Described(NamedTuple):
@@ -55,9 +56,11 @@ class Described(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ItemFeatures:
-    """hashes uint32 [t], ascending: the terms that several items of the shop share."""
+    """hashes uint32 [t], ascending: the terms that several items of the shop share; rarity float32 [t]: the logarithm
+    of how many items there are for each that has the term."""
 
     hashes: npt.NDArray[np.uint32]
+    rarity: Scores
 
     @classmethod
     def fit(cls, items: pa.Table) -> ItemFeatures:
@@ -65,7 +68,8 @@ class ItemFeatures:
         hashes, counts = np.unique(_terms(items).hashes, return_counts=True)
         shared = np.flatnonzero(counts >= FEWEST_ITEMS)
         most = shared[np.argsort(-counts[shared], kind="stable")[:MOST_TERMS]]
-        return cls(hashes[np.sort(most)])
+        kept = np.sort(most)
+        return cls(hashes[kept], np.log(max(items.num_rows, 1) / counts[kept]).astype(np.float32))
 
     def __len__(self) -> int:
         return len(self.hashes)
@@ -74,8 +78,8 @@ class ItemFeatures:
         """Of a table of schema ITEMS, and what an encoder makes of it. Terms that the shop did not have say nothing."""
         terms = _terms(items)
         at = places_among(self.hashes, terms.hashes)
-        owners = np.repeat(np.arange(len(terms.sizes)), terms.sizes)[at >= 0]
-        weights, n = terms.weights[at >= 0], len(terms.sizes)
+        owners, n = np.repeat(np.arange(len(terms.sizes)), terms.sizes)[at >= 0], len(terms.sizes)
+        weights = terms.weights[at >= 0] * np.maximum(self.rarity[at[at >= 0]], _LEAST_RARITY)
         lengths = np.sqrt(np.bincount(owners, weights**2, minlength=n))
         rows, vectors = meanings or (np.empty(0, np.int32), np.empty((0, 0), np.float32))
         return Described(
@@ -87,12 +91,12 @@ class ItemFeatures:
         )
 
     def save(self, directory: Path) -> None:
-        save_arrays(directory, {"hashes": self.hashes})
+        save_arrays(directory, {"hashes": self.hashes, "rarity": self.rarity})
 
     @classmethod
     def load(cls, directory: Path) -> ItemFeatures:
         """Memory-mapped."""
-        return cls(load_array(directory, "hashes"))
+        return cls(load_array(directory, "hashes"), load_array(directory, "rarity"))
 
 
 def _terms(items: pa.Table) -> Terms:

@@ -75,7 +75,7 @@ def rows_of(kind: int) -> list[int]:
     return list(range(kind * EACH, kind * EACH + EACH))
 
 
-def kinds(n_items: int = len(KINDS) * EACH) -> Material:
+def kinds() -> Material:
     """Everybody looks at four of the first seven items of one kind. Titles are unlike, categories are alike."""
     items = [
         {"item_id": f"i{row}", "title": f"No{row}", "categories": [KINDS[row // EACH]], "price": 10.0 * 2**kind}
@@ -93,7 +93,7 @@ def kinds(n_items: int = len(KINDS) * EACH) -> Material:
         for person in range(120)
         for step in range(4)
     ]
-    return material_of(items_table(items[:n_items]), interactions_of(events))
+    return material_of(items_table(items), interactions_of(events))
 
 
 def asked(material: Material, *rows: int, user: int = -1) -> Context:
@@ -137,14 +137,21 @@ def test_what_is_left_out_of_most_items_in_training_is_hardly_learned() -> None:
 
 @every
 def test_a_new_item_is_as_one_that_was_there_at_the_fit(recipe: TowerRecipe) -> None:
-    whole, new = kinds(), len(KINDS) * EACH - 1
-    there, later = recipe.fit(whole), recipe.fit(kinds(new)).updated(arrived(whole, new), np.array([new], np.int32))
-    for rows in ((24, 25), (0,), (new,), (new, 25)):
-        context = asked(whole, *rows)
-        same(later.retrieve(context, 40), there.retrieve(context, 40))
-        assert later.reason(context, new) == there.reason(context, new)
-    assert new in later.retrieve(asked(whole, 24, 25), EACH).rows
-    assert set(later.retrieve(asked(whole, new), EACH).rows.tolist()) == set(rows_of(3))  # who met it alone
+    """The twin of one that was there and that nobody met comes later: both stand at one height, whoever asks."""
+    shop, there, new = kinds(), len(KINDS) * EACH - 1, len(KINDS) * EACH
+    items = [*shop.items.to_pylist(), shop.items.to_pylist()[there] | {"item_id": "twin", "title": "No99"}]
+    more = material_of(items_table(items), shop.interactions)
+    source = recipe.fit(shop).updated(arrived(more, new), np.array([new], np.int32))
+    for rows in ((24, 25), (0,), (3, 26)):
+        found = source.retrieve(asked(more, *rows), 40)
+        heights = dict(zip(found.rows.tolist(), found.scores.tolist(), strict=True))
+        assert len(heights) == new + 1
+        assert heights[new] == pytest.approx(heights[there], rel=1e-4)
+        assert source.reason(asked(more, *rows), new) == source.reason(asked(more, *rows), there)
+    assert new in source.retrieve(asked(more, 24, 25), EACH + 1).rows
+    by_new, by_other = (source.retrieve(asked(more, row), EACH + 1) for row in (new, there))  # who met it alone
+    assert set(by_new.rows.tolist()) == {*rows_of(3), new}
+    np.testing.assert_allclose(by_new.scores, by_other.scores, rtol=1e-4)
 
 
 @every

@@ -87,7 +87,15 @@ class TowerRecipe:
     def _silent(self, material: Material) -> TowerSource:
         """Where nobody met two items."""
         nothing, none = np.empty((0, 1), np.float32), np.empty(0, np.int32)
-        tower = ItemTower(ItemFeatures(np.empty(0, np.uint32)), nothing, nothing, nothing.T, nothing, none, nothing)
+        tower = ItemTower(
+            ItemFeatures(np.empty(0, np.uint32), np.empty(0, np.float32)),
+            nothing,
+            nothing,
+            nothing.T,
+            nothing,
+            none,
+            nothing,
+        )
         vectors = Vectors.build(nothing, none, len(material.catalogue))
         return self.source(self.name, None, 1, tower, vectors, material.catalogue)
 
