@@ -132,10 +132,10 @@ class HybridConfig(TwoTowerConfig, frozen=True, forbid_unknown_fields=True):
 
 
 class NeuMfConfig(TowerConfig, frozen=True, forbid_unknown_fields=True):
-    """width: of each of both halves of a vector, even; items: that take part, those with the most events, as an answer
+    """width: of each of both halves of a vector; items: that take part, those with the most events, as an answer
     costs what they are many."""
 
-    width: Positive = 64
+    width: Annotated[int, Meta(ge=2)] = 64
     items: Positive = 20_000
     from_batch: Positive = 128
     uniform: Positive = 64
