@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 import small_shop
@@ -14,6 +15,9 @@ from shopkeeper.cli import show
 from shopkeeper.cli.commands import _minutes, app
 from shopkeeper.cli.progress import shown
 from shopkeeper.data.tables import Tables
+from shopkeeper.learn.metrics import Comparison, Estimate
+from shopkeeper.learn.tune import Tuning
+from shopkeeper.settings import parse_settings
 from shopkeeper.shop import Shop
 
 
@@ -70,6 +74,9 @@ def test_explain_says_a_sentence(shop: Path) -> None:
         (["recommend", "--surface", "hom"], "Did you mean 'home'?"),
         (["rollback"], "no earlier release"),
         (["rollback", "--to", "then"], "there is no release 'then'"),
+        (["tune", "slsit"], "Did you mean 'slist'?"),
+        (["tune", "popular"], "the model 'popular' has no settings to tune"),
+        (["tune", "slist", "--trials", "0"], "0 trials find nothing"),
     ],
 )
 def test_a_mistake_ends_with_a_sentence(shop: Path, arguments: list[str], part: str) -> None:
@@ -155,6 +162,31 @@ def test_metrics_are_a_table_next_to_popularity(capsys: pytest.CaptureFixture[st
         assert part in said
 
 
+def test_what_was_tuned_is_a_table_to_paste(capsys: pytest.CaptureFixture[str]) -> None:
+    figure, gain = Estimate(0.25, 0.2, 0.3), Comparison(Estimate(0.01, -0.01, 0.03), 0.8)
+    found = Tuning("slist", "home", 1200, 9, 2, before=figure, ndcg=figure, gain=gain, settings={"ridge": 12.5})
+    show.tuned(found)
+    said = capsys.readouterr().out
+    for part in (
+        "9 trials, 2 of them given up early",
+        "0.2500 (0.200–0.300)",
+        "within what chance does",
+        "1,200 requests",
+    ):
+        assert part in said
+    assert parse_settings(said[said.index("[models") :]).models == {"slist": {"ridge": 12.5}}
+
+
+@pytest.mark.parametrize(("given", "minutes"), [([], None), (["--budget", "90s"], 1.5)])
+def test_tune_asks_the_shop(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, given: list[str], minutes: float | None
+) -> None:
+    asked = list[Any]()
+    monkeypatch.setattr(Shop, "tune", lambda _, model, __, **named: asked.append((model, named)) or {"found": 1})
+    assert json.loads(run("tune", "slist", "--shop", shop, "--trials", 7, "--json", *given).stdout) == {"found": 1}
+    assert asked == [("slist", {"trials": 7, "budget_minutes": minutes})]
+
+
 def test_new_refuses_what_is_in_use(shop: Path, tmp_path: Path) -> None:
     (tmp_path / "items.csv").write_text("id,title\n1,Mug\n")
     said = run("new", shop, "--from", tmp_path)
@@ -173,7 +205,10 @@ def test_progress_in_a_pipe_is_a_line_for_each_stage(capsys: pytest.CaptureFixtu
         for done in range(3):
             progress("read [items]", done, 3)
         progress("write", 0, 0)
-    assert capsys.readouterr().err.splitlines() == ["read [items]…", "write…"]
+        progress("fit, model [a]: epoch 1", 1, 0)
+        progress("fit, model [a]: epoch 2", 2, 0)
+    said = ["read [items]…", "write…", "fit, model [a]: epoch 1", "fit, model [a]: epoch 2"]
+    assert capsys.readouterr().err.splitlines() == said
 
 
 def test_progress_on_a_terminal_draws_bars_that_end() -> None:
@@ -182,7 +217,11 @@ def test_progress_on_a_terminal_draws_bars_that_end() -> None:
         progress("read [items]", 1, 4)
         progress("write", 0, 0)
         progress("write", 7, 7)
+        progress("fit, model [a]: epoch 1", 1, 0)
+        progress("fit, model [a]: epoch 2", 2, 0)
     said = console.export_text()
+    assert "epoch 1" not in said.rpartition("read [items]")[2]
+    assert said.rpartition("read [items]")[2].count("fit, model [a]: epoch 2") == 1
     assert "read [items]" in said
     assert "4/4" in said
     assert "7/7" in said

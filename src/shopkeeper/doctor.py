@@ -28,7 +28,17 @@ from shopkeeper.keys import KeyStore
 from shopkeeper.release.store import ReleaseStore
 from shopkeeper.settings import Settings, read_settings
 
-TRAIN_LIBRARIES = ("implicit", "lightgbm", "onnx", "scipy", "torch", "transformers", "matplotlib", "tensorboardX")
+TRAIN_LIBRARIES = (
+    "implicit",
+    "lightgbm",
+    "onnx",
+    "optuna",
+    "scipy",
+    "torch",
+    "transformers",
+    "matplotlib",
+    "tensorboardX",
+)
 _INGEST = "Make the tables with: shopkeeper ingest"
 
 

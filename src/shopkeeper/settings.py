@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, TypeVar, cast, get_args
+from typing import Annotated, Any, Literal, NamedTuple, NoReturn, TypeVar, cast, get_args
 
 import msgspec
 from msgspec import Meta
@@ -21,6 +21,16 @@ from shopkeeper.errors import SettingsError, did_you_mean, expected_in_words, re
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Positive = Annotated[int, Meta(ge=1)]
 Weight = Annotated[float, Meta(ge=0.0, le=1_000.0)]
+
+
+class Tuned(NamedTuple):
+    """Where `shopkeeper tune` looks for a model's setting: its type is Annotated with one. log: on a scale of
+    logarithms; step: of whole numbers, from `low` on."""
+
+    low: float
+    high: float
+    log: bool = False
+    step: int = 1
 
 
 def _help(text: str) -> Meta:
@@ -63,6 +73,20 @@ class TrainSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     budget_minutes: Annotated[
         float, Meta(gt=0.0), _help("for fitting one model once; what it has learned by then is what competes")
     ] = 10.0
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], _help("where networks are fitted; auto: on a graphics card, where there is one")
+    ] = "auto"
+    tracker: Annotated[
+        Literal["tensorboard", "wandb", "none"], _help("which keeps the figures of every epoch; under cache/fits")
+    ] = "tensorboard"
+
+    @property
+    def shaping(self) -> TrainSettings:
+        """The same for all settings that differ only in how long, where and before whose eyes is fitted."""
+        plain = TrainSettings()
+        return msgspec.structs.replace(
+            self, budget_minutes=plain.budget_minutes, device=plain.device, tracker=plain.tracker
+        )
 
 
 class ReleaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -306,9 +330,7 @@ def settings_text(settings: Settings) -> str:
             for name, surface in value.items():
                 parts.append(_table_text(f"[surfaces.{_toml_key(name)}]", surface, DEFAULT_SURFACES.get(name)))
         elif field.name == "models":
-            for name, table in value.items():
-                told = "".join(f"\n{_toml_key(key)} = {toml_value(entry)}" for key, entry in table.items())
-                parts.append(f"[models.{_toml_key(name)}]{told}")
+            parts += [model_text(name, table) for name, table in value.items()]
             parts.append("# A model of its own making (docs/models.md), such as:\n# [models.slist]\n# items = 8192")
         elif field.name == "rules":
             example = _table_text("[[rules]]", Rule(), Rule())
@@ -327,6 +349,13 @@ def _table_text(header: str, table: msgspec.Struct, default: msgspec.Struct | No
         setting = f"{comment}{name} = {toml_value(value)}"
         lines.append(f"{setting:<36}  # {_help_of(type(table), name)}")
     return "\n".join(lines)
+
+
+def model_text(name: str, table: dict[str, Any]) -> str:
+    """A table [models.NAME] of shop.toml."""
+    return f"[models.{_toml_key(name)}]" + "".join(
+        f"\n{_toml_key(key)} = {toml_value(its)}" for key, its in table.items()
+    )
 
 
 def toml_value(value: Any) -> str:

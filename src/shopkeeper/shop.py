@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from shopkeeper.vocabulary import Change, Event, Explanation, Item, Progress, Re
 if TYPE_CHECKING:
     from shopkeeper.data.report import IngestReport
     from shopkeeper.doctor import Check
+    from shopkeeper.learn.tune import Tuning
 
 NAMELESS = ("session:", "order:")  # how the actor of an event begins that names nobody
 
@@ -120,17 +121,27 @@ class Shop:
 
         Raises MissingExtraError without the extra `train`.
         """
-        try:
+        with _learning("training"):
             from shopkeeper.learn.train import train
-        except ModuleNotFoundError as error:
-            if (error.name or "").startswith("shopkeeper"):
-                raise
-            raise MissingExtraError("training", "train", error.name or "lightgbm") from None
         settings = self.settings
         if budget_minutes is not None:
             within = msgspec.structs.replace(settings.train, budget_minutes=budget_minutes)
             settings = msgspec.structs.replace(settings, train=within)
         return train(Tables(self.directory), settings, self.releases, progress, if_better=if_better)
+
+    def tune(
+        self, model: str, progress: Progress = silent, *, trials: int = 30, budget_minutes: float | None = None
+    ) -> Tuning:
+        """Better settings of a model, found by the validation part alone; shop.toml is left as it is. trials: in all,
+        with those of an earlier run on the same tables and settings; budget_minutes: for all of this run.
+
+        Raises SettingsError for a model that is unknown or has nothing to tune, DataError where there is too little to
+        judge by, and MissingExtraError without the extra `train`.
+        """
+        with _learning("tuning"):
+            from shopkeeper.learn.tune import tune
+        tables, cache = Tables(self.directory), self.directory / "cache"
+        return tune(tables, self.settings, model, cache, progress, trials=trials, budget_minutes=budget_minutes)
 
     def evaluate(self) -> dict[str, Any]:
         """How good the current release was when it was trained, on the days held back. Raises ReleaseError."""
@@ -273,6 +284,17 @@ class Shop:
     @property
     def _log_path(self) -> Path:
         return self.directory / "events.sqlite"
+
+
+@contextlib.contextmanager
+def _learning(job: str) -> Iterator[None]:
+    """Serving never needs what is imported within, and a library of the extra `train` may be missing there."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("shopkeeper"):
+            raise
+        raise MissingExtraError(job, "train", error.name or "lightgbm") from None
 
 
 def _row(item: str, catalogue: Catalogue) -> int:

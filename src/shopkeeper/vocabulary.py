@@ -310,7 +310,8 @@ def _hash(id_: str) -> int:
 
 
 class Progress(Protocol):
-    """Told how far long work has come: `done` of `total` in `stage`; a total of 0 is not known yet."""
+    """Told how far long work has come: `done` of `total` in `stage`; a total of 0 is not known yet. After ": ", a stage
+    may say how it stands: what precedes is the stage."""
 
     def __call__(self, stage: str, done: int, total: int) -> None: ...
 

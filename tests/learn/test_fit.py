@@ -1,9 +1,12 @@
-"""Sources that read the catalogue alone are fitted once, and kept for the next training."""
+"""Sources that read the catalogue alone are fitted once, and kept for the next training; those that learn in epochs
+share the time of the first fit."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,7 +14,7 @@ from histories import history
 from worlds import catalogue, write_shop
 
 from shopkeeper.data.tables import Tables
-from shopkeeper.engine.context import Candidates, Context, FittedSource, Material, ReleaseParts
+from shopkeeper.engine.context import Candidates, Context, Epoch, FittedSource, Material, Reached, ReleaseParts
 from shopkeeper.errors import ReleaseError
 from shopkeeper.learn.fit import Fitter
 from shopkeeper.release.catalogue import Catalogue
@@ -91,3 +94,61 @@ def test_a_damaged_cache_is_no_reason_to_fail(tmp_path: Path, caplog: pytest.Log
     fitted(tmp_path, again)
     assert again.log == ["fit 10"]
     assert "fitted again" in caplog.text
+
+
+class Deep(Note):
+    """A source that learns in epochs, whose figure is `curve`, and its recipe; after `whole` seconds it knows all."""
+
+    in_epochs = True
+
+    def __init__(self, name: str, curve: float, whole: float = math.inf) -> None:
+        super().__init__(name, True)
+        self.curve, self.whole = curve, whole
+
+    def fit(self, material: Material) -> FittedSource:
+        course = material.course(self.name)
+        seconds = course.seconds if course.seconds is not None else 60.0 * material.settings.train.budget_minutes
+        self.log.append(f"{material.now:g}: {min(seconds, self.whole):g} s")
+        course.tell(1, Epoch(1.0, self.curve, seconds))
+        course.ended(Reached(self.curve, seconds >= self.whole, "people"))
+        return self
+
+
+TWO_MINUTES = Settings(train=TrainSettings(budget_minutes=2.0))
+
+
+def shared(tmp_path: Path, *recipes: Note, stages: list[str] | None = None, **more: Any) -> Fitter:
+    rows = write_shop(tmp_path / "shop", catalogue(4)).items()
+    progress = silent if stages is None else lambda stage, *_: stages.append(stage)
+    named = {recipe.name: recipe for recipe in recipes}
+    return Fitter(named, Catalogue.build(rows), rows, TWO_MINUTES, None, tmp_path / "cache", progress, **more)
+
+
+def test_those_that_learn_in_epochs_share_the_time_of_the_first_fit(tmp_path: Path) -> None:
+    bad, good, clicks, stages = Deep("bad", 0.1), Deep("good", 0.2), Note("clicks", True), list[str]()
+    fitter = shared(tmp_path, bad, clicks, good, stages=stages)
+    assert set(fitter.fit(PAST, 10.0, "fit for validation")) == {"clicks", "good"}
+    assert set(fitter.fit(PAST, 20.0, "fit for test")) == {"clicks", "good"}
+    assert bad.log == ["10: 60 s"]
+    assert good.log == ["10: 60 s", "10: 120 s", "20: 120 s"]
+    assert clicks.log == ["fit 10", "fit 20"]
+    assert fitter.dropped["bad"].startswith("after 1.0 minutes its figure was 0.1000, that of good 0.2000")
+    assert {stage.partition(": ")[0] for stage in stages if ": " in stage} == {
+        f"fit for {part}, {name}" for part, name in (("validation", "bad"), ("validation", "good"), ("test", "good"))
+    }
+
+
+def test_one_alone_has_all_the_time_and_so_have_those_that_need_less(tmp_path: Path) -> None:
+    alone = Deep("alone", 0.1)
+    assert set(shared(tmp_path / "one", alone).fit(PAST, 10.0, "fit")) == {"alone"}
+    assert alone.log == ["10: 120 s"]
+    bad, good = Deep("bad", 0.1, whole=20.0), Deep("good", 0.2, whole=30.0)
+    fitter = shared(tmp_path / "two", bad, good)
+    assert set(fitter.fit(PAST, 10.0, "fit")) == {"bad", "good"}
+    assert (fitter.dropped, bad.log, good.log) == ({}, ["10: 20 s"], ["10: 30 s"])
+
+
+def test_what_serves_now_does_not_drop_out(tmp_path: Path) -> None:
+    bad, good = Deep("bad", 0.1), Deep("good", 0.2)
+    assert set(shared(tmp_path, bad, good, spared={"bad"}).fit(PAST, 10.0, "fit")) == {"bad", "good"}
+    assert bad.log[-1] == good.log[-1] == "10: 120 s"

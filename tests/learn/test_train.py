@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,12 @@ from worlds import catalogue, chains, searches, visits, write_shop
 
 from shopkeeper.cli import show
 from shopkeeper.data.tables import Tables
+from shopkeeper.engine import sources
+from shopkeeper.engine.context import FittedSource, Material, Reached, SourceRecipe
+from shopkeeper.engine.opening import settings_of
 from shopkeeper.engine.pipeline import Engine
+from shopkeeper.engine.sources.popular import Popular
+from shopkeeper.learn import workshop
 from shopkeeper.learn.train import train
 from shopkeeper.release.store import Release, ReleaseStore
 from shopkeeper.settings import EncoderSettings, Settings, Surface, TrainSettings
@@ -182,3 +188,41 @@ def test_an_interrupted_training_leaves_no_trace_and_the_next_goes_on(tmp_path: 
     assert cached.stat().st_mtime_ns == before
     assert all(done <= total for _, done, total in stages)
     assert stages[-1] == ("publish", 1, 1)
+
+
+class Slow(Popular):
+    """A network, as it were, of the figure `figure` at any time."""
+
+    in_epochs = True
+
+    def __init__(self, name: str, figure: float) -> None:
+        super().__init__()
+        self.name, self.figure, self.moments = name, figure, list[float]()
+
+    def fit(self, material: Material) -> FittedSource:
+        self.moments.append(material.now)
+        material.course(self.name).ended(Reached(self.figure, finished=False, among="people"))
+        return super().fit(material)
+
+
+def test_who_dropped_out_is_not_asked_and_the_report_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good, bad = Slow("good", 0.2), Slow("bad", 0.1)
+    installed = sources.recipes
+
+    def recipes(names: Iterable[str]) -> dict[str, SourceRecipe]:
+        return {name: {"good": good, "bad": bad}.get(name) or installed([name])[name] for name in names}
+
+    for module in (workshop, sources):
+        monkeypatch.setattr(module, "recipes", recipes)
+    home = Surface(sources=("viewed_together", "bad", "good"))
+    shop = Settings(surfaces={"home": home, "gifts": Surface(sources=("bad", "popular"))}, train=SETTINGS.train)
+    shop = msgspec.structs.replace(shop, encoder=SETTINGS.encoder)
+    release = released(write_shop(tmp_path, catalogue(60), visits(60, 1200, users=300)), shop)
+    assert (len(bad.moments), len(good.moments)) == (1, 4)  # twice to choose, to measure, to serve
+    assert settings_of(release).surfaces["home"].sources == ("viewed_together", "good")
+    assert settings_of(release).surfaces["gifts"].sources == ("popular",)
+    assert {path.name for path in (release.path / "sources").iterdir()} == {"viewed_together", "good", "popular"}
+    assert "bad" not in release.manifest.metrics["surfaces"]["home"]["systems"]
+    why = release.manifest.metrics["choices"]["home"]["dropped"]["bad"]
+    assert "its figure was 0.1000, that of good 0.2000" in why
+    assert why in (release.path / "evaluation" / "report.html").read_text(encoding="utf-8")

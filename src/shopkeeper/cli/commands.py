@@ -160,6 +160,23 @@ def _minutes(text: str) -> float:
 
 
 @app.command()
+def tune(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Its name; shopkeeper models lists them.")],
+    shop: ShopDir = Path(),
+    trials: Annotated[int, typer.Option(help="How many, with those of an earlier run on the same tables.")] = 30,
+    budget: Annotated[
+        str | None, typer.Option(metavar="TIME", help="For all of this run: 90s, 20m, 1.5h. Default: no end.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Look for better settings of a model, by the validation part alone, and print them for shop.toml."""
+    minutes = None if budget is None else _minutes(budget)
+    with shown(show.console(stderr=True)) as progress:
+        found = Shop(shop).tune(model, progress, trials=trials, budget_minutes=minutes)
+    show.as_json(found) if json else show.tuned(found)
+
+
+@app.command()
 def evaluate(
     shop: ShopDir = Path(),
     json: Json = False,

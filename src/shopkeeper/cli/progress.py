@@ -50,7 +50,7 @@ def shown(console: Console) -> Iterator[Progress]:
 
 
 class _Lines:
-    """One line when a stage begins."""
+    """One line when a stage begins, and for each thing that is said of it."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -59,7 +59,7 @@ class _Lines:
     def __call__(self, stage: str, done: int, total: int) -> None:  # noqa: ARG002 - a line has no bar
         if stage not in self._stages:
             self._stages.add(stage)
-            self._console.print(f"{stage}…", markup=False, highlight=False)
+            self._console.print(stage if ": " in stage else f"{stage}…", markup=False, highlight=False)
 
 
 class _Drawn:
@@ -70,10 +70,12 @@ class _Drawn:
         self._tasks: dict[str, int] = {}
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        if stage not in self._tasks:
+        name, said = stage.partition(": ")[0], stage.replace("[", "\\[")
+        if name not in self._tasks:
             for task in self._bars.tasks:
                 self._bars.update(
                     task.id, completed=task.total or task.completed or 1, total=task.total or task.completed or 1
                 )
-            self._tasks[stage] = self._bars.add_task(stage.replace("[", "\\["), total=total or None)
-        self._bars.update(self._bars.tasks[self._tasks[stage]].id, completed=done, total=total or None)
+            self._tasks[name] = self._bars.add_task(said, total=total or None)
+        task_id = self._bars.tasks[self._tasks[name]].id
+        self._bars.update(task_id, completed=done, total=total or None, description=said)

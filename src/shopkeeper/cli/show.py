@@ -13,11 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from shopkeeper.data.mapping import Mapping as FileMappings
+from shopkeeper.settings import model_text
 from shopkeeper.vocabulary import Explanation, Item, Slate
 
 if TYPE_CHECKING:
     from shopkeeper.data.report import IngestReport
     from shopkeeper.doctor import Check
+    from shopkeeper.learn.tune import Tuning
 
 COSTS = {"fit_s": "last fit, s", "answer_ms": "an answer, ms", "size_mb": "on disk, MB"}
 MEASURES = ("ndcg@10", "hr@10", "mrr@10", "coverage@10")
@@ -119,6 +121,8 @@ def metrics(measured: Mapping[str, Any]) -> None:
         table(("system", *MEASURES), rows, right=MEASURES)
     for surface, choice in measured.get("choices", {}).items():
         say(f"{surface} is served by {choice['winner']}: {choice['why']}", "dim")
+        for name, why in choice.get("dropped", {}).items():
+            say(f"  {name}: {why}", "dim")
         if contest := choice.get("contest"):
             say(f"  held against what release {contest['incumbent']} chose: {_contest(contest)}", "dim")
     costs = [
@@ -129,6 +133,16 @@ def metrics(measured: Mapping[str, Any]) -> None:
         table(("model", *COSTS.values()), costs, right=tuple(COSTS.values()))
     if not measured.get("surfaces"):
         say("Nothing was measured: the shop has too few events.")
+
+
+def tuned(found: Tuning) -> None:
+    """What the trials came to, and the table for shop.toml."""
+    say(f"{found.model} on {found.surface}: {found.trials} trials, {found.given_up} of them given up early", "bold")
+    rows = [(name, _estimate(msgspec.to_builtins(figure))) for name, figure in found.figures.items()]
+    table(("settings", f"ndcg@10 of {found.requests:,} requests"), rows, right=())
+    say(found.verdict)
+    if found.settings:
+        say(f"\n{model_text(found.model, found.settings)}")
 
 
 def _contest(contest: Mapping[str, Any]) -> str:

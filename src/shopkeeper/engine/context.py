@@ -118,13 +118,44 @@ def lookups_of(source: Source) -> tuple[int, int] | None:
     return count() if count else None
 
 
+class Epoch(NamedTuple):
+    """loss: the mean of its batches; figure: how good the model is on what it does not learn from, higher is better;
+    seconds: since the beginning."""
+
+    loss: float
+    figure: float
+    seconds: float
+
+
+class Reached(NamedTuple):
+    """How far a fit has come. figure: the best; finished: whether more time would change nothing; among: what it is a
+    figure of, as only those of the same can be compared, and none where it is empty."""
+
+    figure: float
+    finished: bool
+    among: str
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a fit that goes epoch by epoch keeps to. seconds: after which it pauses and gives what it has, if that is
+    before the budget of the settings ends; tell: hears of each epoch by its number, the first being 1, and whatever it
+    raises ends the fit; ended: hears how far it came, once.
+    """
+
+    seconds: float | None = None
+    tell: Callable[[int, Epoch], None] = lambda number, epoch: None  # noqa: ARG005
+    ended: Callable[[Reached], None] = lambda reached: None  # noqa: ARG005
+
+
 @dataclass(frozen=True)
 class Material:
     """What sources are fitted on: the shop as it was known at `now`.
 
     items: Arrow table of schema ITEMS; its row r is the catalogue's row r (for a source that is merely `updated`, that
     row of the catalogue which comes with it, told at `times` float64 [k]). interactions hold nothing from `now` or
-    later. work: a folder in which a long fit may keep what it has learned so far, for whoever takes it up again.
+    later. work: a folder in which a long fit may keep what it has learned so far, for whoever takes it up again;
+    course: of the fit of the source of that name.
     """
 
     catalogue: Catalogue
@@ -136,6 +167,7 @@ class Material:
     read_first: int | None = None
     times: Seconds = field(default_factory=lambda: np.empty(0))
     work: Path | None = None
+    course: Callable[[str], Course] = lambda name: Course()  # noqa: ARG005
 
     @cached_property
     def meanings(self) -> Meanings | None:
@@ -199,8 +231,9 @@ class SourceRecipe(Protocol):
     cannot happen.
 
     learns_from_events: False when the fit reads the catalogue alone, so that a replay of the past need not refit it.
-    It may offer `when: str`, a line on when to choose it, which `shopkeeper models` prints, and `config_type`, the
-    msgspec.Struct that [models.NAME] of shop.toml is read as.
+    It may offer `when: str`, a line on when to choose it, which `shopkeeper models` prints; `config_type`, the
+    msgspec.Struct that [models.NAME] of shop.toml is read as; and `in_epochs`, True where its fit keeps to
+    its `Material.course`, with a checkpoint in `Material.work`: several such share the time of a training's first fit.
     """
 
     name: str

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,8 +14,10 @@ import pyarrow as pa
 
 from shopkeeper import __version__
 from shopkeeper.data.scratch import Scratch
-from shopkeeper.engine.context import FittedSource, Material, ReleaseParts, SourceRecipe
+from shopkeeper.engine.context import Course, FittedSource, Material, Reached, ReleaseParts, SourceRecipe
 from shopkeeper.engine.encoder import Encoder
+from shopkeeper.learn.halving import halve
+from shopkeeper.learn.tracking import Hear, Telling, Tracking, unheard
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.interactions import Interactions
 from shopkeeper.settings import Settings
@@ -29,7 +31,9 @@ class Fitter:
 
     Sources that learn from the catalogue alone are fitted once, and kept in `cache` for the next training, which may be
     the same one taken up again after an interruption; they are fitted anew when the items or what shapes a source in
-    the settings changes. `seconds`: by source, what its last fit took.
+    the settings changes. Of several that learn epoch by epoch, the first fit lets the worse drop out, but for those of
+    `spared`, and later ones leave those out (halving.py). `seconds`: by source, what its last fit took; `dropped`: who
+    dropped out, and why.
     """
 
     def __init__(
@@ -41,32 +45,80 @@ class Fitter:
         encoder: Encoder | None,
         cache: Path,
         progress: Progress,
+        *,
+        spared: Collection[str] = (),
+        hear: Hear = unheard,
     ) -> None:
         self._recipes, self._catalogue, self._items = recipes, catalogue, items
         self._settings, self._encoder, self._progress = settings, encoder, progress
         self._cache = cache / f"sources-{_digest(items, settings)}"
+        self._spared, self._tracking = spared, Tracking(settings.train, cache / "fits", progress, hear)
         self.seconds: dict[str, float] = {}
+        self.dropped: dict[str, str] = {}
+        self._in_epochs = [name for name, recipe in recipes.items() if getattr(recipe, "in_epochs", False)]
+        self._rivals = self._in_epochs if len(self._in_epochs) > 1 else []
         self._lasting: dict[str, FittedSource] = {}
         self._last: tuple[Interactions, float, dict[str, FittedSource]] | None = None
 
+    def under(self, settings: Settings, cache: Path, hear: Hear) -> Fitter:
+        """For the same items under other settings; `hear` is told of every epoch as well."""
+        recipes, catalogue, items = self._recipes, self._catalogue, self._items
+        return Fitter(recipes, catalogue, items, settings, self._encoder, cache, self._progress, hear=hear)
+
     def fit(self, known: Interactions, now: float, stage: str) -> dict[str, FittedSource]:
-        """Every source by name, as of `now`, of which `known` holds nothing. `stage` is what progress calls it.
+        """Every source by name but those that dropped out, as of `now`, of which `known` holds nothing. `stage` is what
+        progress calls it.
 
         Asked for the same again, it gives what it fitted last.
         """
         if self._last is not None and self._last[0] is known and self._last[1] == now:
             return self._last[2]
         self._last = None  # two moments at once would need twice the memory
-        material = Material(
-            self._catalogue, self._items, known, now, self._settings, self._encoder, work=self._cache.parent / "models"
-        )
-        sources = {}
-        for done, (name, recipe) in enumerate(self._recipes.items()):
-            self._progress(stage, done, len(self._recipes))
-            sources[name] = self._timed(recipe, material) if recipe.learns_from_events else self._once(recipe, material)
-        self._progress(stage, len(self._recipes), len(self._recipes))
+        with self._tracking.telling(self._in_epochs, stage) as told:
+            sources = self._fitted(known, now, stage, told)
         self._last = known, now, sources
         return sources
+
+    def _fitted(
+        self, known: Interactions, now: float, stage: str, told: Mapping[str, Telling]
+    ) -> dict[str, FittedSource]:
+        material = Material(
+            self._catalogue,
+            self._items,
+            known,
+            now,
+            self._settings,
+            self._encoder,
+            work=self._cache.parent / "models",
+            course=lambda name: told[name].course if name in told else Course(),
+        )
+        rivals, self._rivals = self._rivals, []
+        alone = [recipe for name, recipe in self._recipes.items() if name not in rivals and name not in self.dropped]
+        sources = dict[str, FittedSource]()
+        for done, recipe in enumerate(alone):
+            self._progress(stage, done, len(alone))
+            fit = self._timed if recipe.learns_from_events else self._once
+            sources[recipe.name] = fit(recipe, material)
+        self._progress(stage, len(alone), len(alone))
+        return sources | self._halved(rivals, material, told)
+
+    def _halved(
+        self, rivals: Sequence[str], material: Material, told: Mapping[str, Telling]
+    ) -> dict[str, FittedSource]:
+        """Those that are left of them."""
+        sources, took = dict[str, FittedSource](), dict.fromkeys(rivals, 0.0)
+
+        def fit(name: str, seconds: float) -> Reached:
+            told[name].seconds = seconds
+            sources[name] = self._timed(self._recipes[name], material)
+            took[name] += self.seconds[name]
+            return told[name].reached or Reached(0.0, finished=True, among="")
+
+        shelves = [surface.sources for surface in self._settings.surfaces.values()]
+        budget = 60.0 * self._settings.train.budget_minutes
+        self.dropped |= halve(rivals, fit, budget, spared=self._spared, shelves=shelves)
+        self.seconds |= took
+        return {name: source for name, source in sources.items() if name not in self.dropped}
 
     def _timed(self, recipe: SourceRecipe, material: Material) -> FittedSource:
         begin = time.perf_counter()
@@ -106,7 +158,7 @@ class Fitter:
 def _digest(items: pa.Table, settings: Settings) -> str:
     """Of all that a source may read but events: the items, and the settings of sources and encoder."""
     digest = hashlib.sha256(
-        msgspec.json.encode((__version__, settings.encoder, settings.train, settings.surfaces, settings.models))
+        msgspec.json.encode((__version__, settings.encoder, settings.train.shaping, settings.surfaces, settings.models))
     )
     with pa.ipc.new_stream(pa.PythonFile(_Hashing(digest), mode="w"), items.schema) as stream:
         stream.write_table(items.combine_chunks())

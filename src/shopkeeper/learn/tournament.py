@@ -42,7 +42,8 @@ class Choice(msgspec.Struct, frozen=True):
     """How a surface's tournament went. ndcg: of each contestant; popularity stands beside them and cannot win; beats:
     by how much the winner (without one, the best) beats the fusion; why: in a sentence; importance: each feature's
     share in the learned ranker, empty without one; until: seconds, the last event that it was chosen by, None without
-    a clock; contest: with the incumbent's choice, where it was held against one."""
+    a clock; contest: with the incumbent's choice, where it was held against one; dropped: contestants that dropped out
+    before, when time was short, each with why."""
 
     winner: str
     why: str
@@ -52,6 +53,7 @@ class Choice(msgspec.Struct, frozen=True):
     importance: dict[str, float] = {}
     until: float | None = None
     contest: Contest | None = None
+    dropped: dict[str, str] = {}
 
 
 @dataclass(frozen=True)

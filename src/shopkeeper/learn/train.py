@@ -82,7 +82,7 @@ def train(
         write_report(evaluation, draft / "evaluation", settings.shop.name, shop.now)
         release = releases.publish(
             draft,
-            settings=shop.settings,
+            settings=engine.settings,
             sources={"tables": tables.fingerprint()},
             live=live,
             metrics=msgspec.to_builtins(evaluation),
@@ -113,6 +113,10 @@ def _choose(shop: Workshop, part: Part, progress: Progress) -> tuple[dict[str, W
     if part.all.has_clock:
         until = float(part.history.times.max())
         winners = {name: winner.noting(until=until) for name, winner in winners.items()}
+    for name, surface in shop.settings.surfaces.items():
+        dropped = {one: why for one, why in shop.fitter.dropped.items() if one in surface.sources}
+        if dropped and name in winners:
+            winners[name] = winners[name].noting(dropped=dropped)
     return winners, len(checked(engine, asked))
 
 

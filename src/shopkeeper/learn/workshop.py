@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -62,8 +62,9 @@ class Workshop:
         progress("build encoder", 0, 1)
         encoder = build_encoder(settings.encoder, cache / "encoder", settings.train.threads)
         progress("build encoder", 1, 1)
+        spared = {name for surface in held for name in surface.sources}  # what serves now is to defend itself
         named = dict.fromkeys(name for surface in (*settings.surfaces.values(), *held) for name in surface.sources)
-        fitter = Fitter(recipes(named), catalogue, items, settings, encoder, cache, progress)
+        fitter = Fitter(recipes(named), catalogue, items, settings, encoder, cache, progress, spared=spared)
         return cls(
             tables=tables.folder,
             catalogue=catalogue,
@@ -116,19 +117,29 @@ class Workshop:
         rankers: Mapping[str, Ranker],
         stage: str,
     ) -> Engine:
-        half_life = self.settings.train.half_life_days
-        used = {name for surface in self.settings.surfaces.values() for name in surface.sources}
         fitted = self.fitter.fit(known, now, stage)
+        settings = _without(self.settings, self.fitter.dropped)
+        half_life = settings.train.half_life_days
+        used = {name for surface in settings.surfaces.values() for name in surface.sources}
         return Engine(
             catalogue=catalogue,
             interactions=history,
             actors=self.actors,
             sources={name: source for name, source in fitted.items() if name in used},
             statistics=Statistics.fit(catalogue, known, now, half_life_days=half_life),
-            settings=self.settings,
+            settings=settings,
             rankers=rankers,
             encoder=self.encoder,
         )
+
+
+def _without(settings: Settings, dropped: Collection[str]) -> Settings:
+    """The same, but that no surface asks the sources that dropped out."""
+    surfaces = {
+        name: msgspec.structs.replace(surface, sources=tuple(one for one in surface.sources if one not in dropped))
+        for name, surface in settings.surfaces.items()
+    }
+    return msgspec.structs.replace(settings, surfaces=surfaces) if dropped else settings
 
 
 def _after(catalogue: Catalogue, interactions: Interactions) -> float:

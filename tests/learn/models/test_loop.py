@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from shopkeeper.engine.context import Reached
 from shopkeeper.errors import SettingsError
-from shopkeeper.learn.models.loop import Epoch, Loop, Schedule
+from shopkeeper.learn.models.loop import Epoch, Loop, Schedule, device_of
 
 FAST = Schedule(rate=0.05, warm_up=5, epochs=12, patience=12, keep_s=0.0)
 
@@ -113,3 +119,91 @@ def test_a_loss_that_is_no_number_ends_it() -> None:
     assert len(loop.epochs) == 3
     with pytest.raises(SettingsError, match="Lower the rate"):
         Loop(model(), FAST).fit(batches, lambda *given: loss(*given) * torch.nan, closeness)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"optimiser": "sgd", "momentum": 0.5},
+        {"falling": "linear"},
+        {"falling": "cosine"},
+    ],
+    ids=str,
+)
+def test_it_learns_by_each_optimiser_and_however_the_rate_falls(more: dict[str, Any]) -> None:
+    loop = Loop(model(), replace(FAST, **more))
+    loop.fit(batches, loss, closeness)
+    assert loop.epochs[-1].loss < loop.epochs[0].loss / 5
+
+
+@pytest.mark.parametrize(
+    ("falling", "expected"),
+    [("no", [1.0, 1.0, 1.0, 1.0]), ("linear", [1.0, 0.75, 0.5, 0.25]), ("cosine", [1.0, 0.8536, 0.5, 0.1464])],
+)
+def test_the_rate_falls_with_the_epochs(falling: Any, expected: list[float]) -> None:
+    loop = Loop(model(), Schedule(rate=0.1, warm_up=1, falling=falling, epochs=4, patience=4))
+    rates = list[float]()
+    loop.fit(batches, loss, closeness, lambda *_: rates.append(loop._optimizer.param_groups[0]["lr"] / 0.1))
+    assert rates == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_rate_falls_with_the_time_where_that_ends_first() -> None:
+    loop = Loop(model(), Schedule(rate=0.1, warm_up=1, falling="linear", epochs=10_000, patience=10_000, seconds=0.3))
+    loop.fit(batches, loss, closeness)
+    assert loop._optimizer.param_groups[0]["lr"] < 0.02
+
+
+def test_l1_leaves_less_of_the_weights_and_none_where_they_say_nothing() -> None:
+    def of_two(line: nn.Linear, batch: tuple[Tensor, Tensor]) -> Tensor:
+        x, _ = batch
+        return ((line(x) - x[:, :2].sum(1, keepdim=True)) ** 2).mean()
+
+    weights = []
+    for l1 in (0.0, 0.4):
+        schedule = replace(FAST, l1=l1, decay=0.0, epochs=30, patience=30)
+        weights.append(
+            Loop(model(), schedule).fit(batches, of_two, lambda _: time.monotonic()).weight.detach()[0].abs()
+        )
+    plain, lean = weights
+    assert lean[:2].sum() < plain[:2].sum() - 0.2
+    assert lean[2:].max() < 0.05
+    assert lean[:2].min() > 0.5
+
+
+def test_who_pauses_goes_on_from_there_and_comes_to_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count()
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+    expected = Loop(model(), FAST).fit(batches, loss, closeness).weight.clone()
+    checkpoint, told = tmp_path / "line.pt", list[list[int]]()
+    each = Loop(model(), replace(FAST, seconds=math.inf))
+    each.fit(batches, loss, closeness)
+    epoch_s = each.epochs[0].seconds
+    for pause in (2.0 * epoch_s, 5.0 * epoch_s, math.inf):
+        loop = Loop(model(), replace(FAST, pause=pause), checkpoint)
+        told.append([])
+        fitted = loop.fit(batches, loss, closeness, lambda number, _: told[-1].append(number))
+    assert [number for numbers in told for number in numbers] == [*range(1, 13)]
+    assert all(told)
+    assert torch.equal(fitted.weight, expected)
+
+
+def test_how_far_it_came_is_said_as_of_its_pause(tmp_path: Path) -> None:
+    """Also by a run that is done again, and finds what was learned after the pause."""
+    figures = iter([0.1, 0.4, 0.3, 0.2, 0.1])
+    schedule = Schedule(epochs=50, patience=3)
+    whole = Loop(model(), schedule, tmp_path / "line.pt")
+    whole.fit(batches, loss, lambda _: next(figures))
+    assert whole.reached("these") == Reached(0.4, finished=True, among="these")
+    for at, figure in ((0, 0.1), (1, 0.4), (2, 0.4)):
+        again = Loop(model(), replace(schedule, pause=whole.epochs[at].seconds), tmp_path / "line.pt")
+        again.fit(batches, loss, closeness)
+        assert again.reached("these") == Reached(figure, finished=False, among="these")
+
+
+def test_a_device_that_is_not_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert device_of("auto") == device_of("cpu") == torch.device("cpu")
+    with pytest.raises(SettingsError, match='With device = "auto"'):
+        device_of("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert (device_of("auto").type, device_of("cpu").type) == ("cuda", "cpu")

@@ -14,15 +14,18 @@ import torch
 from chains import chains, small, small_config
 from source_contract import DAY, NOW, context_of, interactions_of, items_table, material_of
 
-from shopkeeper.engine.context import Material
+from shopkeeper.engine.context import Course, Material
+from shopkeeper.engine.graph import Graph
 from shopkeeper.engine.sources.sequence import Network
 from shopkeeper.errors import MissingExtraError
 from shopkeeper.learn.models import next_item
 from shopkeeper.learn.models.config import SasRecConfig
 from shopkeeper.learn.models.histories import Batch, Histories
-from shopkeeper.learn.models.next_item import KEPT, Teacher, Watch, _watched, learned
+from shopkeeper.learn.models.lessons import KEPT
+from shopkeeper.learn.models.next_item import Teacher, learned
 from shopkeeper.learn.models.sasrec import SasRec as SasRecNetwork
 from shopkeeper.learn.models.sequence import SasRec, SequenceRecipe
+from shopkeeper.learn.models.watch import Watch, watched_of
 from shopkeeper.settings import Settings, TrainSettings
 from shopkeeper.vocabulary import EventType
 
@@ -52,9 +55,9 @@ def starts_of(monkeypatch: pytest.MonkeyPatch, recipe: SequenceRecipe, *material
     """Whether each fit, one after the other, starts where an earlier one ended."""
     given: list[bool] = []
 
-    def noting(*arguments: Any) -> Any:
+    def noting(*arguments: Any, **named: Any) -> Any:
         given.append(arguments[-1] is not None)
-        return learned(*arguments)
+        return learned(*arguments, **named)
 
     monkeypatch.setattr(next_item, "learned", noting)
     for material in materials:
@@ -95,7 +98,7 @@ def test_what_was_learned_before_is_where_it_goes_on() -> None:
     shares = []
     for start in (before.end, None):
         found = learned("sasrec", SasRecNetwork, histories, shop, msgspec.structs.replace(QUICK, epochs=1), None, start)
-        network, codes = Network(found.graph, QUICK.length), np.full((12, 1), VIEW.code, np.int64)
+        network, codes = Network(Graph(found.graph), QUICK.length), np.full((12, 1), VIEW.code, np.int64)
         wanted = network(found.vectors[:, None], codes, np.full((12, 1), NOW))
         first = np.argmax(wanted @ found.vectors.T, axis=1)
         shares.append(np.mean(first[:11] == np.arange(1, 12)))
@@ -109,8 +112,8 @@ def test_who_is_watched_stays_unlearned() -> None:
         interactions_of([*events, *((900 + n, item, VIEW, NOW, 0) for n in range(300) for item in (0, 1))])
     )
     less = Histories.of(interactions_of(events))
-    watched = {int(less.people[at]) for at in _watched(less, 5)}
-    then = {int(more.people[at]) for at in _watched(more, 5)}
+    watched = {int(less.people[at]) for at in watched_of(less, 5)}
+    then = {int(more.people[at]) for at in watched_of(more, 5)}
     assert 60 < len(watched) < 120
     assert {person for person in then if person < 900} <= watched
 
@@ -118,9 +121,14 @@ def test_who_is_watched_stays_unlearned() -> None:
 def test_nobody_is_watched_who_did_nothing_since() -> None:
     events = [(person, item, VIEW, NOW - person, 0) for person in range(600) for item in (0, 1)]
     histories = Histories.of(interactions_of(events))
-    watched = _watched(histories, 5, since=NOW - 299.0)
+    watched = watched_of(histories, 5, since=NOW - 299.0)
     assert len(watched) >= 20
     assert histories.people[watched].max() < 300
+
+
+class Compared:
+    def scores(self, wanted: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
+        return wanted @ vectors.T
 
 
 def test_what_is_watched_is_the_place_among_what_was_not_met() -> None:
@@ -128,7 +136,7 @@ def test_what_is_watched_is_the_place_among_what_was_not_met() -> None:
     people = np.arange(10)
     watch = Watch(histories.without_last(people), people, histories, length=8)
 
-    class Fixed:
+    class Fixed(Compared):
         """Wants the items in the order of their numbers."""
 
         def vectors(self) -> torch.Tensor:
@@ -142,7 +150,7 @@ def test_what_is_watched_is_the_place_among_what_was_not_met() -> None:
         *met, target = histories.items[histories.starts[person] : histories.starts[person + 1]].tolist()
         place = sum(item not in met for item in range(target))
         gains.append(1.0 / np.log2(place + 2.0) if place < 10 else 0.0)
-    assert watch(Fixed()) == pytest.approx(np.mean(gains), abs=1e-6)  # type: ignore[arg-type]
+    assert watch(Fixed()) == pytest.approx(np.mean(gains), abs=1e-6)
 
 
 @pytest.mark.parametrize("value", [0.5, torch.nan])
@@ -150,14 +158,14 @@ def test_a_model_that_says_the_same_of_all_items_is_worth_nothing(value: float) 
     histories = Histories.of(chains(n_items=40).interactions)
     people = np.arange(10)
 
-    class Dull:
+    class Dull(Compared):
         def vectors(self) -> torch.Tensor:
             return torch.full((len(histories.known), 3), value)
 
         def answers(self, batch: Batch, _: torch.Tensor) -> torch.Tensor:
             return torch.ones(len(batch.items), 3)
 
-    assert Watch(histories.without_last(people), people, histories, length=8)(Dull()) == 0.0  # type: ignore[arg-type]
+    assert Watch(histories.without_last(people), people, histories, length=8)(Dull()) == 0.0
 
 
 def test_what_only_passers_by_met_is_not_spoken_of() -> None:
@@ -178,3 +186,26 @@ def test_without_pytorch_a_sentence_says_what_is_missing(monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "shopkeeper.learn.models.next_item", None)
     with pytest.raises(MissingExtraError, match="train"):
         small(SasRec).fit(chains())
+
+
+def test_more_time_goes_on_where_less_ended(tmp_path: Path) -> None:
+    """And what started where a shorter fit had ended starts anew."""
+    shop, config = chains(people=300), small_config(SasRecConfig, epochs=4)
+    early = dataclasses.replace(shop, now=NOW - DAY + 4, interactions=shop.interactions.before(NOW - DAY + 4))
+    told = list[list[int]]()
+
+    def fits(minutes: float, pause: float | None) -> None:
+        recipe, settings = SasRec(config), Settings(train=TrainSettings(budget_minutes=minutes, device="cpu"))
+        for material, seconds in ((early, pause), (shop, None)):
+            numbers = list[int]()
+            told.append(numbers)
+            course = Course(seconds, lambda number, _, numbers=numbers: numbers.append(number))
+            material = dataclasses.replace(
+                material, catalogue=shop.catalogue, settings=settings, work=tmp_path, course=lambda _, its=course: its
+            )
+            recipe.fit(material)
+
+    fits(10.0, 0.0)
+    fits(20.0, None)
+    fits(30.0, None)
+    assert told == [[1], [1, 2, 3, 4], [2, 3, 4], [1, 2, 3, 4], [], []]

@@ -16,6 +16,7 @@ from chains import chains, small, small_config
 from source_contract import NOW, SourceContract, context_of, interactions_of, items_table, material_of, parts_of
 
 from shopkeeper.engine.context import Material, SourceRecipe, updated
+from shopkeeper.engine.graph import Graph
 from shopkeeper.engine.sources.sequence import Network
 from shopkeeper.errors import SettingsError
 from shopkeeper.learn.models.histories import PADDING, Batch, Histories
@@ -97,7 +98,7 @@ def test_the_graph_says_what_the_network_says_of_one_and_of_many(recipe: type[Se
     for weight in reader.parameters():  # what begins as zeros would agree with anything
         weight.data += 0.3 * torch.randn_like(weight)
     model = NextItem(50, reader, 16).eval()
-    network = Network(graph_of(reader, 16), 20)
+    network = Network(Graph(graph_of(reader, 16)), 20)
     chance = np.random.default_rng(0)
     items, codes = chance.integers(0, 50, (4, 9)), chance.integers(0, 5, (4, 9))
     times = np.cumsum(chance.lognormal(8.0, 4.0, (4, 9)), axis=1) if clock else np.full((4, 9), np.nan)

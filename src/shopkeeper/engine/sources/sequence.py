@@ -3,12 +3,12 @@ to it. Networks are fitted elsewhere (`learn/models`); here they are graphs of O
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from shopkeeper.engine.context import (
     Candidates,
@@ -19,6 +19,7 @@ from shopkeeper.engine.context import (
     ReleaseParts,
     places_among,
 )
+from shopkeeper.engine.graph import Graph
 from shopkeeper.engine.interest import interest_of
 from shopkeeper.engine.vectors import Vectors
 from shopkeeper.release.arrays import load_array, save_arrays
@@ -49,25 +50,33 @@ class Network:
     (seconds; NaN without a clock) → float32 [b, d], of length 1: where the next item is looked for. The last place of
     what the graph says is taken; a graph need not read times. `length`: the most events that it reads."""
 
-    def __init__(self, graph: bytes, length: int) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
+    def __init__(self, graph: Graph, length: int) -> None:
         self.graph, self.length = graph, length
-        self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        self._inputs = {one.name for one in self._session.get_inputs()}
 
     def __call__(self, vectors: Scores, codes: npt.NDArray[np.int64], times: Seconds) -> Scores:
-        told = {"vectors": vectors, "codes": codes, "times": times}
-        read = {name: array for name, array in told.items() if name in self._inputs}
-        return cast(Scores, self._session.run(["wanted"], read)[0][:, -1])
+        told: dict[str, npt.NDArray[Any]] = {"vectors": vectors, "codes": codes, "times": times}
+        return self.graph(**{name: told[name] for name in self.graph.inputs})[:, -1]
 
     def save(self, directory: Path) -> None:
-        (directory / GRAPH).write_bytes(self.graph)
+        self.graph.save(directory / GRAPH)
         np.save(directory / LENGTH, np.int64(self.length))
 
     @classmethod
     def load(cls, directory: Path) -> Network:
-        return cls((directory / GRAPH).read_bytes(), int(np.load(directory / LENGTH)))
+        return cls(Graph.load(directory / GRAPH), int(np.load(directory / LENGTH)))
+
+
+def newest(context: Context, has: Callable[[Rows], Mask], length: int) -> tuple[Rows, npt.NDArray[np.int64], Seconds]:
+    """What a network reads of a request: the items, the newest last, what was done with each, and when. Of the anchors,
+    which are viewed just now, else of the history; has: which items can be read, bool [n] of rows int32 [n]."""
+    items, codes, times = context.history, context.history_codes, context.history_times
+    if len(context.anchors):
+        items, codes = context.anchors, np.full(len(context.anchors), VIEW, np.int8)
+        times = np.full(len(items), context.now)
+    kept = read(items, codes)
+    kept[kept] = has(items[kept])
+    last = np.flatnonzero(kept)[-length:]
+    return items[last], codes[last].astype(np.int64), times[last]
 
 
 class TextMap(NamedTuple):
@@ -138,12 +147,4 @@ class SequenceSource:
         return cls(name, network, Vectors.load(directory), release.catalogue, text)
 
     def _read(self, context: Context) -> tuple[Rows, npt.NDArray[np.int64], Seconds]:
-        """The items that the network reads, the newest last, what was done with each, and when."""
-        items, codes, times = context.history, context.history_codes, context.history_times
-        if len(context.anchors):
-            items, codes = context.anchors, np.full(len(context.anchors), VIEW, np.int8)
-            times = np.full(len(items), context.now)
-        kept = read(items, codes)
-        kept[kept] = self._vectors.has(items[kept])
-        newest = np.flatnonzero(kept)[-self._network.length if self._network else 0 :]
-        return items[newest], codes[newest].astype(np.int64), times[newest]
+        return newest(context, self._vectors.has, 1 if self._network is None else self._network.length)

@@ -23,7 +23,7 @@ from msgspec import Meta
 from shopkeeper.engine.context import Material, ReleaseParts
 from shopkeeper.engine.sources.together import Neighbours, Together, Trail, trail_of
 from shopkeeper.release.catalogue import Catalogue
-from shopkeeper.settings import Positive, Share, model_settings
+from shopkeeper.settings import Positive, Share, Tuned, model_settings
 from shopkeeper.vocabulary import INTEREST, Rows, Scores
 
 AT_ONCE = 512  # rows of a matrix
@@ -38,13 +38,13 @@ class SlistConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     items: Positive = 8_192
     window: Positive = 50
-    consistency: Share = 0.2
-    spread: Share = 0.98  # as `decay`, for the first wish
-    decay: Share = 0.88
-    recency: Share = 0.82
+    consistency: Annotated[Share, Tuned(0.0, 1.0)] = 0.2
+    spread: Annotated[Share, Tuned(0.8, 1.0)] = 0.98  # as `decay`, for the first wish
+    decay: Annotated[Share, Tuned(0.5, 1.0)] = 0.88
+    recency: Annotated[Share, Tuned(0.5, 1.0)] = 0.82
     look_back: Positive = 30
-    across: Share = 0.3
-    ridge: Annotated[float, Meta(gt=0.0)] = 50.0
+    across: Annotated[Share, Tuned(0.0, 1.0)] = 0.3
+    ridge: Annotated[float, Meta(gt=0.0), Tuned(5.0, 1_000.0, log=True)] = 50.0
     neighbours: Positive = 400
 
 
@@ -55,10 +55,11 @@ class EaseConfig(SlistConfig, frozen=True, forbid_unknown_fields=True):
     window: Positive = 200
     consistency: Share = 1.0
     spread: Share = 1.0
+    decay: Share = 0.88  # of the second wish, which has no share here
     recency: Share = 1.0
     look_back: Positive = 1_000
-    across: Share = 1.0
-    ridge: Annotated[float, Meta(gt=0.0)] = 200.0
+    across: Annotated[Share, Tuned(0.0, 1.0)] = 1.0
+    ridge: Annotated[float, Meta(gt=0.0), Tuned(5.0, 2_000.0, log=True)] = 200.0
 
 
 class Slist:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from shopkeeper.engine.context import Candidates, Context, Material, ReleaseParts
 from shopkeeper.engine.graph import Graph
 from shopkeeper.engine.item_tower import ItemTower
-from shopkeeper.engine.sources.sequence import VIEW, read
+from shopkeeper.engine.sources.sequence import newest
 from shopkeeper.engine.vectors import Vectors
 from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.release.catalogue import Catalogue
@@ -88,13 +88,8 @@ class TowerSource(ABC):
 
     def _read(self, context: Context) -> tuple[Rows, npt.NDArray[np.int64]]:
         """The items that the network reads, the newest last, and what was done with each."""
-        items, codes = context.history, context.history_codes
-        if len(context.anchors):
-            items, codes = context.anchors, np.full(len(context.anchors), VIEW, np.int8)
-        kept = read(items, codes)
-        kept[kept] = self.vectors.has(items[kept])
-        newest = np.flatnonzero(kept)[-self.length :]
-        return items[newest], codes[newest].astype(np.int64)
+        items, codes, _ = newest(context, self.vectors.has, self.length)
+        return items, codes
 
 
 class NearestSource(TowerSource):

@@ -7,31 +7,41 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from shopkeeper.settings import Positive
+from shopkeeper.settings import Positive, Share, Tuned
 
 
-class SequenceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class LoopConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the training loop lets one say of every model that it fits, as `Schedule` of loop.py tells it; epochs: the
+    most; patience: epochs without a better figure, after which it ends."""
+
+    rate: Annotated[float, Meta(gt=0.0), Tuned(5e-4, 1e-2, log=True)] = 2e-3
+    weight_decay: Annotated[float, Meta(ge=0.0), Tuned(1e-4, 1e-1, log=True)] = 0.01
+    l1: Annotated[float, Meta(ge=0.0)] = 0.0
+    optimiser: Literal["adamw", "sgd"] = "adamw"
+    momentum: Share = 0.9
+    falling: Literal["no", "linear", "cosine"] = "no"
+    epochs: Positive = 200
+    patience: Positive = 10
+
+
+class SequenceConfig(LoopConfig, frozen=True, forbid_unknown_fields=True):
     """What all models of sequences have in common.
 
     width: of the vectors; length: the events of a history that are read; batch: of events; loss: "softmax" or "gbce";
     all_items_below: with fewer items, all are told apart at each step by softmax, with more `negatives` that are drawn,
-    as always by gbce; calibration: of gbce, its t; epochs: the most; patience: epochs without a better figure, after
-    which it ends; text: whether items are known by their texts as well; go_on: whether it starts where the last
-    training ended; pretrained: a file that another training kept, to start from what it knows of texts and order.
+    as always by gbce; calibration: of gbce, its t; text: whether items are known by their texts as well; go_on: whether
+    it starts where the last training ended; pretrained: a file that another training kept, to start from what it knows
+    of texts and order.
     """
 
-    width: Positive = 128
-    length: Positive = 100
-    dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.3
+    width: Annotated[Positive, Tuned(64, 256, step=64)] = 128
+    length: Annotated[Positive, Tuned(20, 200, log=True)] = 100
+    dropout: Annotated[float, Meta(ge=0.0, lt=1.0), Tuned(0.0, 0.6)] = 0.3
     batch: Positive = 3_200
-    rate: Annotated[float, Meta(gt=0.0)] = 2e-3
-    weight_decay: Annotated[float, Meta(ge=0.0)] = 0.01
     loss: Literal["softmax", "gbce"] = "softmax"
     all_items_below: Positive = 20_000
     negatives: Positive = 1_024
     calibration: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.75
-    epochs: Positive = 200
-    patience: Positive = 10
     text: bool = False
     go_on: bool = False
     pretrained: str = ""
@@ -45,7 +55,7 @@ class SequenceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TransformerConfig(SequenceConfig, frozen=True, forbid_unknown_fields=True):
     """width: a multiple of 2 · heads."""
 
-    blocks: Positive = 2
+    blocks: Annotated[Positive, Tuned(1, 4)] = 2
     heads: Positive = 2
 
     @property
@@ -72,7 +82,7 @@ class Gru4RecConfig(SequenceConfig, frozen=True, forbid_unknown_fields=True):
 class HstuConfig(SequenceConfig, frozen=True, forbid_unknown_fields=True):
     """width: a multiple of the heads."""
 
-    blocks: Positive = 4
+    blocks: Annotated[Positive, Tuned(1, 6)] = 4
     heads: Positive = 2
 
     @property
@@ -84,32 +94,28 @@ class AlsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """confidence: that an event of interest 1 adds to the 1 that what was not met has as well; ridge: of each
     regression."""
 
-    factors: Positive = 64
+    factors: Annotated[Positive, Tuned(16, 256, step=16)] = 64
     iterations: Positive = 15
-    confidence: Annotated[float, Meta(gt=0.0)] = 10.0
-    ridge: Annotated[float, Meta(gt=0.0)] = 1.0
+    confidence: Annotated[float, Meta(gt=0.0), Tuned(1.0, 100.0, log=True)] = 10.0
+    ridge: Annotated[float, Meta(gt=0.0), Tuned(0.01, 100.0, log=True)] = 1.0
 
 
-class TowerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TowerConfig(LoopConfig, frozen=True, forbid_unknown_fields=True):
     """width: of the vectors; hidden: units of the layer that joins what is said of an item, 0 for sums alone; length:
     the events of a history that are read; without_own: the share of items of which, in training, only what they are
     counts; batch: of events; from_batch, uniform, near: items that are held against the wanted ones: of those that
-    others of the batch wanted, drawn evenly, and drawn among those that share a word or a label with a wanted one;
-    epochs: the most; patience: epochs without a better figure, after which it ends."""
+    others of the batch wanted, drawn evenly, and drawn among those that share a word or a label with a wanted
+    one."""
 
-    width: Positive = 128
+    width: Annotated[Positive, Tuned(64, 256, step=64)] = 128
     hidden: Annotated[int, Meta(ge=0)] = 128
     length: Positive = 50
-    dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.2
-    without_own: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.3
+    dropout: Annotated[float, Meta(ge=0.0, lt=1.0), Tuned(0.0, 0.6)] = 0.2
+    without_own: Annotated[float, Meta(ge=0.0, lt=1.0), Tuned(0.0, 0.6)] = 0.3
     batch: Positive = 1_600
     from_batch: Positive = 1_600
     uniform: Positive = 512
     near: Annotated[int, Meta(ge=0)] = 256
-    rate: Annotated[float, Meta(gt=0.0)] = 2e-3
-    weight_decay: Annotated[float, Meta(ge=0.0)] = 0.01
-    epochs: Positive = 200
-    patience: Positive = 10
 
     @property
     def numbers(self) -> int:

@@ -5,10 +5,8 @@ n items, k of which have a meaning of e numbers; t terms in the vocabulary; vect
 
 from __future__ import annotations
 
-import io
 import math
-import warnings
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +14,9 @@ from torch.nn import functional as F
 
 from shopkeeper.engine.item_features import Described
 from shopkeeper.learn.models.config import TowerConfig
+from shopkeeper.learn.models.histories import Batch
 from shopkeeper.learn.models.losses import Drawn
-
-CODES = 32  # event types that may be told apart
+from shopkeeper.learn.models.network import CODES
 
 
 class ItemTower(nn.Module):
@@ -104,6 +102,13 @@ class Tower(nn.Module):
         """(b, t, d), (b, t) → (b, t, d): what is wanted after each event."""
         raise NotImplementedError
 
+    def answers(self, batch: Batch, vectors: Tensor) -> Tensor:
+        """What is wanted after each history, (b, d)."""
+        items, codes = (torch.from_numpy(part).to(vectors.device) for part in (batch.items, batch.codes))
+        newest = (items >= 0).sum(1) - 1
+        history = F.embedding(items.clamp(min=0), vectors)
+        return self.wanted(history, codes)[torch.arange(len(newest), device=vectors.device), newest]
+
     def loss(self, wanted: Tensor, vectors: Tensor, targets: Tensor, drawn: Drawn) -> Tensor:
         """How far wanted (n, d) is from the targets (n) among vectors (m, d), by what is `Drawn` of these."""
         raise NotImplementedError
@@ -115,21 +120,3 @@ class Tower(nn.Module):
     def graph(self) -> bytes:
         """As the source that serves it reads it (`engine/sources/towers.py`)."""
         raise NotImplementedError
-
-
-def exported(module: nn.Module, inputs: dict[str, Tensor], axes: dict[str, dict[int, str]], output: str) -> bytes:
-    """A graph of ONNX, with inputs and an output of these names, of which the named axes may be of any length."""
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own, which nobody could act on
-        torch.onnx.export(
-            module.eval(),
-            tuple(inputs.values()),
-            cast(Any, buffer),  # which its types do not know
-            input_names=[*inputs],
-            output_names=[output],
-            dynamic_axes=axes,
-            opset_version=17,
-            dynamo=False,
-        )
-    return buffer.getvalue()

@@ -13,7 +13,8 @@ ROWS = 2_048  # answers that are held against all items at a time
 
 def full_softmax(wanted: Tensor, vectors: Tensor, targets: Tensor, sharpness: Tensor) -> Tensor:
     """The mean cross-entropy of targets (n) among all m items: wanted (n, d), vectors (m, d)."""
-    dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else wanted.dtype
+    on = wanted.device.type
+    dtype = torch.get_autocast_dtype(on) if torch.is_autocast_enabled(on) else wanted.dtype
     return cast(Tensor, _AllItems.apply(wanted * sharpness, vectors, targets, dtype))  # type: ignore[no-untyped-call]
 
 
@@ -25,7 +26,7 @@ class _AllItems(torch.autograd.Function):
     def forward(ctx: Any, wanted: Tensor, vectors: Tensor, targets: Tensor, dtype: torch.dtype) -> Tensor:
         to_wanted, to_vectors = torch.empty_like(wanted), torch.zeros_like(vectors)
         loss = wanted.new_zeros(())
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(wanted.device.type, enabled=False):
             known = vectors.to(dtype)  # (m, d)
             for first in range(0, len(wanted), ROWS):
                 asked, right = wanted[first : first + ROWS].to(dtype), targets[first : first + ROWS, None]

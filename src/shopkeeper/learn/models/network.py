@@ -8,17 +8,16 @@ b histories of t events, m items, width d, meanings of e numbers.
 
 from __future__ import annotations
 
-import io
 import math
-import warnings
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from shopkeeper.learn.models.config import SequenceConfig
+from shopkeeper.learn.models.export import exported
 from shopkeeper.learn.models.histories import PADDING, Batch
 
 CODES = 32  # event types that may be told apart, and two that are none:
@@ -104,6 +103,10 @@ class NextItem(nn.Module):
         """What the reader wants after each history, (b, d)."""
         return self.reader.answers(self._events(batch, vectors))
 
+    def scores(self, wanted: Tensor, vectors: Tensor) -> Tensor:
+        """wanted (b, d), vectors (m, d) → (b, m)."""
+        return wanted @ vectors.T
+
     def _events(self, batch: Batch, vectors: Tensor) -> Events:
         items, codes, times = (torch.from_numpy(part).to(vectors.device) for part in batch)
         codes = codes.masked_fill(items == PADDING, PADDED)
@@ -141,19 +144,6 @@ def buckets_of(times: Tensor) -> Tensor:
 def graph_of(reader: Reader, width: int) -> bytes:
     """The reader as a graph of ONNX: vectors float32 [b, t, d], codes int64 [b, t], times float64 [b, t], if it reads
     them → wanted float32 [b, t, d]."""
-    buffer = io.BytesIO()
     example = Events(torch.randn(2, 3, width), torch.zeros(2, 3, dtype=torch.long), torch.zeros(2, 3).double())
-    axes = {0: "b", 1: "t"}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own, which nobody could act on
-        torch.onnx.export(
-            reader.eval(),
-            tuple(example),
-            cast(Any, buffer),  # which its types do not know
-            input_names=list(example._fields),
-            output_names=["wanted"],
-            dynamic_axes=dict.fromkeys((*example._fields, "wanted"), axes),
-            opset_version=17,
-            dynamo=False,
-        )
-    return buffer.getvalue()
+    axes = {name: {0: "b", 1: "t"} for name in (*example._fields, "wanted")}
+    return exported(reader, example._asdict(), axes, "wanted")

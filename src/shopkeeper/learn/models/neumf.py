@@ -14,8 +14,11 @@ from torch.nn import functional as F
 
 from shopkeeper.engine.item_features import Described
 from shopkeeper.learn.models.config import NeuMfConfig
-from shopkeeper.learn.models.item_tower import Pool, Tower, exported
+from shopkeeper.learn.models.export import exported
+from shopkeeper.learn.models.item_tower import Pool, Tower
 from shopkeeper.learn.models.losses import Drawn
+
+AT_A_TIME = 4  # people that are held against every item
 
 
 class NeuMf(Tower):
@@ -34,6 +37,9 @@ class NeuMf(Tower):
         return self.person(self.pool(self.dropout(history), codes))  # type: ignore[no-any-return]
 
     def scores(self, wanted: Tensor, vectors: Tensor) -> Tensor:
+        return torch.cat([self.crossed(few, vectors) for few in torch.split(wanted, AT_A_TIME)])
+
+    def crossed(self, wanted: Tensor, vectors: Tensor) -> Tensor:
         """wanted (b, 2 w), vectors (n, 2 w) → (b, n)."""
         (p, asked), (q, given) = wanted.chunk(2, dim=-1), vectors.chunk(2, dim=-1)
         x = torch.relu(self.of_person(asked)[:, None] + self.of_item(given))  # (b, n, w)
@@ -45,13 +51,13 @@ class NeuMf(Tower):
         (p, asked), (q, given) = wanted.chunk(2, dim=-1), F.embedding(targets, vectors).chunk(2, dim=-1)
         x = torch.relu(self.second(torch.relu(self.of_person(asked) + self.of_item(given))))  # (n, w / 2)
         right = (p * self.product * q).sum(-1, keepdim=True) + self.last(x)  # (n, 1)
-        others = self.scores(wanted, F.embedding(drawn.rows, vectors)).float() - drawn.expected  # (n, k)
+        others = self.crossed(wanted, F.embedding(drawn.rows, vectors)).float() - drawn.expected  # (n, k)
         others = others.masked_fill(targets[:, None] == drawn.rows, -torch.inf)
         return F.cross_entropy(torch.cat((right.float(), others), dim=1), torch.zeros_like(targets))
 
     def forward(self, history: Tensor, codes: Tensor, items: Tensor) -> Tensor:
         """history (t, 2 w), codes (t), items (n, 2 w) → (n)."""
-        return self.scores(self.wanted(history[None], codes[None])[:, -1], items)[0]
+        return self.crossed(self.wanted(history[None], codes[None])[:, -1], items)[0]
 
     def graph(self) -> bytes:
         width = self.person.in_features

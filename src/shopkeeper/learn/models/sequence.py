@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from shopkeeper.engine.context import Material, ReleaseParts, places_among
+from shopkeeper.engine.graph import Graph
 from shopkeeper.engine.meaning import Meanings
 from shopkeeper.engine.sources.sequence import Network, SequenceSource, TextMap
 from shopkeeper.engine.vectors import Vectors
@@ -30,7 +31,7 @@ class SequenceRecipe:
     when: ClassVar[str]
     network: ClassVar[str]
     config_type: ClassVar[type[SequenceConfig]]
-    learns_from_events = True
+    learns_from_events = in_epochs = True
 
     def __init__(self, config: SequenceConfig | None = None) -> None:
         self.config = config
@@ -53,7 +54,7 @@ class SequenceRecipe:
         self._last = material.catalogue, material.settings, done.end
         vectors, rows = _with_unmet(done.vectors, histories.known, done.text, meanings)
         held = Vectors.build(vectors, rows, len(material.catalogue))
-        return SequenceSource(self.name, Network(done.graph, config.length), held, material.catalogue, done.text)
+        return SequenceSource(self.name, Network(Graph(done.graph), config.length), held, material.catalogue, done.text)
 
     def load(self, directory: Path, release: ReleaseParts) -> SequenceSource:
         return SequenceSource.load(self.name, directory, release)

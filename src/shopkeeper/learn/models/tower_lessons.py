@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -14,18 +12,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from shopkeeper.engine.context import Course
 from shopkeeper.engine.item_features import Described
 from shopkeeper.learn.models.config import TowerConfig
 from shopkeeper.learn.models.histories import Batch, Histories, Places
 from shopkeeper.learn.models.item_tower import Tower
-from shopkeeper.learn.models.loop import Loop, Schedule
+from shopkeeper.learn.models.lessons import checkpoint_of, learn, seeded
 from shopkeeper.learn.models.losses import Drawn
-from shopkeeper.learn.models.next_item import AT_ONCE, UNWATCHED, Watch, _checkpoint, _seeded, _tell, _watched
+from shopkeeper.learn.models.watch import watched_of
 from shopkeeper.release.fields import starts_of
 from shopkeeper.settings import TrainSettings
 from shopkeeper.vocabulary import Scores
 
-AT_A_TIME = 4  # people that a network may see with every item
 Shares = npt.NDArray[np.float64]
 
 
@@ -50,9 +48,10 @@ def learned(
     config: TowerConfig,
     settings: TrainSettings,
     work: Path | None = None,
+    course: Course = Course(),  # noqa: B008 - nothing can change it
 ) -> Learned:
     """items: the m known ones of the histories; work: a folder in which what was learned so far is kept."""
-    model = fitted(name, network, histories, items, n_terms, config, settings, work)
+    model = fitted(name, network, histories, items, n_terms, config, settings, work, course)
     arrays = (getattr(model.items, name).detach().numpy() for name in Learned._fields[1:])
     return Learned(model.graph(), *arrays)
 
@@ -66,31 +65,21 @@ def fitted(
     config: TowerConfig,
     settings: TrainSettings,
     work: Path | None = None,
+    course: Course = Course(),  # noqa: B008 - nothing can change it
 ) -> Tower:
-    watched = _watched(histories, settings.seed)
-    taught = histories.without_last(watched)
-    schedule = Schedule(
-        rate=config.rate,
-        decay=config.weight_decay,
-        epochs=config.epochs if len(watched) else min(config.epochs, UNWATCHED),
-        patience=config.patience,
-        seconds=60.0 * settings.budget_minutes,
-        seed=settings.seed,
-    )
-    with _seeded(settings):
-        teacher = Teacher(taught, items, n_terms, config, settings.seed)
-        model = network(items, n_terms, config)
-        later = itertools.count()  # where nobody is watched, the last epoch counts as the best
-        watch = TowerWatch(taught, watched, histories, config.length) if len(watched) else lambda _: float(next(later))
-        kept = None if work is None else _checkpoint(work, name, histories, None, (config, settings, _digest(items)))
-        return Loop(model, schedule, kept).fit(teacher.batches, teacher.loss, watch, _tell)
-
-
-def _digest(items: Described) -> str:
-    told = hashlib.sha256()
-    for array in items:
-        told.update(np.ascontiguousarray(array).data)
-    return told.hexdigest()
+    watched = watched_of(histories, settings.seed)
+    with seeded(settings):
+        return learn(
+            network(items, n_terms, config),
+            Teacher(histories.without_last(watched), items, n_terms, config, settings.seed),
+            histories,
+            watched,
+            config,
+            settings,
+            length=config.length,
+            course=course,
+            checkpoint=checkpoint_of(work, name, histories, items, (config, settings.shaping)),
+        )
 
 
 class Teacher:
@@ -169,26 +158,3 @@ class Kin:
         by_member = np.bincount(self._items.places, of_each, minlength=len(members)) / np.maximum(members, 1)
         drawn = np.bincount(self._owners, by_member[self._items.places], minlength=self._n)
         return np.asarray(drawn + shares * (sizes == 0), np.float64)
-
-
-class TowerWatch(Watch):
-    """As it is, of towers."""
-
-    def __call__(self, model: Tower) -> float:  # type: ignore[override]
-        vectors, gains = model.vectors(), 0.0
-        for first in range(0, len(self._people), AT_ONCE):
-            people = self._people[first : first + AT_ONCE]
-            batch = self._known.last(people, self._length)
-            items, codes = (torch.from_numpy(part).to(vectors.device) for part in (batch.items, batch.codes))
-            history = F.embedding(items.clamp(min=0), vectors)
-            newest = (items >= 0).sum(1) - 1
-            wanted = model.wanted(history, codes)[torch.arange(len(people)), newest]
-            with torch.autocast(
-                vectors.device.type, enabled=False
-            ):  # which is how it is served, and tells near scores apart
-                scores = self._scores(model, wanted.float(), vectors.float())
-            gains += self._gains(scores, people, torch.from_numpy(self._targets[first : first + AT_ONCE]).long())
-        return gains / max(len(self._people), 1)
-
-    def _scores(self, model: Tower, wanted: Tensor, vectors: Tensor) -> Tensor:
-        return torch.cat([model.scores(one, vectors) for one in torch.split(wanted, AT_A_TIME)])

@@ -33,7 +33,7 @@ class TowerRecipe:
     source: ClassVar[type[TowerSource]]
     config_type: ClassVar[type[TowerConfig]]
     exact_below: ClassVar[int] = EXACT_BELOW
-    learns_from_events = True
+    learns_from_events = in_epochs = True
 
     def __init__(self, config: TowerConfig | None = None) -> None:
         self.config = config
@@ -62,6 +62,7 @@ class TowerRecipe:
             config,
             material.settings.train,
             material.work,
+            material.course(self.name),
         )
         arrays = learned._asdict()
         graph = arrays.pop("graph")

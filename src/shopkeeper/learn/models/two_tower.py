@@ -20,8 +20,10 @@ from torch.nn import functional as F
 
 from shopkeeper.engine.item_features import Described
 from shopkeeper.learn.models.config import TwoTowerConfig
-from shopkeeper.learn.models.item_tower import CODES, Pool, Tower, exported
+from shopkeeper.learn.models.export import exported
+from shopkeeper.learn.models.item_tower import Pool, Tower
 from shopkeeper.learn.models.losses import Drawn, sampled_softmax, warp
+from shopkeeper.learn.models.network import CODES
 
 LOSSES = {"softmax": sampled_softmax, "warp": warp}
 
