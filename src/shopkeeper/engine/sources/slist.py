@@ -8,7 +8,8 @@ itself. Each matrix is a sum over pairs of a person's events, weighted by how fa
 into one visit, and cut at a window, so that no matrix of sessions is ever made: near to the least-squares problem, not
 quite it.
 
-Only the items of most events take part, and of each item only the strongest weights are kept.
+In a small catalogue the solution is one inverse of all items by all items. In a large one each item has a regression of
+its own, on the others that explain it best (`regressions`). Of each item only the strongest weights are kept.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 from msgspec import Meta
 
 from shopkeeper.engine.context import Material, ReleaseParts
+from shopkeeper.engine.sources.regressions import Weighing, fitted, gram_of, ridge_weights
 from shopkeeper.engine.sources.together import Neighbours, Together, Trail, trail_of
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.settings import Positive, Share, Tuned, model_settings
@@ -30,8 +32,9 @@ AT_ONCE = 512  # rows of a matrix
 
 
 class SlistConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """items: how many take part, the most frequent: memory grows with the square, 270 MB for 8,192 of them, five times
-    over while it is fitted; window: events that a pair may lie apart; consistency: the share of the first wish; decay:
+    """items: the most of which one inverse is made: memory grows with the square, 270 MB for 8,192 of them, five times
+    over while it is fitted; candidates: the others on which an item has a regression of its own, where there are more;
+    window: events that a pair may lie apart; consistency: the share of the first wish; decay:
     by which an event one place further away counts less, in learning, `recency` when asked; look_back: the events of a
     history that are asked, the newest; across: what a pair of two visits counts; ridge: of the regression, in events of
     an item; neighbours: kept of each item."""
@@ -45,6 +48,7 @@ class SlistConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     look_back: Positive = 30
     across: Annotated[Share, Tuned(0.0, 1.0)] = 0.3
     ridge: Annotated[float, Meta(gt=0.0), Tuned(5.0, 1_000.0, log=True)] = 50.0
+    candidates: Positive = 100
     neighbours: Positive = 400
 
 
@@ -67,7 +71,7 @@ class Slist:
 
     name, learns_from_events = "slist", True
     config_type: ClassVar[type[SlistConfig]] = SlistConfig
-    when = "some thousand histories and at most some ten thousand items that matter: seconds to fit, hard to beat"
+    when = "some thousand histories in which order matters, at any size: hard to beat"
 
     def __init__(self, config: SlistConfig | None = None) -> None:
         self.config = config
@@ -98,8 +102,10 @@ class Ease(Slist):
 
 def fit_neighbours(trail: Trail, n_items: int, config: SlistConfig) -> Neighbours:
     """The strongest weights of every item on the others, of either sign."""
-    counts = np.bincount(trail.items, minlength=n_items)
-    core = np.sort(np.argsort(-counts, kind="stable")[: min(config.items, np.count_nonzero(counts))]).astype(np.int32)
+    core = np.unique(trail.items)
+    if len(core) > config.items:
+        gram = gram_of(trail, n_items, weighing_of(config))
+        return fitted(gram, config.ridge, config.candidates, config.neighbours, ridge_weights)
     weights = solve(*moments(trail, core, n_items, config), config.ridge)
     kept = min(config.neighbours, len(core))
     lengths = np.zeros(n_items, np.int64)
@@ -109,6 +115,18 @@ def fit_neighbours(trail: Trail, n_items: int, config: SlistConfig) -> Neighbour
         strongest = np.sort(np.argpartition(-np.abs(said), kept - 1)[:kept])
         rows[at], found[at] = core[strongest], said[strongest]
     return Neighbours(np.concatenate(([0], np.cumsum(lengths))), rows.ravel(), found.ravel())
+
+
+def weighing_of(config: SlistConfig) -> Weighing:
+    """What `moments` counts, gap by gap."""
+    gaps, share = np.arange(1, config.window + 1), config.consistency
+    consistency = share * config.spread**gaps
+    return Weighing(
+        met=(consistency + (1 - share) * config.decay**gaps).astype(np.float32),
+        forward=(consistency + (1 - share) * config.decay ** (gaps - 1.0)).astype(np.float32),
+        backward=consistency.astype(np.float32),
+        across=config.across,
+    )
 
 
 def moments(trail: Trail, core: Rows, n_items: int, config: SlistConfig) -> tuple[Scores, Scores]:

@@ -9,8 +9,9 @@ UMUAI 2018) and item-to-item collaborative filtering (Linden, Smith and York, IE
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ from shopkeeper.release.interactions import Interactions
 from shopkeeper.vocabulary import INTEREST, EventType, Mask, Rows, Scores
 
 Integers = npt.NDArray[np.int64]
+PairsOf = Callable[[Integers, int], Iterator[tuple[Integers, Scores]]]
 
 PAIRS_AT_ONCE = 8_000_000  # bounds the memory of counting
 LOOK_BACK = 30  # events of a history, the newest, whose neighbours are proposed
@@ -79,7 +81,7 @@ class Trail(NamedTuple):
     weights: Scores
 
 
-class _Counts(NamedTuple):
+class Counts(NamedTuple):
     """The weighted count of each pair (item, neighbour): unique pairs, ordered."""
 
     items: Integers
@@ -95,9 +97,10 @@ def count_together(
     frequency = np.bincount(trail.items, trail.weights, minlength=n_items) + closeness.shrinkage
     discount = (frequency**-closeness.popularity).astype(np.float32)
     lengths, rows, weights = np.zeros(n_items, dtype=np.int64), [], []
-    for items, neighbours, counts in _counted(trail, n_items, closeness):
+    pairs = partial(_pairs, trail, n_items=n_items, closeness=closeness)
+    for items, neighbours, counts in counted(trail, n_items, closeness.window, pairs):
         strength = counts * discount[neighbours] * frequency[items] ** (closeness.popularity - 1.0)
-        kept = _strongest(items, strength, closeness.neighbours)
+        kept = strongest(items, strength, closeness.neighbours)
         lengths += np.bincount(items[kept], minlength=n_items)
         rows.append(neighbours[kept].astype(np.int32))
         weights.append(strength[kept].astype(np.float32))
@@ -108,7 +111,7 @@ def count_together(
     )
 
 
-def _strongest(items: Integers, strength: npt.NDArray[np.floating[Any]], limit: int) -> Mask:
+def strongest(items: Integers, strength: npt.NDArray[np.floating[Any]], limit: int) -> Mask:
     """Which links, ordered by item, are among the `limit` strongest of their item."""
     kept = np.ones(len(items), dtype=np.bool_)
     crowded = np.flatnonzero((np.bincount(items) > limit)[items])
@@ -129,25 +132,29 @@ def trail_of(interactions: Interactions, now: float, half_life_days: float) -> T
     return Trail(users, items, visits, times, decay(times, now, half_life_days))
 
 
-def _counted(trail: Trail, n_items: int, closeness: Closeness) -> Iterator[_Counts]:
-    """The weighted counts of all pairs, unique, some items at a time."""
+def counted(trail: Trail, n_items: int, window: int, pairs_of: PairsOf) -> Iterator[Counts]:
+    """The weighted counts of all pairs, unique, some items at a time.
+
+    pairs_of: of these events (places in the trail), whose items count from `first`, each pair with another of at most
+    2 · window events: key, (item - first) · n_items + other item, and weight.
+    """
     by_item = np.argsort(trail.items, kind="stable")
     ends = np.cumsum(np.bincount(trail.items, minlength=n_items))
     first = 0
     while first < n_items:
         begin = int(ends[first - 1]) if first else 0
-        last = int(np.searchsorted(ends, begin + PAIRS_AT_ONCE // (2 * closeness.window), side="right"))
+        last = int(np.searchsorted(ends, begin + PAIRS_AT_ONCE // (2 * window), side="right"))
         last = min(max(last, first + 1), n_items)
         events = by_item[begin : ends[last - 1]]
         cells = (last - first) * n_items
-        pairs = _pairs(trail, events, first, n_items, closeness)
+        pairs = pairs_of(events, first)
         keys, counts = _sum_dense(pairs, cells) if cells <= PAIRS_AT_ONCE else _sum_sparse(pairs)
-        yield _Counts(keys // n_items + first, keys % n_items, counts)
+        yield Counts(keys // n_items + first, keys % n_items, counts)
         first = last
 
 
 def _pairs(
-    trail: Trail, events: Integers, first: int, n_items: int, closeness: Closeness
+    trail: Trail, events: Integers, first: int, *, n_items: int, closeness: Closeness
 ) -> Iterator[tuple[Integers, Scores]]:
     """(key, weight) of the pairs of some events with their neighbours in time; key: (item - first) * n_items + item."""
     for step in range(1, closeness.window + 1):
