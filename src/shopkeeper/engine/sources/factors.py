@@ -1,8 +1,9 @@
-"""What fits a taste, by factors of items: a person's are those that explain their history best, found at each request,
-so that somebody new is understood as well as anybody. Factors are fitted elsewhere (`learn/models`)."""
+"""What fits a taste, by factors of items: a person's are found by their history at each request, so that somebody new
+is understood as well as anybody. Factors are fitted elsewhere (`learn/models`)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,28 +16,59 @@ from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.vocabulary import Rows, Scores
 
+# A person's factors, float32 [f], by those of the k items that they met, float32 [k, f], and the interest, float32 [k].
+Taste = Callable[[Scores, Scores], Scores]
+
 
 class Regression(NamedTuple):
-    """confidence: that an event of interest 1 just now adds to the 1 that what was not met has as well."""
+    """By least squares over all items, those that were met counting by their confidence. confidence: that an event of
+    interest 1 just now adds to the 1 that what was not met has as well."""
 
     confidence: float
     ridge: float
     half_life_days: float
 
+    def taste(self, factors: Scores) -> Taste:
+        """factors: of all items, float32 [m, f]."""
+        gram = factors.T @ factors + self.ridge * np.eye(factors.shape[1], dtype=np.float32)
+
+        def found(met: Scores, interest: Scores) -> Scores:
+            more = self.confidence * interest
+            return np.asarray(np.linalg.solve(gram + (met * more[:, None]).T @ met, met.T @ (1.0 + more)), np.float32)
+
+        return found
+
+
+class Average(NamedTuple):
+    """By the mean of what was met, where the last factor of an item is how much everybody likes it, which counts the
+    same for all."""
+
+    half_life_days: float
+
+    def taste(self, factors: Scores) -> Taste:  # noqa: ARG002
+        def found(met: Scores, interest: Scores) -> Scores:
+            mean = interest @ met / interest.sum()
+            mean[-1] = 1.0
+            return np.asarray(mean, np.float32)
+
+        return found
+
 
 class Factors:
     """A source. known int32 [m], ascending: the catalogue rows of the items that have factors, float32 [m, f]."""
 
-    def __init__(self, name: str, known: Rows, factors: Scores, catalogue: Catalogue, regression: Regression) -> None:
+    def __init__(
+        self, name: str, known: Rows, factors: Scores, catalogue: Catalogue, finding: Regression | Average
+    ) -> None:
+        """finding: how a person's factors are found."""
         self.name, self._known, self._factors, self._catalogue = name, known, factors, catalogue
-        self._regression = regression
-        self._gram = factors.T @ factors + regression.ridge * np.eye(factors.shape[1], dtype=np.float32)
+        self._half_life_days, self._taste = finding.half_life_days, finding.taste(factors)
 
     def retrieve(self, context: Context, limit: int) -> Candidates:
         places, interest = self._met(context)
         if not len(places):
             return Candidates.none()
-        scores = self._factors @ self._taste(places, interest)
+        scores = self._factors @ self._taste(self._factors[places], interest)
         found, anchors = np.ones(len(scores), np.bool_), places_among(self._known, context.anchors)
         found[anchors[anchors >= 0]] = False
         if context.allowed is not None:
@@ -62,15 +94,15 @@ class Factors:
         save_arrays(directory, {"known": self._known, "factors": self._factors})
 
     @classmethod
-    def load(cls, name: str, directory: Path, catalogue: Catalogue, regression: Regression) -> Factors:
+    def load(cls, name: str, directory: Path, catalogue: Catalogue, finding: Regression | Average) -> Factors:
         """Memory-mapped."""
         known, factors = load_array(directory, "known"), load_array(directory, "factors")
-        return cls(name, known, factors, catalogue, regression)
+        return cls(name, known, factors, catalogue, finding)
 
     def _met(self, context: Context) -> tuple[npt.NDArray[np.int64], Scores]:
         """Places among the known items of what was met, each once, and the interest shown in each."""
         rows = context.history
-        fading = decay(context.history_times, context.now, self._regression.half_life_days)
+        fading = decay(context.history_times, context.now, self._half_life_days)
         interest = interest_of(context.history_codes) * fading
         if len(context.anchors):
             rows, interest = context.anchors, np.ones(len(context.anchors), np.float32)
@@ -78,12 +110,6 @@ class Factors:
         told = (interest > 0) & (known >= 0)
         places, at = np.unique(known[told], return_inverse=True)
         return places, np.bincount(at, interest[told], minlength=len(places)).astype(np.float32)
-
-    def _taste(self, places: npt.NDArray[np.int64], interest: Scores) -> Scores:
-        """float32 [f]: least squares over all items, those that were met counting by their confidence."""
-        met, more = self._factors[places], self._regression.confidence * interest
-        left = self._gram + (met * more[:, None]).T @ met
-        return np.asarray(np.linalg.solve(left, met.T @ (1.0 + more)), np.float32)
 
 
 def _unit(vectors: Scores) -> Scores:

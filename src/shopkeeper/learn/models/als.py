@@ -14,7 +14,7 @@ from shopkeeper.engine.sources.factors import Factors, Regression
 from shopkeeper.learn.libraries import library
 from shopkeeper.learn.models.config import AlsConfig
 from shopkeeper.settings import Settings, TrainSettings, model_settings
-from shopkeeper.vocabulary import Scores
+from shopkeeper.vocabulary import Rows, Scores
 
 JOB = "fitting the source als"
 
@@ -33,22 +33,27 @@ class Als:
     def fit(self, material: Material) -> Factors:
         """Raises MissingExtraError without `implicit`, SettingsError."""
         config = self.config or model_settings(material.settings, self.name, AlsConfig)
-        done, half_life = material.interactions, material.settings.train.half_life_days
-        weights = interest_of(done.codes) * decay(done.times, material.now, half_life)
-        users, items, weights = done.users[weights > 0], done.items[weights > 0], weights[weights > 0]
-        known, places = np.unique(items, return_inverse=True)
+        known, met = met_by_people(material, JOB)
         factors = np.empty((0, config.factors), np.float32)
         if len(known):
-            shape = (material.interactions.n_users, len(known))
-            met = library("scipy.sparse", JOB).csr_matrix((weights, (users, places)), shape=shape)
             met.data += 1.0 / config.confidence  # times the confidence: the 1 that everything has
             factors = _fitted(met, config, material.settings.train)
-        regression = _regression(config, material.settings)
-        return Factors(self.name, known.astype(np.int32), factors, material.catalogue, regression)
+        return Factors(self.name, known, factors, material.catalogue, _regression(config, material.settings))
 
     def load(self, directory: Path, release: ReleaseParts) -> Factors:
         config = self.config or model_settings(release.settings, self.name, AlsConfig)
         return Factors.load(self.name, directory, release.catalogue, _regression(config, release.settings))
+
+
+def met_by_people(material: Material, job: str) -> tuple[Rows, Any]:
+    """The rows of the items that anybody showed interest in, int32 [m], ascending, and how much of it each person did,
+    older events counting less: a scipy csr_matrix float32 [n_users, m]. Raises MissingExtraError without scipy."""
+    done, half_life = material.interactions, material.settings.train.half_life_days
+    weights = interest_of(done.codes) * decay(done.times, material.now, half_life)
+    users, items, weights = done.users[weights > 0], done.items[weights > 0], weights[weights > 0]
+    known, places = np.unique(items, return_inverse=True)
+    shape = (done.n_users, len(known))
+    return known.astype(np.int32), library("scipy.sparse", job).csr_matrix((weights, (users, places)), shape=shape)
 
 
 def _fitted(met: Any, config: AlsConfig, settings: TrainSettings) -> Scores:

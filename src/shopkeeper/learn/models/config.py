@@ -150,3 +150,12 @@ class NeuMfConfig(TowerConfig, frozen=True, forbid_unknown_fields=True):
     @property
     def numbers(self) -> int:
         return 2 * self.width
+
+
+class BprConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """rate: of steps; weight_decay: what pulls factors towards nothing while they are fitted."""
+
+    factors: Positive = 64
+    iterations: Positive = 60
+    rate: Annotated[float, Meta(gt=0.0)] = 0.05
+    weight_decay: Annotated[float, Meta(ge=0.0)] = 0.01
