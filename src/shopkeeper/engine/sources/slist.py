@@ -138,18 +138,21 @@ def moments(trail: Trail, core: Rows, n_items: int, config: SlistConfig) -> tupl
     users, visits, at = trail.users[taking], trail.visits[taking], place[trail.items[taking]]
     weights = trail.weights[taking]
     m, share = len(core), config.consistency
-    met, explained = np.zeros((m, m), np.float32), np.zeros((m, m), np.float32)
+    near, next_to = np.zeros(m * m, np.float32), np.zeros(m * m, np.float32)  # what each wish counts, forward
     for gap in range(1, min(config.window, len(at) - 1) + 1):
         same = np.flatnonzero(users[gap:] == users[:-gap])
-        before, after, weight = at[same], at[same + gap], weights[same + gap]
+        pairs, weight = at[same] * m + at[same + gap], weights[same + gap]
         weight = np.where(visits[same] == visits[same + gap], weight, weight * np.float32(config.across))
-        consistency = np.float32(share * config.spread**gap)
-        np.add.at(met.ravel(), before * m + after, weight * (consistency + np.float32((1 - share) * config.decay**gap)))
-        # Of the consistency both ways, of the transition the way forward alone.
-        forward = consistency + np.float32((1 - share) * config.decay ** (gap - 1))
-        np.add.at(explained.ravel(), before * m + after, weight * forward)
-        np.add.at(explained.ravel(), after * m + before, weight * consistency)
+        if share > 0.0:
+            np.add.at(near, pairs, weight * np.float32(share * config.spread**gap))
+        if share < 1.0:
+            np.add.at(next_to, pairs, weight * np.float32((1 - share) * config.decay ** (gap - 1)))
+    consistency, explained = near.reshape(m, m), next_to.reshape(m, m)
+    met = explained * np.float32(config.decay)
+    met += consistency
     met += met.T.copy()
+    explained += consistency  # both ways, but of the transition the way forward alone
+    explained += consistency.T
     alone = np.bincount(at, weights, minlength=m).astype(np.float32)
     met[np.diag_indices(m)] += alone
     explained[np.diag_indices(m)] += np.float32(share) * alone

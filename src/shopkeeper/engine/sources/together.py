@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -114,10 +115,13 @@ def count_together(
 def strongest(items: Integers, strength: npt.NDArray[np.floating[Any]], limit: int) -> Mask:
     """Which links, ordered by item, are among the `limit` strongest of their item."""
     kept = np.ones(len(items), dtype=np.bool_)
-    crowded = np.flatnonzero((np.bincount(items) > limit)[items])
-    order = crowded[np.lexsort((-strength[crowded], items[crowded]))]
-    place = np.arange(len(order)) - np.searchsorted(items[order], items[order])
-    kept[order[place >= limit]] = False
+    for begin, end in pairwise(np.append(np.flatnonzero(np.diff(items, prepend=-1)), len(items))):
+        if end - begin > limit:
+            own = strength[begin:end]
+            floor = np.partition(own, -limit)[-limit]
+            kept[begin:end] = own > floor
+            ties = begin + np.flatnonzero(own == floor)
+            kept[ties[: limit - np.count_nonzero(kept[begin:end])]] = True
     return kept
 
 
@@ -145,7 +149,7 @@ def counted(trail: Trail, n_items: int, window: int, pairs_of: PairsOf) -> Itera
         begin = int(ends[first - 1]) if first else 0
         last = int(np.searchsorted(ends, begin + PAIRS_AT_ONCE // (2 * window), side="right"))
         last = min(max(last, first + 1), n_items)
-        events = by_item[begin : ends[last - 1]]
+        events = np.sort(by_item[begin : ends[last - 1]])  # near in memory what is near in time
         cells = (last - first) * n_items
         pairs = pairs_of(events, first)
         keys, counts = _sum_dense(pairs, cells) if cells <= PAIRS_AT_ONCE else _sum_sparse(pairs)
@@ -158,9 +162,8 @@ def _pairs(
 ) -> Iterator[tuple[Integers, Scores]]:
     """(key, weight) of the pairs of some events with their neighbours in time; key: (item - first) * n_items + item."""
     for step in range(1, closeness.window + 1):
-        for others, direction in ((events + step, 1.0), (events - step, closeness.preceding)):
-            here = np.flatnonzero((others >= 0) & (others < len(trail.items)))
-            mine, theirs = events[here], others[here]
+        later, earlier = events[events < len(trail.items) - step], events[events >= step]
+        for mine, theirs, direction in ((later, later + step, 1.0), (earlier, earlier - step, closeness.preceding)):
             paired = (trail.users[mine] == trail.users[theirs]) & (trail.items[mine] != trail.items[theirs])
             mine, theirs = mine[paired], theirs[paired]
             same_visit = trail.visits[mine] == trail.visits[theirs]
