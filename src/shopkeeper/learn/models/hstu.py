@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from shopkeeper.learn.models.config import HstuConfig
-from shopkeeper.learn.models.network import BUCKETS, Reader, buckets_of
+from shopkeeper.learn.models.network import BUCKETS, Dropout, Reader, buckets_of
 
 
 class Block(nn.Module):
@@ -29,7 +29,7 @@ class Block(nn.Module):
         self.ages = nn.Embedding(BUCKETS, config.heads) if clock else None
         if self.ages is not None:
             nn.init.zeros_(self.ages.weight)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, x: Tensor, back: Tensor, share: Tensor, buckets: Tensor) -> Tensor:
         """x (b, t, d); back (t, t), how many events before; share (t, t), of each event in what is read after another;

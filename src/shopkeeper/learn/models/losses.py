@@ -29,11 +29,12 @@ class _AllItems(torch.autograd.Function):
         with torch.autocast(wanted.device.type, enabled=False):
             known = vectors.to(dtype)  # (m, d)
             for first in range(0, len(wanted), ROWS):
-                asked, right = wanted[first : first + ROWS].to(dtype), targets[first : first + ROWS, None]
+                asked, right = wanted[first : first + ROWS].to(dtype), targets[first : first + ROWS]
                 shares = torch.softmax(asked @ known.T, dim=-1)  # (rows, m)
-                found = shares.gather(1, right)
+                at = torch.arange(len(right), device=right.device)
+                found = shares[at, right]
                 loss -= found.float().clamp(min=1e-30).log().sum()
-                shares.scatter_(1, right, found - 1)  # by how much each score is too high
+                shares[at, right] = found - 1  # by how much each score is too high; `scatter_` would copy them all
                 to_wanted[first : first + ROWS] = shares @ known
                 to_vectors += shares.T @ asked
         ctx.save_for_backward(to_wanted / len(wanted), to_vectors / len(wanted))

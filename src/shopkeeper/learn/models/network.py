@@ -38,6 +38,21 @@ class Events(NamedTuple):
         return self.codes != PADDED
 
 
+class Dropout(nn.Module):
+    """As `nn.Dropout`, which takes a processor an eighth of a step, as it draws 64 bits for each number; 16 do."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.device.type != "cpu" or not self.training or not self.share:
+            return F.dropout(x, self.share, self.training)
+        drawn = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
+        kept = drawn[: x.numel()].view(x.shape) >= round(self.share * 2**16) - 2**15
+        return x * kept.to(x.dtype).div_(1.0 - self.share)
+
+
 class Reader(nn.Module, ABC):
     """A network: events → (b, t, d), of length 1: after each event, where the next item is looked for.
 
@@ -51,7 +66,7 @@ class Reader(nn.Module, ABC):
         self.scale = nn.Parameter(torch.tensor(math.sqrt(config.width)))
         self.codes = nn.Embedding(CODES, config.width)
         nn.init.zeros_(self.codes.weight)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.norm = nn.LayerNorm(config.width)
 
     @abstractmethod

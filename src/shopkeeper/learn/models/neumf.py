@@ -17,6 +17,7 @@ from shopkeeper.learn.models.config import NeuMfConfig
 from shopkeeper.learn.models.export import exported
 from shopkeeper.learn.models.item_tower import Pool, Tower
 from shopkeeper.learn.models.losses import Drawn
+from shopkeeper.learn.models.network import Dropout
 
 AT_A_TIME = 4  # people that are held against every item
 
@@ -31,7 +32,7 @@ class NeuMf(Tower):
         self.product = nn.Parameter(torch.full((w,), 10.0))
         self.of_person, self.of_item = nn.Linear(w, w), nn.Linear(w, w, bias=False)  # the first layer, in two
         self.second, self.last = nn.Linear(w, w // 2), nn.Linear(w // 2, 1)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def wanted(self, history: Tensor, codes: Tensor) -> Tensor:
         return self.person(self.pool(self.dropout(history), codes))  # type: ignore[no-any-return]

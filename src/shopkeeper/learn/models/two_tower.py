@@ -23,7 +23,7 @@ from shopkeeper.learn.models.config import TwoTowerConfig
 from shopkeeper.learn.models.export import exported
 from shopkeeper.learn.models.item_tower import Pool, Tower
 from shopkeeper.learn.models.losses import Drawn, sampled_softmax, warp
-from shopkeeper.learn.models.network import CODES
+from shopkeeper.learn.models.network import CODES, Dropout
 
 LOSSES = {"softmax": sampled_softmax, "warp": warp}
 
@@ -42,7 +42,7 @@ class UserTower(nn.Module):
         self.newest = nn.Linear(width, width, bias=False) if config.attention else None
         if self.newest is not None:
             nn.init.zeros_(self.newest.weight)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, history: Tensor, codes: Tensor) -> Tensor:
         x = self.dropout(history + self.codes(codes))
