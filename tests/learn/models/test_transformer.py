@@ -16,7 +16,8 @@ def test_dropout_leaves_the_mean_and_drops_its_share(share: float) -> None:
     assert float((y == 0).float().mean()) == pytest.approx(share, abs=0.01)
     assert y[y != 0].tolist() == pytest.approx([1 / (1 - share)] * int((y != 0).sum()))
     y.sum().backward()  # type: ignore[no-untyped-call]
-    assert x.grad is not None and torch.equal(x.grad, y.detach())
+    assert x.grad is not None
+    assert torch.equal(x.grad, y.detach())
     assert not torch.equal(Dropout(share)(x), y)
 
 
