@@ -118,6 +118,21 @@ def test_pairing_sees_a_small_but_steady_gain() -> None:
     assert same.difference == metrics.Estimate(0, 0, 0)
 
 
+def test_all_pairs_are_compared_as_each_pair_alone() -> None:
+    generator = np.random.default_rng(1)
+    values = {name: generator.random(60) for name in ("a", "b", "c")} | {
+        "same as a": np.random.default_rng(1).random(60)
+    }
+    chances = metrics.chances(values, seed=4)
+    for one in values:
+        assert chances[one] == {
+            other: metrics.compare(values[one], values[other], seed=4).chance_better for other in values if other != one
+        }
+    assert chances["a"]["same as a"] == chances["same as a"]["a"] == 0
+    assert metrics.chances({"a": np.ones(3)}, seed=0) == {"a": {}}
+    assert metrics.chances({"a": np.ones(0), "b": np.ones(0)}, seed=0) == {"a": {"b": 0.0}, "b": {"a": 0.0}}
+
+
 judged_requests = st.lists(
     st.tuples(
         st.lists(st.integers(0, 11), unique=True, max_size=K),

@@ -12,21 +12,33 @@ from shopkeeper.learn import metrics
 from shopkeeper.learn.metrics import Comparison, Estimate, Ranks
 from shopkeeper.learn.replay import Scorer, replay
 from shopkeeper.learn.requests import Asked
-from shopkeeper.vocabulary import Progress, silent
+from shopkeeper.vocabulary import Mask, Progress, silent
 
 SERVED = "served"
 MEASURE = "ndcg@10"  # by which systems are compared and chosen
 K = 10
+OF_GROUPS = (MEASURE, f"hr@{K}")
+
+
+class GroupFigures(msgspec.Struct, frozen=True):
+    """The same of the requests of one group, of OF_GROUPS alone; without requests there are no figures."""
+
+    requests: int
+    systems: dict[str, dict[str, Estimate]] = {}
+    against: dict[str, Comparison] = {}
 
 
 class Figures(msgspec.Struct, frozen=True):
     """The measures of one surface on the same requests. systems: name → "ndcg@10" → estimate; "served" is what the
-    shop answers, "popularity" the most popular items, the others one source alone. against: how much better the served
-    answers are than each other system's, by MEASURE, in pairs."""
+    shop answers, "popularity" the most popular items, the others one source alone. against: how much better the first
+    system, what is served, is than each other one, by MEASURE, in pairs; chances: system → other system → the share of
+    the resamples in which it is better; groups: of requests (learn/groups.py)."""
 
     requests: int
     systems: dict[str, dict[str, Estimate]]
     against: dict[str, Comparison]
+    chances: dict[str, dict[str, float]] = {}
+    groups: dict[str, GroupFigures] = {}
 
 
 def evaluate(
@@ -35,6 +47,7 @@ def evaluate(
     ks: Sequence[int] = (K,),
     *,
     scorers: Mapping[str, Scorer] | None = None,
+    groups: Mapping[str, Mask] | None = None,
     among_judged: bool = False,
     seed: int = 0,
     progress: Progress = silent,
@@ -42,24 +55,61 @@ def evaluate(
 ) -> Figures:
     """Answer requests of one surface by the engine and hold the answers against what people wanted; full ranking.
 
-    scorers: what orders the candidates, by name; by default the engine itself, as "served".
+    scorers: what orders the candidates, by name; by default the engine itself, as "served". groups: bool [requests],
+    by name.
     """
     scorers = scorers or {SERVED: engine.score}
     answers = replay(engine, asked, scorers, max((*ks, K)), among_judged=among_judged, progress=progress, stage=stage)
-    names, values = list(answers), dict[str, metrics.Values]()
-    systems: dict[str, dict[str, Estimate]] = {name: {} for name in names}
+    return figures_of(engine, asked, answers, ks, groups=groups or {}, seed=seed)
+
+
+def figures_of(
+    engine: Engine,
+    asked: Sequence[Asked],
+    answers: Mapping[str, Ranks],
+    ks: Sequence[int] = (K,),
+    *,
+    groups: Mapping[str, Mask],
+    seed: int,
+) -> Figures:
+    """The figures of answers int32 [requests, at least k], by system, the one first that is held against the others."""
+    systems: dict[str, dict[str, Estimate]] = {name: {} for name in answers}
+    values: dict[str, dict[str, metrics.Values]] = {name: {} for name in answers}
     for k in sorted({*ks, K}):
-        for name in names:
-            measured = measure(engine, answers[name][:, :k], asked)
-            if k == K:
-                values[name] = measured["ndcg"]
-            figures = metrics.estimates(np.stack(list(measured.values()), axis=1), seed)
-            systems[name] |= {f"{metric}@{k}": figure for metric, figure in zip(measured, figures, strict=True)}
-            share = metrics.coverage(answers[name][:, :k], len(engine.catalogue))
+        for name, rows in answers.items():
+            measured = {f"{metric}@{k}": column for metric, column in measure(engine, rows[:, :k], asked).items()}
+            values[name] |= measured
+            systems[name] |= _estimates(measured, seed)
+            share = metrics.coverage(rows[:, :k], len(engine.catalogue))
             systems[name][f"coverage@{k}"] = Estimate(share, share, share)
-    first = next(iter(scorers))
-    against = {name: metrics.compare(values[first], values[name], seed) for name in names if name != first}
-    return Figures(len(asked), systems, against)
+    return Figures(
+        requests=len(asked),
+        systems=systems,
+        against=_against(values, seed),
+        chances=metrics.chances({name: measured[MEASURE] for name, measured in values.items()}, seed),
+        groups={name: _of_group(values, mask, seed) for name, mask in groups.items()},
+    )
+
+
+def _of_group(values: Mapping[str, Mapping[str, metrics.Values]], mask: Mask, seed: int) -> GroupFigures:
+    if not mask.any():
+        return GroupFigures(0)
+    inside = {system: {name: measured[name][mask] for name in OF_GROUPS} for system, measured in values.items()}
+    systems = {system: _estimates(measured, seed) for system, measured in inside.items()}
+    return GroupFigures(int(np.count_nonzero(mask)), systems, _against(inside, seed))
+
+
+def _estimates(measured: Mapping[str, metrics.Values], seed: int) -> dict[str, Estimate]:
+    columns = np.stack(list(measured.values()), axis=1)
+    return dict(zip(measured, metrics.estimates(columns, seed), strict=True))
+
+
+def _against(values: Mapping[str, Mapping[str, metrics.Values]], seed: int) -> dict[str, Comparison]:
+    first, *others = values
+    if not others:
+        return {}
+    ahead = np.stack([values[first][MEASURE] - values[name][MEASURE] for name in others], axis=1)
+    return dict(zip(others, metrics.comparisons(ahead, seed), strict=True))
 
 
 def measure(engine: Engine, answers: Ranks, asked: Sequence[Asked]) -> dict[str, metrics.Values]:

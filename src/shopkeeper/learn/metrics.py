@@ -9,7 +9,8 @@ scores 0 by every metric; leave it out beforehand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
 
 import msgspec
 import numpy as np
@@ -129,11 +130,7 @@ def estimates(values: Values, seed: int, resamples: int = RESAMPLES) -> list[Est
     n, columns = values.shape
     if not n:
         return [Estimate(np.nan, np.nan, np.nan)] * columns
-    means = _resampled_means(values, seed, resamples)
-    value = values.mean(axis=0)
-    low, high = np.quantile(means, [0.025, 0.975], axis=0)
-    triples = zip(value, np.minimum(low, value), np.maximum(high, value), strict=True)  # equal values differ by a bit
-    return [Estimate(*map(float, triple)) for triple in triples]
+    return _intervals(values, _resampled_means(values, seed, resamples))
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -145,11 +142,38 @@ class Comparison(msgspec.Struct, frozen=True):
 
 def compare(ours: Values, theirs: Values, seed: int, resamples: int = RESAMPLES) -> Comparison:
     """Paired: both float64 [requests], the same request at the same place."""
-    difference = (ours - theirs)[:, None]
-    estimate = estimates(difference, seed, resamples)[0]
-    if not len(difference):
-        return Comparison(estimate, 0.0)
-    return Comparison(estimate, float((_resampled_means(difference, seed, resamples) > 0).mean()))
+    return comparisons((ours - theirs)[:, None], seed, resamples)[0]
+
+
+def comparisons(differences: Values, seed: int, resamples: int = RESAMPLES) -> list[Comparison]:
+    """`compare` for each column of differences float64 [requests, columns], the same draw for all."""
+    if not len(differences):
+        return [Comparison(estimate, 0.0) for estimate in estimates(differences, seed)]
+    means = _resampled_means(differences, seed, resamples)
+    pairs = zip(_intervals(differences, means), (means > 0).mean(axis=0), strict=True)
+    return [Comparison(estimate, float(chance)) for estimate, chance in pairs]
+
+
+def chances(values: Mapping[str, Values], seed: int, resamples: int = RESAMPLES) -> dict[str, dict[str, float]]:
+    """By system, then by each other system: the share of the resamples in which the first is better, the same draw for
+    all pairs. values: float64 [requests] by system."""
+    better: dict[str, dict[str, float]] = {name: {} for name in values}
+    pairs = list(combinations(values, 2))
+    if not pairs:
+        return better
+    differences = np.stack([values[one] - values[other] for one, other in pairs], axis=1)
+    means = _resampled_means(differences, seed, resamples) if len(differences) else np.zeros((1, len(pairs)))
+    for (one, other), column in zip(pairs, means.T, strict=True):
+        better[one][other], better[other][one] = float((column > 0).mean()), float((column < 0).mean())
+    return better
+
+
+def _intervals(values: Values, means: Values) -> list[Estimate]:
+    """By column, from values [requests, columns] and the means of their resamples [resamples, columns]."""
+    value = values.mean(axis=0)
+    low, high = np.quantile(means, [0.025, 0.975], axis=0)
+    triples = zip(value, np.minimum(low, value), np.maximum(high, value), strict=True)  # equal values differ by a bit
+    return [Estimate(*map(float, triple)) for triple in triples]
 
 
 def _resampled_means(values: Values, seed: int, resamples: int) -> Values:

@@ -14,6 +14,7 @@ from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.errors import DataError, ReleaseError
 from shopkeeper.learn.costs import costs_of
 from shopkeeper.learn.evaluate import Figures, evaluate
+from shopkeeper.learn.groups import groups_of
 from shopkeeper.learn.incumbent import Incumbent, defend
 from shopkeeper.learn.leaks import checked, leaks, refuse
 from shopkeeper.learn.report import Evaluation, write_report
@@ -125,7 +126,14 @@ def _measure(
 ) -> dict[str, Figures]:
     engine = shop.engine_of(part, rankers, "fit for test")
     return {
-        name: evaluate(engine, requests, seed=shop.settings.train.seed, progress=progress, stage=f"measure {name}")
+        name: evaluate(
+            engine,
+            requests,
+            groups=groups_of(engine, part, requests),
+            seed=shop.settings.train.seed,
+            progress=progress,
+            stage=f"measure {name}",
+        )
         for name, requests in asked.items()
     }
 
