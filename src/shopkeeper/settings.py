@@ -123,6 +123,9 @@ class Surface(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     explore: Annotated[
         Share, _help("of the answers, in which two places change hands by chance, so that there is something to learn")
     ] = 0.05
+    budget_ms: Annotated[
+        float, Meta(ge=0.0), _help("within which 95 of 100 answers come, as training times them; 0: any time will do")
+    ] = 100.0
     weights: Annotated[
         dict[str, Weight], _help("of sources in the fusion, where not the usual: { popular = 0.5 }")
     ] = {}

@@ -1,12 +1,26 @@
-"""Who may take the place of the fusion."""
+"""Who may take the place of the fusion, and who is quick enough to."""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
 
-from shopkeeper.learn.tournament import FUSED, LEARNED, judge
+import numpy as np
+import pytest
+from histories import history
+from planted import Hands, Planted, asked, engine_of
+
+from shopkeeper.engine.context import Context
+from shopkeeper.engine.pipeline import Engine
+from shopkeeper.engine.ranking.fusion import Pool
+from shopkeeper.learn import tournament
+from shopkeeper.learn.requests import Asked
+from shopkeeper.learn.split import Part
+from shopkeeper.learn.tournament import EVERYTHING, FUSED, LEARNED, Winner, compete, judge
+from shopkeeper.settings import Surface
+from shopkeeper.vocabulary import Scores, silent
 
 FUSION = np.full(400, 0.5)
+ITEMS, REQUESTS = 40, 240
 
 
 def test_the_best_of_those_that_surely_beat_the_fusion_wins() -> None:
@@ -20,3 +34,115 @@ def test_the_best_of_those_that_surely_beat_the_fusion_wins() -> None:
     assert judge({FUSED: FUSION, "lucky": lucky}, 0)[:2] == ("lucky", FUSED)
     assert judge({FUSED: FUSION, "worse": FUSION - 0.1}, 0)[:2] == (FUSED, FUSED)
     assert judge({FUSED: FUSION, "same": FUSION.copy()}, 0)[1] == FUSED
+
+
+def wanted(time: float) -> int:
+    return int(time) % ITEMS
+
+
+class World:
+    """Each request wants one item. `good` has it first, `fair` at every second request, `quick` never."""
+
+    def __init__(self, *, good: float, fair: float = 10.0, quick: float = 1.0, budget: float = 0.0) -> None:
+        self.hands = Hands()
+        self.sources = [
+            Planted("good", lambda context: self.first(context, 1), self.hands, good),
+            Planted("fair", lambda context: self.first(context, 2), self.hands, fair),
+            Planted("quick", lambda context: self.others(context)[:12], self.hands, quick),
+        ]
+        self.surface = Surface(sources=("good", "fair", "quick"), rank="fused", budget_ms=budget)
+
+    def first(self, context: Context, every: int) -> list[int]:
+        others = self.others(context)[10:30]
+        return [wanted(context.now), *others] if int(context.now) // ITEMS % every == 0 else others
+
+    @staticmethod
+    def others(context: Context) -> list[int]:
+        return [row for row in range(ITEMS) if row != wanted(context.now)]
+
+    @property
+    def engine(self) -> Engine:
+        events = history([(0, 0, 1.0, 0)], n_users=6)
+        return engine_of(
+            Part(events, events, events, np.zeros(1, bool), 2.0), ITEMS, self.sources, surface=self.surface
+        )
+
+    def winner(self, surface: Surface | None = None) -> Winner:
+        self.surface = surface or self.surface
+        requests = [asked(at % 5 + 1, wanted(1_000 + at), time=1_000.0 + at) for at in range(REQUESTS)]
+        return compete(self.engine, "home", requests, seed=0, threads=1, progress=silent, clock=self.hands)
+
+
+def test_within_its_budget_a_surface_asks_all_sources() -> None:
+    winner = World(good=20, budget=50).winner()
+    assert set(winner.surface.sources) == {"good", "fair", "quick"}
+    assert winner.choice.pace.answer_ms == pytest.approx({FUSED: 31, "good": 20, "fair": 10, "quick": 1})
+    assert winner.choice.figures is not None
+    assert EVERYTHING not in winner.choice.figures.systems
+    assert "budget" not in winner.choice.why
+    assert " ms" not in winner.choice.why
+
+
+def test_what_is_too_slow_is_left_out_and_the_shop_is_told_what_that_costs() -> None:
+    winner = World(good=60, budget=50).winner()
+    assert set(winner.surface.sources) == {"fair", "quick"}
+    choice = winner.choice
+    assert choice.winner in {FUSED, "fair"}
+    assert "good was best at 1.000 but takes 60 ms, above the 50 ms of the surface" in choice.why
+    assert "together the sources take 71 ms, and good had to be left out" in choice.why
+    assert choice.figures is not None
+    assert {EVERYTHING, "good", "popularity"} <= set(choice.figures.systems)
+    assert choice.pace.made_of[FUSED] == ("fair", "quick")
+    assert choice.figures.chances["good"][FUSED] == 1
+
+
+def test_a_source_that_is_quick_enough_alone_may_win_alone() -> None:
+    winner = World(good=45, budget=50).winner()
+    assert winner.choice.winner == "good"
+    assert winner.surface.sources == ("good",)
+    assert winner.surface.rank == FUSED
+    assert "together the sources take 56 ms" in winner.choice.why
+
+
+def test_where_nothing_fits_the_quickest_serves() -> None:
+    winner = World(good=60, budget=0.5).winner()
+    assert winner.surface.sources == ("quick",)
+    assert "nothing is within the 0.5 ms of the surface, and the quickest serves, at 1 ms" in winner.choice.why
+
+
+def test_any_time_will_do_without_a_budget() -> None:
+    winner = World(good=6_000).winner()
+    assert set(winner.surface.sources) == {"good", "fair", "quick"}
+    assert " ms" not in winner.choice.why
+
+
+def test_weights_that_a_person_wrote_leave_the_sources_no_chance_alone() -> None:
+    world = World(good=45, budget=50)
+    weighed = Surface(sources=("good", "fair", "quick"), rank="fused", budget_ms=50.0, weights={"fair": 2.0})
+    winner = world.winner(weighed)
+    assert winner.choice.winner == FUSED
+    assert winner.surface.sources == ("fair", "quick")
+    assert winner.surface.weights == {"fair": 2.0}
+
+
+@pytest.mark.parametrize(("ponders_ms", "wins"), [(10.0, True), (30.0, False)])
+def test_a_ranker_that_is_too_slow_does_not_win(monkeypatch: pytest.MonkeyPatch, ponders_ms: float, wins: bool) -> None:
+    world = World(good=20, budget=50)
+
+    def score(context: Context, pool: Pool) -> Scores:
+        world.hands.now += ponders_ms / 1e3
+        return (pool.rows == wanted(context.now)).astype(np.float32)
+
+    def fitted(_: Engine, __: str, learning: Sequence[Asked], *___: object) -> tuple[object, dict[str, float]]:
+        assert len(learning)
+        return object(), {}
+
+    monkeypatch.setattr(tournament, "_learned", fitted)
+    monkeypatch.setattr(tournament, "learned", lambda *_: score)
+    world.sources[0] = Planted("good", lambda context: world.first(context, 1)[::-1], world.hands, 20)
+    winner = world.winner(Surface(sources=("good", "fair", "quick"), budget_ms=50.0))
+    assert (winner.choice.winner == LEARNED) is wins
+    assert (winner.ranker is not None) is wins
+    assert winner.choice.pace.answer_ms[LEARNED] == pytest.approx(31 + ponders_ms)
+    told = "learned was best at 1.000 but takes 61 ms, above the 50 ms of the surface: "
+    assert winner.choice.why.startswith(told) is not wins

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from shopkeeper.data.schema import items_table
 from shopkeeper.engine.context import (
+    Candidates,
     Context,
     FittedSource,
     Material,
@@ -135,6 +136,15 @@ class Engine:
         newer.policies.check()
         return newer
 
+    def asking(self, name: str, sources: Sequence[str]) -> Engine:
+        """The engine whose surface `name` asks these of its sources alone, and has no ranker."""
+        newer = copy.copy(self)
+        surfaces = self.settings.surfaces
+        surface = msgspec.structs.replace(surfaces[name], sources=tuple(sources))
+        newer.settings = msgspec.structs.replace(self.settings, surfaces={**surfaces, name: surface})
+        newer.rankers = {other: ranker for other, ranker in self.rankers.items() if other != name}
+        return newer
+
     @property
     def unread(self) -> tuple[str, ...]:
         """New and changed items whose meaning is not known yet."""
@@ -204,12 +214,14 @@ class Engine:
         return feature_names(tuple(self.sources_of(surface)), text)
 
     def candidates(self, context: Context) -> Pool:
-        """What the sources of the surface propose, with what rules pin; the most popular where all are silent, unless
-        a query found nothing."""
-        surface = self._surface(context)
-        sources = self.sources_of(context.request.surface)
-        proposals = {name: source.retrieve(context, surface.candidates) for name, source in sources.items()}
-        others = self.policies.pinned(context)
+        """What the sources of the surface propose, as `pool` lays it together."""
+        limit, sources = self._surface(context).candidates, self.sources_of(context.request.surface)
+        return self.pool(context, {name: source.retrieve(context, limit) for name, source in sources.items()})
+
+    def pool(self, context: Context, proposals: Mapping[str, Candidates]) -> Pool:
+        """Proposals, by source, with what rules pin; the most popular where all are silent, unless a query found
+        nothing."""
+        surface, others = self._surface(context), self.policies.pinned(context)
         if surface.needs != "query" and not any(len(proposal.rows) for proposal in proposals.values()):
             others = np.union1d(others, self._most_popular(context, surface.candidates))
         return Pool.of(proposals, others)

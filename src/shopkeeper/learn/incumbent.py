@@ -14,8 +14,9 @@ from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.engine.sources import recipes
 from shopkeeper.errors import DataError, ReleaseError, SettingsError
 from shopkeeper.learn.evaluate import SERVED, K, measure
+from shopkeeper.learn.latency import FEWEST_TO_TIME, time_answers
 from shopkeeper.learn.metrics import Values, compare
-from shopkeeper.learn.replay import learned, replay
+from shopkeeper.learn.replay import Scorer, learned, replay
 from shopkeeper.learn.report import Evaluation
 from shopkeeper.learn.requests import Asked
 from shopkeeper.learn.split import Part
@@ -29,6 +30,7 @@ TOO_FEW = "too few requests came since it was chosen to judge by: it stays"
 BETTER = "what was learned today beat it on the newest requests"
 ALIKE = "what was learned today answers alike"
 NOT_BETTER = "what was learned today did not surely beat it on the newest requests: it stays"
+TOO_SLOW = "it takes {:.3g} ms, above the {:g} ms of the surface, and what was learned today does not"
 LEAST_LEFT = 0.5  # of the items and of the events that the incumbent knew: with less, an export is rather broken
 
 
@@ -116,10 +118,18 @@ class _Side:
 
     def values(self, name: str, asked: Sequence[Asked], progress: Progress) -> Values:
         """float64 [requests]: how good the answers are, by MEASURE."""
-        ranker = self.winners[name].ranker
-        scorer = self.engine.score if ranker is None else learned(self.engine, ranker)
-        answers = replay(self.engine, asked, {SERVED: scorer}, K, progress=progress, stage=f"contest for {name}")
+        scorers = {SERVED: self._scorer(name)}
+        answers = replay(self.engine, asked, scorers, K, progress=progress, stage=f"contest for {name}")
         return measure(self.engine, answers[SERVED], asked)["ndcg"]
+
+    def answer_ms(self, name: str, asked: Sequence[Asked], progress: Progress) -> float:
+        """Milliseconds within which nearly all answers come (learn/latency.py)."""
+        laps = time_answers(self.engine, asked, {SERVED: self._scorer(name)}, progress=progress)
+        return laps.answer_ms(SERVED, laps.sources)
+
+    def _scorer(self, name: str) -> Scorer:
+        ranker = self.winners[name].ranker
+        return self.engine.score if ranker is None else learned(self.engine, ranker)
 
 
 def _contest(
@@ -132,6 +142,11 @@ def _contest(
         return Contest(release, kept=False, why="the same was chosen again")
     if new is None or len(asked) < FEWEST_TO_JUDGE:
         return Contest(release, kept=True, why=TOO_FEW, requests=len(asked))
+    budget_ms = old.surface.budget_ms
+    if budget_ms and len(asked) >= FEWEST_TO_TIME:
+        slow = theirs.answer_ms(name, asked, progress)
+        if slow > budget_ms >= ours.answer_ms(name, asked, progress):
+            return Contest(release, kept=False, why=TOO_SLOW.format(slow, budget_ms), requests=len(asked))
     here, there = (side.values(name, asked, progress) for side in (ours, theirs))
     beats = compare(here, there, ours.shop.settings.train.seed)
     better, alike = beats.chance_better >= CONFIDENCE, bool((here == there).all())
@@ -140,8 +155,8 @@ def _contest(
 
 
 def _obeying(today: Surface, old: Winner) -> Winner:
-    """Under today's policies, which are a person's word: nothing that learning may choose."""
-    policies = {"exclude": today.exclude, "diversity": today.diversity}
+    """Under today's policies and budget, which are a person's word: nothing that learning may choose."""
+    policies = {"exclude": today.exclude, "diversity": today.diversity, "budget_ms": today.budget_ms}
     return replace(old, surface=msgspec.structs.replace(old.surface, **policies))
 
 

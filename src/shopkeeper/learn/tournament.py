@@ -1,20 +1,21 @@
 """What may serve a surface: its fusion, each of its sources alone, a learned ranker. They compete on requests that none
-of them has seen, and the fusion stays unless it is beaten."""
+of them has seen, within the time that an answer may take, and the fusion stays unless it is beaten."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.learn import metrics
-from shopkeeper.learn.evaluate import K
-from shopkeeper.learn.metrics import Comparison, Estimate
+from shopkeeper.learn.evaluate import MEASURE, Figures, K, figures_of, measure
+from shopkeeper.learn.latency import Clock, Laps, Pace, fitting, time_answers
+from shopkeeper.learn.metrics import Comparison, Estimate, Ranks
 from shopkeeper.learn.ranker import fit_ranker
 from shopkeeper.learn.replay import POPULARITY, Scorer, examples_of, learned, replay
 from shopkeeper.learn.requests import Asked
@@ -22,6 +23,7 @@ from shopkeeper.settings import Surface
 from shopkeeper.vocabulary import Progress
 
 FUSED, LEARNED = "fused", "learned"
+EVERYTHING = "fused, every source"  # beside the fusion, where that goes without the sources that are too slow
 CONFIDENCE = 0.9  # the share of resamples in which a challenger must beat the fusion
 LEARN_SHARE, WATCH_SHARE = 0.6, 0.15  # of the requests, the oldest: to learn from, to stop by; the rest judge
 FEWEST_TO_LEARN, FEWEST_TO_JUDGE = 100, 30  # requests
@@ -39,21 +41,28 @@ class Contest(msgspec.Struct, frozen=True):
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """How a surface's tournament went. ndcg: of each contestant; popularity stands beside them and cannot win; beats:
-    by how much the winner (without one, the best) beats the fusion; why: in a sentence; importance: each feature's
-    share in the learned ranker, empty without one; until: seconds, the last event that it was chosen by, None without
-    a clock; contest: with the incumbent's choice, where it was held against one; dropped: contestants that dropped out
-    before, when time was short, each with why."""
+    """How a surface's tournament went. figures: of each contestant, the fusion held against the others (None in what an
+    older Shopkeeper tells); popularity stands beside them and cannot win; beats: by how much the winner (without one,
+    the best) beats the fusion; why: in a sentence; importance: each feature's share in the learned ranker, empty
+    without one; until: seconds, the last event that it was chosen by, None without a clock; contest: with the
+    incumbent's choice, where it was held against one; dropped: contestants that dropped out before, when time was
+    short, each with why; pace: how long the contestants' answers take."""
 
     winner: str
     why: str
     requests: int = 0
-    ndcg: dict[str, Estimate] = {}
+    figures: Figures | None = None
     beats: Comparison | None = None
     importance: dict[str, float] = {}
     until: float | None = None
     contest: Contest | None = None
     dropped: dict[str, str] = {}
+    pace: Pace = Pace()
+
+    @property
+    def ndcg(self) -> dict[str, Estimate]:
+        """By contestant, the measure that it was chosen by."""
+        return {name: measures[MEASURE] for name, measures in self.figures.systems.items()} if self.figures else {}
 
 
 @dataclass(frozen=True)
@@ -70,41 +79,51 @@ class Winner:
 
 
 def compete(
-    engine: Engine, name: str, asked: Sequence[Asked], *, seed: int, threads: int, progress: Progress
+    engine: Engine,
+    name: str,
+    asked: Sequence[Asked],
+    *,
+    seed: int,
+    threads: int,
+    progress: Progress,
+    clock: Clock = time.perf_counter,
 ) -> Winner:
-    """Choose what serves the surface `name`, by its validation requests, oldest first. `engine` has no rankers."""
+    """Choose what serves the surface `name`, by its validation requests, oldest first. `engine` has no rankers. clock:
+    seconds, by which answers are timed."""
     surface = engine.settings.surfaces[name]
     learn, watch = (int(len(asked) * share) for share in (LEARN_SHARE, LEARN_SHARE + WATCH_SHARE))
     judging = asked[watch:]
     if len(judging) < FEWEST_TO_JUDGE:
         why = f"only {len(asked)} requests in the validation part: too few to choose by"
         return Winner(surface, None, Choice(FUSED, why, len(judging)))
-    scorers: dict[str, Scorer] = {FUSED: engine.score}
+    laps = time_answers(engine, asked, {FUSED: engine.score}, progress=progress, clock=clock)
+    quick = engine.asking(name, fitting(laps, FUSED, surface.budget_ms))
     ranker, importance = None, dict[str, float]()
     if surface.rank == LEARNED:
-        ranker, importance = _learned(engine, name, asked[:learn], asked[learn:watch], seed, threads, progress)
-    if ranker is not None:
-        scorers[LEARNED] = learned(engine, ranker)
-    answers = replay(engine, judging, scorers, K, progress=progress, stage=f"compare {name}")
-    wanted, gains = [one.rows for one in judging], [one.gains for one in judging]
-    values = {system: metrics.ndcg(*metrics.gains_at(rows, wanted, gains)) for system, rows in answers.items()}
-    figures = metrics.estimates(np.stack(list(values.values()), axis=1), seed)
+        ranker, importance = _learned(quick, name, asked[:learn], asked[learn:watch], seed, threads, progress)
+    rankers: dict[str, Scorer] = {} if ranker is None else {LEARNED: learned(quick, ranker)}
+    if rankers:
+        laps = laps.ordered_by(time_answers(quick, asked, rankers, progress=progress, clock=clock))
+    answers = _answers(engine, quick, judging, {FUSED: quick.score, **rankers}, progress)
+    pace = _pace(laps, answers, quick.settings.surfaces[name])
+    values = {system: measure(quick, rows, judging)["ndcg"] for system, rows in answers.items()}
     contestants = [
         system for system in values if system != POPULARITY and not (surface.weights and system in surface.sources)
     ]
-    best, winner, beats = judge({system: values[system] for system in contestants}, seed)
+    quick_enough = [system for system in contestants if system == FUSED or pace.fits(system)]
+    best, winner, beats = judge({system: values[system] for system in quick_enough}, seed)
+    means = {system: float(values[system].mean()) for system in contestants}
     choice = Choice(
         winner=winner,
-        why=_why(winner, best, ranker),
+        why=_too_slow(pace, means) + _why(winner, best, ranker),
         requests=len(judging),
-        ndcg=dict(zip(values, figures, strict=True)),
+        figures=figures_of(quick, judging, answers, groups={}, seed=seed),
         beats=beats,
         importance=importance,
+        pace=pace,
     )
-    if winner in surface.sources:
-        alone = {source: float(source == winner) for source in surface.sources}
-        return Winner(msgspec.structs.replace(surface, weights=alone, rank=FUSED), None, choice)
-    return Winner(surface, ranker if winner == LEARNED else None, choice)
+    serving = _serving(quick.settings.surfaces[name], winner, surface.sources)
+    return Winner(serving, ranker if winner == LEARNED else None, choice)
 
 
 def judge(values: Mapping[str, metrics.Values], seed: int) -> tuple[str, str, Comparison]:
@@ -115,6 +134,38 @@ def judge(values: Mapping[str, metrics.Values], seed: int) -> tuple[str, str, Co
     sure = (system for system in ahead if system != FUSED and against[system].chance_better >= CONFIDENCE)
     winner = next(sure, FUSED)
     return ahead[0], winner, against[ahead[0] if winner == FUSED else winner]
+
+
+def _answers(
+    whole: Engine, quick: Engine, judging: Sequence[Asked], scorers: Mapping[str, Scorer], progress: Progress
+) -> dict[str, Ranks]:
+    """By contestant, the fusion first. quick: the engine that asks what fits the surface's budget alone; what the whole
+    one could answer is measured too, so that a shop sees what its budget costs."""
+    name = judging[0].request.surface
+    answers = replay(quick, judging, scorers, K, progress=progress, stage=f"compare {name}")
+    if len(quick.sources_of(name)) < len(whole.sources_of(name)):
+        others = replay(whole, judging, {EVERYTHING: whole.score}, K, progress=progress, stage=f"compare all of {name}")
+        answers |= {system: rows for system, rows in others.items() if system not in answers}
+    return answers
+
+
+def _pace(laps: Laps, systems: Collection[str], quick: Surface) -> Pace:
+    """Of the contestants among `systems`. quick: the surface with the sources that fit its budget."""
+    made_of = {EVERYTHING: tuple(laps.sources), **{source: (source,) for source in laps.sources}}
+    made_of |= dict.fromkeys(laps.scorers, quick.sources)
+    return Pace.of(
+        laps, {system: made_of[system] for system in systems if system != POPULARITY}, FUSED, quick.budget_ms
+    )
+
+
+def _serving(quick: Surface, winner: str, sources: Collection[str]) -> Surface:
+    """The surface as its winner serves it. A source alone is followed by what the others propose, where they fit the
+    budget with it. quick: the surface with those that do; sources: all that could be asked."""
+    if winner not in sources:
+        return quick
+    asked = quick.sources if winner in quick.sources else (winner,)
+    alone = {source: float(source == winner) for source in asked}
+    return msgspec.structs.replace(quick, sources=asked, weights=alone, rank=FUSED)
 
 
 def _learned(
@@ -135,6 +186,21 @@ def _learned(
     ranker, importance = fit_ranker(examples, watched, engine.feature_names(name), seed=seed, threads=threads)
     progress(f"learn {name}", 1, 1)
     return ranker, importance
+
+
+def _too_slow(pace: Pace, means: Mapping[str, float]) -> str:
+    """What the budget kept from serving, to be followed by why the winner won. means: of MEASURE, by contestant."""
+    limit, said = f"the {pace.budget_ms:g} ms of the surface", []
+    best = max(means, key=lambda system: means[system])
+    if not pace.fits(best):
+        said.append(f"{best} was best at {means[best]:.3f} but takes {pace.answer_ms[best]:.3g} ms, above {limit}")
+    if EVERYTHING in pace.made_of:
+        dropped = ", ".join(name for name in pace.made_of[EVERYTHING] if name not in pace.made_of[FUSED])
+        together = f"together the sources take {pace.answer_ms[EVERYTHING]:.3g} ms, and {dropped} had to be left out"
+        said.append(together)
+    if not pace.fits(FUSED):
+        said.append(f"nothing is within {limit}, and the quickest serves, at {pace.answer_ms[FUSED]:.3g} ms")
+    return "; ".join(said) + ": " if said else ""
 
 
 def _why(winner: str, best: str, ranker: Ranker | None) -> str:
