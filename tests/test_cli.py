@@ -187,6 +187,34 @@ def test_tune_asks_the_shop(
     assert asked == [("slist", {"trials": 7, "budget_minutes": minutes})]
 
 
+def test_the_table_of_a_release_is_read_at_100_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    estimate = {"value": 0.12345, "low": 0.1, "high": 0.2}
+    measures = dict.fromkeys(("ndcg@10", "hr@10", "mrr@10", "coverage@10"), estimate)
+    systems = dict.fromkeys(("served", "viewed_together", "a_model_of_a_long_name", "popularity"), measures)
+    group = {"requests": 4_000, "systems": systems, "against": {}}
+    nobody = {"requests": 0, "systems": {}, "against": {}}
+    figures = {"requests": 5_000, "systems": systems, "groups": {"newcomers": group, "heavy users": nobody}}
+    console = show.Console(width=100, record=True, highlight=False)
+    monkeypatch.setattr(show, "console", lambda: console)
+    show.metrics({"surfaces": {"home": figures}})
+    said = console.export_text()
+    (newcomers,) = [line for line in said.splitlines() if line.lstrip().startswith("newcomers")]
+    assert newcomers.split() == ["newcomers", "4,000", "0.1235", "(0.100–0.200)", "0.1235", "0.1235", "viewed_together"]
+    assert any(line.split() == ["heavy", "users", "0"] for line in said.splitlines())
+    (served,) = [line for line in said.splitlines() if line.lstrip().startswith("served")]
+    assert served.split() == ["served", "0.1235", "(0.100–0.200)", "0.1235", "0.1235", "0.1235"]
+
+
+def test_train_ends_with_the_table_and_the_page(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    release = Shop(shop).releases.current()
+    monkeypatch.setattr(Shop, "train", lambda *_, **__: release)
+    monkeypatch.chdir(shop)
+    said = run("train", "--report").stdout.splitlines()
+    assert said[0] == f"Published {release.id}."
+    assert said[-1] == f"With plots: {(shop / 'releases' / release.id / 'evaluation' / 'report.html').as_uri()}"
+    assert "file:" not in run("train").stdout
+
+
 def test_new_refuses_what_is_in_use(shop: Path, tmp_path: Path) -> None:
     (tmp_path / "items.csv").write_text("id,title\n1,Mug\n")
     said = run("new", shop, "--from", tmp_path)

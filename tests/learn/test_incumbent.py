@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from worlds import catalogue, searches, visits, write_shop
 from shopkeeper.data.tables import Tables
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.errors import DataError
+from shopkeeper.learn.incumbent import Incumbent, _Side
+from shopkeeper.learn.report import Evaluation, write_report
 from shopkeeper.learn.train import train
 from shopkeeper.release.store import Release, ReleaseStore
 from shopkeeper.settings import EncoderSettings, Settings, Surface, TrainSettings
@@ -142,6 +146,32 @@ def test_a_ranker_of_other_features_gives_way(shop: Tables) -> None:
     ranker = next((ReleaseStore(shop.folder.parent / "releases").current().path / "rankers").iterdir())
     (ranker / "features.json").write_text('{"features": ["price"]}')
     assert "no longer" in contest(trained(shop, GOOD), ranker.name)["why"]
+
+
+def test_an_incumbent_that_is_too_slow_by_now_gives_way(shop: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer_ms(side: _Side, name: str, *_: object) -> float:
+        return 120.0 if side.winners[name].surface.sources == SIMILAR.sources else 10.0
+
+    monkeypatch.setattr(_Side, "answer_ms", answer_ms)
+    told = contest(trained(shop, with_similar(BAD)))
+    assert not told["kept"]
+    assert "it takes 120 ms, above the 100 ms of the surface" in told["why"]
+
+
+def test_what_an_older_shopkeeper_tells_is_understood(good: Release, tmp_path: Path) -> None:
+    """Without groups, chances, figures of contestants and times."""
+    told = copy.deepcopy(good.manifest.metrics)
+    for figures in told["surfaces"].values():
+        del figures["groups"], figures["chances"]
+    for choice in told["choices"].values():
+        figures, _ = choice.pop("figures"), choice.pop("pace")
+        choice["ndcg"] = {name: measures["ndcg@10"] for name, measures in figures["systems"].items()} if figures else {}
+    older = msgspec.convert(told, Evaluation)
+    assert older.surfaces["similar"].groups == {}
+    write_report(older, tmp_path / "report", "shop", 0.0)
+    assert older.choices["similar"].why in (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+    release = replace(good, manifest=msgspec.structs.replace(good.manifest, metrics=told))
+    assert Incumbent.of(release).winners["similar"].surface.sources == SIMILAR.sources
 
 
 def test_the_first_release_has_no_rival(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -17,6 +17,7 @@ from shopkeeper.engine.opening import settings_of
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.sources.popular import Popular
 from shopkeeper.learn import workshop
+from shopkeeper.learn.groups import ITEM_GROUPS, USER_GROUPS
 from shopkeeper.learn.train import train
 from shopkeeper.release.store import Release, ReleaseStore
 from shopkeeper.settings import EncoderSettings, Settings, Surface, TrainSettings
@@ -92,10 +93,37 @@ def test_the_report_stands_beside_the_release(release: Release) -> None:
     assert [path.stat().st_size > 1000 for path in (folder / "tensorboard").iterdir()] == [True]
 
 
+def test_every_surface_is_told_by_groups_that_share_its_requests(release: Release) -> None:
+    require_groups(release)
+
+
+def require_groups(release: Release) -> None:
+    for figures in release.manifest.metrics["surfaces"].values():
+        groups = figures["groups"]
+        for names in (USER_GROUPS, ITEM_GROUPS):
+            assert sum(groups[name]["requests"] for name in names) == figures["requests"]
+        for group in groups.values():
+            assert set(group["systems"]) == (set(figures["systems"]) if group["requests"] else set())
+
+
+def test_the_report_weighs_quality_against_costs(release: Release) -> None:
+    page = (release.path / "evaluation" / "report.html").read_text(encoding="utf-8")
+    choice = release.manifest.metrics["choices"]["similar"]
+    assert {"fused", *SETTINGS.surfaces["similar"].sources} <= choice["pace"]["answer_ms"].keys()
+    assert all(ms > 0 for ms in choice["pace"]["answer_ms"].values())
+    assert set(choice["figures"]["chances"]["fused"]) == {*choice["figures"]["systems"]} - {"fused"}
+    assert 'aria-label="NDCG@10 against the time of an answer: ' in page
+    assert page.count('role="img"') == page.count("<svg")
+    assert "newcomers" in page
+    assert "prefers-color-scheme: dark" in page
+
+
 def test_the_same_tables_settings_and_seed_make_the_same_release(shop: Tables, release: Release) -> None:
     again = released(shop)
     assert again.id != release.id
     timeless = [{**each.manifest.metrics, "costs": None} for each in (release, again)]
+    for each in timeless:
+        each["choices"] = {name: {**choice, "pace": None} for name, choice in each["choices"].items()}
     assert timeless[0] == timeless[1]
     differing = {name for name, entry in release.manifest.files.items() if again.manifest.files.get(name) != entry} | (
         again.manifest.files.keys() - release.manifest.files.keys()
@@ -141,6 +169,13 @@ def test_a_shop_without_a_clock_leaves_one_out(tmp_path: Path) -> None:
     assert release.manifest.metrics["surfaces"]["home"]["requests"] == 300
     assert value(release, "home", "served") > 0.8
     assert served(release, Request(surface="home", user="u1"))
+    groups = release.manifest.metrics["surfaces"]["home"]["groups"]
+    assert {name: groups[name]["requests"] for name in USER_GROUPS} == {
+        "newcomers": 0,
+        "regulars": 300,
+        "heavy users": 0,
+    }
+    assert groups["new items"]["requests"] == 0  # every item was met before
 
 
 @pytest.mark.parametrize(
@@ -151,6 +186,7 @@ def test_a_shop_without_a_clock_leaves_one_out(tmp_path: Path) -> None:
 def test_small_shops_are_released(tmp_path: Path, items: int, events: list[dict[str, object]]) -> None:
     release = released(write_shop(tmp_path, catalogue(items), events))
     assert not (release.path / "rankers").exists()
+    require_groups(release)
     assert served(release, Request(query="red mug"))[:1] == ["i0"][:items]
     assert bool(served(release, Request(surface="popular"))) == bool(items)
 

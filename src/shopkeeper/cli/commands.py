@@ -145,10 +145,10 @@ def train(
 def _train(shop: Shop, *, if_better: bool = False, budget_minutes: float | None = None, report: bool = False) -> None:
     with shown(show.console(stderr=True)) as progress:
         release = shop.train(progress, if_better=if_better, budget_minutes=budget_minutes)
+    show.say(f"Published {release.id}.")
     show.metrics(release.manifest.metrics)
     if report:
-        show.say(f"With plots: {release.path / REPORT}")
-    show.say(f"Published {release.id}.")
+        show.say(f"With plots: {(release.path / REPORT).absolute().as_uri()}")
 
 
 def _minutes(text: str) -> float:

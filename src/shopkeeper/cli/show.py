@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from shopkeeper.learn.tune import Tuning
 
 COSTS = {"fit_s": "last fit, s", "answer_ms": "an answer, ms", "size_mb": "on disk, MB"}
-MEASURES = ("ndcg@10", "hr@10", "mrr@10", "coverage@10")
+CHIEF, MEASURES = "ndcg@10", ("hr@10", "mrr@10", "coverage@10")  # the first with its interval
 PIPE_WIDTH = 200  # where there is no terminal, lines are not broken to fit one
 
 
@@ -115,10 +115,11 @@ def metrics(measured: Mapping[str, Any]) -> None:
     for surface, figures in measured.get("surfaces", {}).items():
         say(f"{surface}: {figures['requests']:,} requests held back", "bold")
         rows = [
-            (system, *(_estimate(values.get(measure)) for measure in MEASURES))
+            (system, _estimate(values.get(CHIEF)), *(_value(values.get(measure)) for measure in MEASURES))
             for system, values in figures["systems"].items()
         ]
-        table(("system", *MEASURES), rows, right=MEASURES)
+        table(("system", CHIEF, *MEASURES), rows, right=(CHIEF, *MEASURES))
+        groups(figures)
     for surface, choice in measured.get("choices", {}).items():
         say(f"{surface} is served by {choice['winner']}: {choice['why']}", "dim")
         for name, why in choice.get("dropped", {}).items():
@@ -145,11 +146,29 @@ def tuned(found: Tuning) -> None:
         say(f"\n{model_text(found.model, found.settings)}")
 
 
+def groups(figures: Mapping[str, Any]) -> None:
+    """By who asked and what was wanted: what was served, popularity, and the best source alone."""
+    rows = []
+    for name, group in figures.get("groups", {}).items():
+        values = {system: measures[CHIEF] for system, measures in group["systems"].items()}
+        served, popularity = values.pop("served", None), values.pop("popularity", None)
+        best = max(values, key=lambda system: values[system]["value"], default=None)
+        alone = "" if best is None else f"{_value(values[best])} {best}"
+        rows.append((name, f"{group['requests']:,}", _estimate(served), _value(popularity), alone))
+    if rows:
+        headers = (f"{CHIEF} by group", "requests", "served", "popularity", "best source alone")
+        table(headers, rows, right=headers[1:4])
+
+
 def _contest(contest: Mapping[str, Any]) -> str:
     if contest["beats"] is None:
         return str(contest["why"])
     gain = contest["beats"]["difference"]
     return f"{contest['why']} ({gain['value']:+.4f} NDCG@10 on {contest['requests']:,} requests)"
+
+
+def _value(figure: Mapping[str, float] | None) -> str:
+    return "" if figure is None else f"{figure['value']:.4f}"
 
 
 def _estimate(figure: Mapping[str, float] | None) -> str:

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from shopkeeper.engine.pipeline import Engine
+from shopkeeper.learn.latency import Pace
 from shopkeeper.learn.requests import Asked
 
 ASKED = 50  # requests of each surface
@@ -23,6 +24,14 @@ class Cost(msgspec.Struct, frozen=True):
     fit_s: float | None
     answer_ms: float | None
     size_mb: float
+
+
+def cost_of(contestant: str, pace: Pace, costs: Mapping[str, Cost]) -> Cost:
+    """Of all that a contestant for a surface is made of; the milliseconds are those of `pace`. costs: by model."""
+    sources = pace.made_of.get(contestant, ())
+    parts = [costs[name] for name in dict.fromkeys((*sources, contestant)) if name in costs]
+    fits = [part.fit_s for part in parts if part.fit_s is not None]
+    return Cost(sum(fits) if fits else None, pace.answer_ms.get(contestant), sum(part.size_mb for part in parts))
 
 
 def costs_of(

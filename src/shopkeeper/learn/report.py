@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.resources import files
-from io import StringIO
 from pathlib import Path
 
 import jinja2
-import matplotlib as mpl
 import msgspec
-from matplotlib.figure import Figure
 from tensorboardX.proto import event_pb2, summary_pb2
 from tensorboardX.record_writer import RecordWriter
 
-from shopkeeper.learn.costs import Cost
-from shopkeeper.learn.evaluate import MEASURE, SERVED, Figures
+from shopkeeper.learn.costs import Cost, cost_of
+from shopkeeper.learn.evaluate import MEASURE, OF_GROUPS, SERVED, Figures, K
 from shopkeeper.learn.metrics import Estimate
+from shopkeeper.learn.plots import bars, shares, tradeoff
 from shopkeeper.learn.replay import POPULARITY
-from shopkeeper.learn.tournament import Choice
+from shopkeeper.learn.tournament import CONFIDENCE, Choice
 
-SHOWN_FEATURES = 15
+COMPARED = tuple(f"{name}@{K}" for name in ("hr", "mrr", "map", "coverage", "diversity", "novelty"))
 
 
 class Evaluation(msgspec.Struct, frozen=True):
@@ -48,54 +47,38 @@ def write_report(evaluation: Evaluation, directory: Path, shop: str, now: float)
 def _html(evaluation: Evaluation, shop: str, now: float) -> str:
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(files("shopkeeper.learn").joinpath("report.html").read_text(encoding="utf-8"))
+    choices = evaluation.choices
+    costs = {
+        name: {system: cost_of(system, choice.pace, evaluation.costs) for system in choice.ndcg}
+        for name, choice in choices.items()
+    }
     return template.render(
         evaluation=evaluation,
+        names=list(dict.fromkeys((*evaluation.surfaces, *choices))),
+        ranked={name: _best_first(choice.ndcg) for name, choice in choices.items()},
+        costs=costs,
         shop=shop,
         day=datetime.fromtimestamp(now, UTC).date().isoformat() if now else None,
         served=SERVED,
         popularity=POPULARITY,
         measure=MEASURE,
-        systems={name: _svg(_bars(figures)) for name, figures in evaluation.surfaces.items()},
-        importance={
-            name: _svg(_shares(choice.importance)) for name, choice in evaluation.choices.items() if choice.importance
+        of_groups=OF_GROUPS,
+        compared=COMPARED,
+        confidence=CONFIDENCE,
+        bars={
+            name: bars({system: measures[MEASURE] for system, measures in figures.systems.items()})
+            for name, figures in evaluation.surfaces.items()
         },
+        tradeoffs={
+            name: tradeoff(choice.ndcg, costs[name], choice.winner, choice.pace.budget_ms)
+            for name, choice in choices.items()
+        },
+        importance={name: shares(choice.importance) for name, choice in choices.items() if choice.importance},
     )
 
 
-def _bars(figures: Figures) -> Figure:
-    """The measure of each system with its interval, the served answers on top."""
-    systems = sorted(figures.systems, key=lambda name: (name == SERVED, figures.systems[name][MEASURE].value))
-    estimates = [figures.systems[name][MEASURE] for name in systems]
-    figure, axes = _axes(len(systems))
-    colours = ["#2f6f4f" if name == SERVED else "#c9a227" if name == POPULARITY else "#9db4c0" for name in systems]
-    spread = [[e.value - e.low for e in estimates], [e.high - e.value for e in estimates]]
-    axes.barh(systems, [e.value for e in estimates], xerr=spread, color=colours, ecolor="#444444", capsize=3)
-    axes.set_xlabel(MEASURE.upper())
-    return figure
-
-
-def _shares(importance: dict[str, float]) -> Figure:
-    """The features that the ranker leans on most, with their share of the gain."""
-    names = list(importance)[:SHOWN_FEATURES][::-1]
-    figure, axes = _axes(len(names))
-    axes.barh(names, [importance[name] for name in names], color="#9db4c0")
-    axes.set_xlabel("share of the gain")
-    return figure
-
-
-def _axes(bars: int) -> tuple[Figure, mpl.axes.Axes]:
-    figure = Figure(figsize=(7, 0.7 + 0.3 * bars), layout="constrained")
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
-
-
-def _svg(figure: Figure) -> str:
-    """An <svg> element, the same for the same figure."""
-    text = StringIO()
-    with mpl.rc_context({"svg.hashsalt": "shopkeeper", "svg.fonttype": "none"}):
-        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
-    return text.getvalue()[text.getvalue().index("<svg") :]
+def _best_first(estimates: Mapping[str, Estimate]) -> list[str]:
+    return sorted(estimates, key=lambda name: -estimates[name].value)
 
 
 def _write_scalars(evaluation: Evaluation, directory: Path, now: float) -> None:
