@@ -81,7 +81,7 @@ def measured(tables: Tables, settings: Settings) -> tuple[Figures, Choice]:
         sys.exit("these figures are of sets that know an order and no times")
     engine = shop.engine_of(parts.validation, {}, "fit")
     asked = shop.requests(parts.validation)["home"]
-    winner = compete(engine, "home", asked, seed=settings.train.seed, threads=settings.train.threads, progress=silent)
+    winner = compete(engine, "home", asked, seed=settings.train.seed, progress=silent)
     won = shop.with_surfaces({"home": winner.surface})
     unlearned = replace(parts.test, known=parts.validation.known)
     rankers = {"home": winner.ranker} if winner.ranker else {}

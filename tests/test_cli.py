@@ -265,8 +265,9 @@ def test_every_command_has_help() -> None:
 
 def test_models_says_when_to_choose_each() -> None:
     told = json.loads(run("models", "--json").stdout)
-    assert {"lexical", "popular", "viewed_together", "slist", "sasrec"} <= told.keys()
-    assert all(told.values())
+    assert {"lexical", "popular", "viewed_together", "slist", "sasrec", "lambdamart", "stacking", "mlp"} <= told.keys()
+    assert all(said["when"] for said in told.values())
+    assert (told["slist"]["kind"], told["lambdamart"]["kind"]) == ("source", "ranker")
     assert "histories" in run("models").stdout
 
 

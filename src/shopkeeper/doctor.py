@@ -21,8 +21,8 @@ from shopkeeper.data.readers import discover_all
 from shopkeeper.data.schema import TABLES
 from shopkeeper.data.staging import check_mapping, fit_parts
 from shopkeeper.data.tables import Tables
+from shopkeeper.engine.models import check_models
 from shopkeeper.engine.opening import open_release
-from shopkeeper.engine.sources import check_sources
 from shopkeeper.errors import ReleaseError, ShopkeeperError, did_you_mean
 from shopkeeper.keys import KeyStore
 from shopkeeper.release.store import ReleaseStore
@@ -131,7 +131,7 @@ def _tables(directory: Path) -> str:
 
 
 def _surfaces(settings: Settings) -> str:
-    check_sources(settings)
+    check_models(settings)
     names = {source for surface in settings.surfaces.values() for source in surface.sources}
     return f"{len(names)} sources installed and named"
 

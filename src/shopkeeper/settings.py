@@ -21,6 +21,7 @@ from shopkeeper.errors import SettingsError, did_you_mean, expected_in_words, re
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Positive = Annotated[int, Meta(ge=1)]
 Weight = Annotated[float, Meta(ge=0.0, le=1_000.0)]
+Fusion = Literal["reciprocal_rank", "weighted_sum", "vote"]
 
 
 class Tuned(NamedTuple):
@@ -118,6 +119,13 @@ class Surface(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exclude: Annotated[Literal["nothing", "purchased", "seen"], _help("of the person's own history")] = "nothing"
     rank: Annotated[Literal["learned", "fused"], _help("learned: by the released ranker, where it beat the fusion")] = (
         "learned"
+    )
+    rankers: Annotated[tuple[str, ...], _help("which learn an order and compete with the fusion")] = (
+        "lambdamart",
+        "stacking",
+    )
+    fusion: Annotated[Fusion, _help("how the sources are merged without learning, unless another way wins")] = (
+        "reciprocal_rank"
     )
     diversity: Annotated[Share, _help("0: by score alone; 1: by variety alone (maximal marginal relevance)")] = 0.0
     explore: Annotated[

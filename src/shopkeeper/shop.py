@@ -160,10 +160,10 @@ class Shop:
     def check(self) -> None:
         """Raises ReleaseError or SettingsError for what would keep the shop from answering as shop.toml says: no
         release, a source that nobody offers, a model's settings or a rule that cannot be followed."""
-        from shopkeeper.engine.sources import check_sources
+        from shopkeeper.engine.models import check_models
 
         self.releases.current()
-        check_sources(self.settings, (self.directory / "shop.toml").read_text(encoding="utf-8"))
+        check_models(self.settings, (self.directory / "shop.toml").read_text(encoding="utf-8"))
         if self.settings.rules:
             self.engine()
             self.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -23,15 +24,16 @@ from source_contract import (
 
 from shopkeeper.engine.context import Candidates, Context, Material
 from shopkeeper.engine.ranking.features import feature_names, features
-from shopkeeper.engine.ranking.fusion import Pool, fuse
+from shopkeeper.engine.ranking.fusion import FUSIONS, Pool, fuse
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.engine.ranking.statistics import Statistics
 from shopkeeper.errors import ReleaseError
+from shopkeeper.settings import Fusion
 from shopkeeper.vocabulary import EventType, Request, Scores
 
 VIEW, BUY, NAN = EventType.VIEW, EventType.PURCHASE, float("nan")
 MUG_RED, MUG_BLUE, TEAPOT_RED, LAMP_RED = 0, 1, 3, 6
-NOTHING = np.empty(0, np.int32)
+NOTHING, ALL = np.empty(0, np.int32), np.arange(6, dtype=np.int32)
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +43,10 @@ def shop() -> Material:
 
 def proposal(*rows: int) -> Candidates:
     return Candidates(np.array(rows, np.int32), np.linspace(1.0, 0.5, len(rows), dtype=np.float32))
+
+
+def pool_of(*orders: list[int]) -> Pool:
+    return Pool.of({str(at): proposal(*order) for at, order in enumerate(orders)}, NOTHING)
 
 
 def columns(shop: Material, context: Context, rows: range = range(12)) -> dict[str, Scores]:
@@ -186,16 +192,63 @@ class TestFusion:
         pool = Pool.of({"a": proposal(7, 3), "b": proposal(9, 3)}, NOTHING)
         assert pool.rows[np.argmax(fuse(pool, {}))] == 3
 
-    @given(st.lists(st.permutations(range(6)), min_size=1, max_size=4))
-    def test_scores_lie_between_0_and_1(self, orders: list[list[int]]) -> None:
-        pool = Pool.of({str(at): proposal(*order) for at, order in enumerate(orders)}, NOTHING)
-        fused = fuse(pool, {})
+    @pytest.mark.parametrize("way", FUSIONS)
+    @given(orders=st.lists(st.permutations(range(6)), min_size=1, max_size=4), lengths=st.lists(st.integers(0, 6)))
+    def test_scores_lie_between_0_and_1(self, way: Fusion, orders: list[list[int]], lengths: list[int]) -> None:
+        cut = [order[:length] for order, length in zip_longest(orders, lengths[: len(orders)], fillvalue=6)]
+        fused = fuse(pool_of(*cut), {}, way)
         assert ((fused >= 0) & (fused <= 1 + 1e-6)).all()
         assert fused.dtype == np.float32
 
-    def test_nobody_proposes(self) -> None:
-        assert fuse(Pool.of({}, NOTHING), {}).shape == (0,)
-        assert fuse(Pool.of({"a": Candidates.none()}, np.array([4], np.int32)), {}).tolist() == [0.0]
+    @pytest.mark.parametrize("way", FUSIONS)
+    @given(
+        order=st.permutations(range(6)),
+        other=st.permutations(range(6)),
+        place=st.integers(1, 5),
+        shown=st.tuples(st.integers(1, 6), st.integers(0, 6)),
+        weight=st.floats(0.0, 9.0),
+    )
+    def test_a_better_place_never_lowers_a_score(
+        self, way: Fusion, order: list[int], other: list[int], place: int, shown: tuple[int, int], weight: float
+    ) -> None:
+        """Also where the better place is the first one that is proposed at all."""
+        row, said = order[place], other[: shown[1]]
+        better = [*order[: place - 1], row, order[place - 1], *order[place + 1 :]]
+        before, after = (
+            fuse(Pool.of({"a": proposal(*each[: shown[0]]), "b": proposal(*said)}, ALL), {"b": weight}, way)
+            for each in (order, better)
+        )
+        assert after[row] >= before[row] - 1e-6
+
+    @pytest.mark.parametrize("way", FUSIONS)
+    def test_what_all_put_first_comes_first(self, way: Fusion) -> None:
+        fused = fuse(Pool.of({"a": proposal(2, 3, 5), "b": proposal(2, 5, 3)}, ALL), {}, way)
+        assert fused.argmax() == 2
+        assert fused[2] == pytest.approx(1.0)
+
+    @pytest.mark.parametrize("way", FUSIONS)
+    def test_a_source_without_weight_says_nothing(self, way: Fusion) -> None:
+        alone = fuse(Pool.of({"a": proposal(3, 5)}, ALL), {}, way)
+        np.testing.assert_allclose(
+            fuse(Pool.of({"a": proposal(3, 5), "b": proposal(5, 3)}, ALL), {"b": 0.0}, way), alone
+        )
+
+    def test_a_weighted_sum_is_of_scores_as_far_as_they_lie(self) -> None:
+        near = Candidates(np.array([1, 2, 3], np.int32), np.array([10.0, 9.0, 0.0], np.float32))
+        pool = Pool.of({"a": near, "b": proposal(4)}, NOTHING)
+        np.testing.assert_allclose(fuse(pool, {"a": 3.0}, "weighted_sum"), [0.75, 0.675, 0.0, 0.25])
+
+    def test_a_vote_shares_what_is_left_among_the_others(self) -> None:
+        pool = Pool.of({"a": proposal(3, 1)}, np.array([2, 4], np.int32))
+        np.testing.assert_allclose(fuse(pool, {}, "vote"), [3 / 4, 1.5 / 4, 4 / 4, 1.5 / 4])
+
+    @pytest.mark.parametrize("way", FUSIONS)
+    def test_nobody_proposes(self, way: Fusion) -> None:
+        assert fuse(Pool.of({}, NOTHING), {}, way).shape == (0,)
+        assert fuse(Pool.of({"a": Candidates.none()}, NOTHING), {}, way).shape == (0,)
+        told = fuse(Pool.of({"a": Candidates.none()}, np.array([4, 5], np.int32)), {}, way)
+        assert np.isfinite(told).all()
+        assert told[0] == told[1]
 
 
 class TestTop:

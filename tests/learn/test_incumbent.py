@@ -21,12 +21,19 @@ from shopkeeper.learn.incumbent import Incumbent, _Side
 from shopkeeper.learn.report import Evaluation, write_report
 from shopkeeper.learn.train import train
 from shopkeeper.release.store import Release, ReleaseStore
-from shopkeeper.settings import EncoderSettings, Settings, Surface, TrainSettings
+from shopkeeper.settings import DEFAULT_SURFACES, EncoderSettings, Settings, Surface, TrainSettings
 from shopkeeper.vocabulary import Request
 
 ITEMS, VISITS = 60, 800
-GOOD = Settings(encoder=EncoderSettings(model="none"), train=TrainSettings(threads=1, max_requests=400))
-SIMILAR = GOOD.surfaces["similar"]
+# With weights that somebody wrote, rankers alone compete with the fusion, and one wins.
+SIMILAR = Surface(
+    sources=("similar", "viewed_together"), needs="items", weights={"similar": 0.3, "viewed_together": 1.0}
+)
+GOOD = Settings(
+    encoder=EncoderSettings(model="none"),
+    train=TrainSettings(threads=1, max_requests=400),
+    surfaces={**DEFAULT_SURFACES, "similar": SIMILAR},
+)
 BAD = Surface(sources=("popular", "new"), needs="items", rank="fused", diversity=0.2)
 
 

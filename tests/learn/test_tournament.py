@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, ClassVar
 
+import msgspec
 import numpy as np
 import pytest
 from histories import history
 from planted import Hands, Planted, asked, engine_of
+from small_engine import small_engine
 
 from shopkeeper.engine.context import Context
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.fusion import Pool
 from shopkeeper.learn import tournament
+from shopkeeper.learn.metrics import Values, best_of_many, compare
+from shopkeeper.learn.report import Evaluation
 from shopkeeper.learn.requests import Asked
 from shopkeeper.learn.split import Part
-from shopkeeper.learn.tournament import EVERYTHING, FUSED, LEARNED, Winner, compete, judge
-from shopkeeper.settings import Surface
+from shopkeeper.learn.tournament import CONFIDENCE, EVERYTHING, FUSED, Winner, _other_fusions, _serving, compete, judge
+from shopkeeper.settings import Settings, Surface
 from shopkeeper.vocabulary import Scores, silent
 
 FUSION = np.full(400, 0.5)
@@ -28,8 +33,8 @@ def test_the_best_of_those_that_surely_beat_the_fusion_wins() -> None:
     lucky[0] += 50.0  # one request makes the highest mean: nothing to be sure of
     lucky[1:] -= 0.1
     steady, better = FUSION + 0.01, FUSION + 0.02
-    lead, winner, beats = judge({FUSED: FUSION, "lucky": lucky, "steady": steady, LEARNED: better}, 0)
-    assert (lead, winner) == ("lucky", LEARNED)
+    lead, winner, beats = judge({FUSED: FUSION, "lucky": lucky, "steady": steady, "better": better}, 0)
+    assert (lead, winner) == ("lucky", "better")
     assert round(beats.difference.value, 6) == 0.02
     assert judge({FUSED: FUSION, "lucky": lucky}, 0)[:2] == ("lucky", FUSED)
     assert judge({FUSED: FUSION, "worse": FUSION - 0.1}, 0)[:2] == (FUSED, FUSED)
@@ -70,13 +75,16 @@ class World:
     def winner(self, surface: Surface | None = None) -> Winner:
         self.surface = surface or self.surface
         requests = [asked(at % 5 + 1, wanted(1_000 + at), time=1_000.0 + at) for at in range(REQUESTS)]
-        return compete(self.engine, "home", requests, seed=0, threads=1, progress=silent, clock=self.hands)
+        return compete(self.engine, "home", requests, seed=0, progress=silent, clock=self.hands)
 
 
 def test_within_its_budget_a_surface_asks_all_sources() -> None:
     winner = World(good=20, budget=50).winner()
     assert set(winner.surface.sources) == {"good", "fair", "quick"}
-    assert winner.choice.pace.answer_ms == pytest.approx({FUSED: 31, "good": 20, "fair": 10, "quick": 1})
+    together = dict.fromkeys((FUSED, *FUSIONS[1:]), 31)
+    assert winner.choice.pace.answer_ms == pytest.approx({**together, "good": 20, "fair": 10, "quick": 1})
+        {**dict.fromkeys((FUSED, "weighted_sum", "vote"), 31), "good": 20, "fair": 10, "quick": 1}
+    )
     assert winner.choice.figures is not None
     assert EVERYTHING not in winner.choice.figures.systems
     assert "budget" not in winner.choice.why
@@ -133,16 +141,86 @@ def test_a_ranker_that_is_too_slow_does_not_win(monkeypatch: pytest.MonkeyPatch,
         world.hands.now += ponders_ms / 1e3
         return (pool.rows == wanted(context.now)).astype(np.float32)
 
-    def fitted(_: Engine, __: str, learning: Sequence[Asked], *___: object) -> tuple[object, dict[str, float]]:
-        assert len(learning)
-        return object(), {}
+    class Thinker:
+        importance: ClassVar[dict[str, float]] = {}
+        size_mb = 1.0
 
-    monkeypatch.setattr(tournament, "_learned", fitted)
+    def fitted(_: Engine, __: str, learning: Sequence[Asked], *___: object) -> tuple[dict[str, Any], dict[str, float]]:
+        assert len(learning)
+        return {"thinker": Thinker()}, {"thinker": 2.0}
+
+    monkeypatch.setattr(tournament, "_fitted", fitted)
     monkeypatch.setattr(tournament, "learned", lambda *_: score)
     world.sources[0] = Planted("good", lambda context: world.first(context, 1)[::-1], world.hands, 20)
     winner = world.winner(Surface(sources=("good", "fair", "quick"), budget_ms=50.0))
-    assert (winner.choice.winner == LEARNED) is wins
+    assert (winner.choice.winner == "thinker") is wins
     assert (winner.ranker is not None) is wins
-    assert winner.choice.pace.answer_ms[LEARNED] == pytest.approx(31 + ponders_ms)
-    told = "learned was best at 1.000 but takes 61 ms, above the 50 ms of the surface: "
+    assert winner.choice.pace.answer_ms["thinker"] == pytest.approx(31 + ponders_ms)
+    told = "thinker was best at 1.000 but takes 61 ms, above the 50 ms of the surface: "
     assert winner.choice.why.startswith(told) is not wins
+
+
+def lucky_ones(n: int, generator: np.random.Generator) -> dict[str, Values]:
+    """Challengers that are as good as the fusion, but for chance."""
+    return {str(at): FUSION + generator.normal(0.0, 0.2, len(FUSION)) for at in range(n)}
+
+
+def test_many_that_are_no_better_do_not_win_by_their_number() -> None:
+    generator = np.random.default_rng(0)
+    worlds = [lucky_ones(10, generator) for _ in range(100)]
+    won = sum(judge({FUSED: FUSION, **world}, 0)[1] != FUSED for world in worlds)
+    naive = sum(any(compare(one, FUSION, 0).chance_better >= CONFIDENCE for one in world.values()) for world in worlds)
+    assert won <= 17  # a tenth, and three standard errors of a binomial
+    assert naive > 40
+
+
+def test_one_challenger_is_judged_as_if_alone() -> None:
+    generator = np.random.default_rng(1)
+    for _ in range(10):
+        (name, one), *_ = lucky_ones(1, generator).items()
+        chance = best_of_many({name: one}, FUSION, 0)[name]
+        assert chance == pytest.approx(compare(one, FUSION, 0).chance_better, abs=0.05)
+
+
+def test_what_is_better_wins_among_many_that_are_not() -> None:
+    generator = np.random.default_rng(2)
+    better = FUSION + 0.05 + generator.normal(0.0, 0.2, len(FUSION))
+    world = {**lucky_ones(10, generator), "better": better, "same": FUSION.copy()}
+    assert judge({FUSED: FUSION, **world}, 0)[1] == "better"
+    assert best_of_many(world, FUSION, 0)["same"] < CONFIDENCE
+
+
+def test_whoever_wins_serves() -> None:
+    surface = Surface(sources=("popular", "new"))
+    assert _serving(surface, "vote", surface.sources).fusion == "vote"
+    assert _serving(surface, "lambdamart", surface.sources) == _serving(surface, FUSED, surface.sources) == surface
+    alone = _serving(surface, "new", surface.sources)
+    assert (alone.weights, alone.rank) == ({"popular": 0.0, "new": 1.0}, "fused")
+
+
+def test_the_other_fusions_compete_where_they_may_differ() -> None:
+    two, one = ("popular", "new"), ("popular",)
+    surfaces = {
+        "two": Surface(sources=two),
+        "voting": Surface(sources=two, fusion="vote"),
+        "one": Surface(sources=one),
+        "weighed": Surface(sources=two, weights={"new": 0.5}),
+    }
+    engine = small_engine(settings=Settings(surfaces=surfaces))
+    ways = {name: _other_fusions(engine, name) for name in surfaces}
+    assert ways == {
+        "two": ["weighted_sum", "vote"],
+        "voting": ["reciprocal_rank", "weighted_sum"],
+        "one": [],
+        "weighed": [],
+    }
+
+
+def test_what_an_older_release_tells_can_be_read() -> None:
+    told: dict[str, Any] = {
+        "items": 1,
+        "events": 1,
+        "surfaces": {},
+        "choices": {"home": {"winner": "learned", "why": "it beat the fusion", "importance": {"price": 1.0}}},
+    }
+    assert msgspec.convert(told, Evaluation).choices["home"].winner == "learned"

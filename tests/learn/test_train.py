@@ -15,6 +15,7 @@ from shopkeeper.engine import sources
 from shopkeeper.engine.context import FittedSource, Material, Reached, SourceRecipe
 from shopkeeper.engine.opening import settings_of
 from shopkeeper.engine.pipeline import Engine
+from shopkeeper.engine.ranking.fusion import FUSIONS
 from shopkeeper.engine.sources.popular import Popular
 from shopkeeper.learn import workshop
 from shopkeeper.learn.groups import ITEM_GROUPS, USER_GROUPS
@@ -75,9 +76,12 @@ def test_what_each_model_costs_stands_beside_what_it_is_worth(
     release: Release, capsys: pytest.CaptureFixture[str]
 ) -> None:
     costs = release.manifest.metrics["costs"]
-    assert {"lexical", "popular", "viewed_together", "slist"} <= costs.keys()
+    assert {"lexical", "popular", "viewed_together", "slist", "lambdamart", "stacking"} <= costs.keys()
     assert all(cost["size_mb"] >= 0 and cost["fit_s"] > 0 for cost in costs.values())
-    assert all(0 < costs[name]["answer_ms"] < 1_000 for name in ("lexical", "viewed_together", "slist"))
+    assert all(
+        0 < costs[name]["answer_ms"] < 1_000
+        for name in ("lexical", "viewed_together", "slist", "lambdamart", "stacking")
+    )
     assert "an answer, ms" in (release.path / "evaluation" / "report.html").read_text(encoding="utf-8")
     show.metrics(release.manifest.metrics)
     assert "an answer, ms" in capsys.readouterr().out
@@ -142,6 +146,15 @@ def test_a_source_that_is_better_alone_serves_alone(shop: Tables, tmp_path: Path
     assert choice["beats"]["difference"]["low"] > 0
     assert Engine.open(release.path).settings.surfaces["similar"].weights == {"similar": 0, "viewed_together": 1}
     assert value(release, "similar", "served") > value(release, "similar", "similar")
+
+
+def test_a_fusion_that_wins_serves(release: Release) -> None:
+    choices = release.manifest.metrics["choices"]
+    won = {name: choice["winner"] for name, choice in choices.items() if choice["winner"] in FUSIONS}
+    assert won
+    surfaces = Engine.open(release.path).settings.surfaces
+    assert {name: surfaces[name].fusion for name in won} == won
+    assert not any((release.path / "rankers" / name).exists() for name in won)
 
 
 def test_weights_that_a_person_wrote_are_kept(shop: Tables, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import re
 import signal
 import sys
+from collections.abc import Mapping
 from datetime import datetime, time
 from functools import partial
 from pathlib import Path
@@ -340,10 +341,17 @@ def doctor(shop: ShopDir = Path(), json: Json = False) -> None:
 @app.command()
 def models(json: Json = False) -> None:
     """The models that can compete for a surface, each with when to choose it."""
+    from shopkeeper.engine.ranking.recipe import ranker_recipes
     from shopkeeper.engine.sources import recipes
 
-    told = {name: getattr(recipe, "when", "") for name, recipe in sorted(recipes().items())}
-    show.as_json(told) if json else show.table(("model", "choose it for"), list(told.items()))
+    kinds: dict[str, Mapping[str, object]] = {"source": recipes(), "ranker": ranker_recipes()}
+    told = {
+        name: {"kind": kind, "when": getattr(recipe, "when", "")}
+        for kind, offered in kinds.items()
+        for name, recipe in sorted(offered.items())
+    }
+    rows = [(name, *said.values()) for name, said in told.items()]
+    show.as_json(told) if json else show.table(("model", "kind", "choose it for"), rows)
 
 
 @app.command()

@@ -237,7 +237,8 @@ class Engine:
         """float32 [n], by the learned ranker of the surface, or else by the fusion of its sources."""
         ranker = self.rankers.get(context.request.surface)
         if ranker is None:
-            return fuse(pool, self._surface(context).weights)
+            surface = self._surface(context)
+            return fuse(pool, surface.weights, surface.fusion)
         return ranker.score(self.features(context, pool))
 
     def rank(self, context: Context, watch: Stopwatch | None = None) -> Ranking:

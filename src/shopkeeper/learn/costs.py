@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -19,7 +19,7 @@ ASKED = 50  # requests of each surface
 class Cost(msgspec.Struct, frozen=True):
     """fit_s: seconds of the last fit, less what was kept of an earlier one; None where nothing was fitted anew;
     answer_ms: the median of its answers, one at a time, None where nothing was asked; size_mb: on the disk of the
-    release, of which much is shared memory."""
+    release, of which much is shared memory (of a ranker that did not win: what it would add)."""
 
     fit_s: float | None
     answer_ms: float | None
@@ -32,6 +32,19 @@ def cost_of(contestant: str, pace: Pace, costs: Mapping[str, Cost]) -> Cost:
     parts = [costs[name] for name in dict.fromkeys((*sources, contestant)) if name in costs]
     fits = [part.fit_s for part in parts if part.fit_s is not None]
     return Cost(sum(fits) if fits else None, pace.answer_ms.get(contestant), sum(part.size_mb for part in parts))
+
+
+def together(costs: Iterable[Mapping[str, Cost]]) -> dict[str, Cost]:
+    """Of what was fitted for several surfaces: all seconds and megabytes, and the slowest answer."""
+    found: dict[str, Cost] = {}
+    for name, cost in (pair for each in costs for pair in each.items()):
+        other = found.get(name, Cost(0.0, 0.0, 0.0))
+        fit_s, answer_ms = (
+            (cost.fit_s or 0.0) + (other.fit_s or 0.0),
+            max(cost.answer_ms or 0.0, other.answer_ms or 0.0),
+        )
+        found[name] = Cost(fit_s, answer_ms, cost.size_mb + other.size_mb)
+    return found
 
 
 def costs_of(

@@ -176,6 +176,20 @@ def _intervals(values: Values, means: Values) -> list[Estimate]:
     return [Estimate(*map(float, triple)) for triple in triples]
 
 
+def best_of_many(
+    challengers: Mapping[str, Values], against: Values, seed: int, resamples: int = RESAMPLES
+) -> dict[str, float]:
+    """The confidence that each challenger is better than what it is held `against`, all float64 [requests], which
+    allows for the best of many being lucky: in what share of the resamples its lead, in standard errors, is more than
+    chance gives to any of them (White, "A Reality Check for Data Snooping", Econometrica 2000; in standard errors,
+    Romano and Wolf, Econometrica 2005)."""
+    leads = np.stack([values - against for values in challengers.values()], axis=1)  # [requests, challengers]
+    lead, error = leads.mean(axis=0), np.maximum(leads.std(axis=0) / np.sqrt(len(leads)), 1e-12)
+    chance = ((_resampled_means(leads, seed, resamples) - lead) / error).max(axis=1)
+    shares = (chance[:, None] < lead / error).mean(axis=0)
+    return dict(zip(challengers, shares.tolist(), strict=True))
+
+
 def _resampled_means(values: Values, seed: int, resamples: int) -> Values:
     """float64 [resamples, columns]; how often each request is drawn is counted, so that a mean is one product."""
     generator, n = np.random.default_rng(seed), len(values)

@@ -50,7 +50,7 @@ def shares(importance: Mapping[str, float]) -> str:
         figure, axes = _axes(0.7 + 0.3 * len(names))
         axes.barh(names, [importance[name] for name in names], color=OTHER)
         axes.set_xlabel("share of the gain")
-        return _svg(figure, "Share of the gain: " + ", ".join(f"{name} {importance[name]:.0%}" for name in names[::-1]))
+        return _svg(figure, "Shares: " + ", ".join(f"{name} {importance[name]:.0%}" for name in names[::-1]))
 
 
 def tradeoff(estimates: Mapping[str, Estimate], costs: Mapping[str, Cost], winner: str, budget_ms: float) -> str:

@@ -9,11 +9,12 @@ import numpy.typing as npt
 
 from shopkeeper.engine.context import Context
 from shopkeeper.engine.pipeline import Engine
-from shopkeeper.engine.ranking.fusion import Pool
+from shopkeeper.engine.ranking.fusion import Pool, fuse
 from shopkeeper.engine.ranking.ranker import Ranker
+from shopkeeper.engine.ranking.recipe import Examples
 from shopkeeper.learn.metrics import Ranks
-from shopkeeper.learn.ranker import Examples
 from shopkeeper.learn.requests import Asked
+from shopkeeper.settings import Fusion
 from shopkeeper.vocabulary import UNKNOWN_ROW, Progress, Rows, Scores, silent
 
 Scorer = Callable[[Context, Pool], Scores]
@@ -58,6 +59,15 @@ def replay(
             answers[name][at, : min(k, len(kept))] = kept[:k]
     progress(stage, len(asked), len(asked))
     return answers
+
+
+def fused(engine: Engine, way: Fusion) -> Scorer:
+    """What orders candidates by another fusion than the surface's own."""
+
+    def score(context: Context, pool: Pool) -> Scores:
+        return fuse(pool, engine.settings.surfaces[context.request.surface].weights, way)
+
+    return score
 
 
 def learned(engine: Engine, ranker: Ranker) -> Scorer:

@@ -26,7 +26,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     """How good a release is. items, events: how many it knows; surfaces: figures on the test part by surface (and on
     people's judgements); choices: what won on the validation part by surface; checked_for_leaks: requests of the
     validation part whose answers stay the same when all that happened later is deleted (else nothing is released);
-    costs: of each source."""
+    costs: of each source and ranker."""
 
     items: int
     events: int
@@ -49,7 +49,7 @@ def _html(evaluation: Evaluation, shop: str, now: float) -> str:
     template = environment.from_string(files("shopkeeper.learn").joinpath("report.html").read_text(encoding="utf-8"))
     choices = evaluation.choices
     costs = {
-        name: {system: cost_of(system, choice.pace, evaluation.costs) for system in choice.ndcg}
+        name: {system: cost_of(system, choice.pace, evaluation.costs | choice.costs) for system in choice.ndcg}
         for name, choice in choices.items()
     }
     return template.render(
@@ -73,7 +73,10 @@ def _html(evaluation: Evaluation, shop: str, now: float) -> str:
             name: tradeoff(choice.ndcg, costs[name], choice.winner, choice.pace.budget_ms)
             for name, choice in choices.items()
         },
-        importance={name: shares(choice.importance) for name, choice in choices.items() if choice.importance},
+        importances={
+            name: {ranker: shares(importance) for ranker, importance in choice.importances.items()}
+            for name, choice in choices.items()
+        },
     )
 
 

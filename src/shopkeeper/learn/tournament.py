@@ -1,5 +1,5 @@
-"""What may serve a surface: its fusion, each of its sources alone, a learned ranker. They compete on requests that none
-of them has seen, within the time that an answer may take, and the fusion stays unless it is beaten."""
+"""What may serve a surface: its fusion, other fusions, each of its sources alone, its learned rankers. They compete on
+requests that none of them has seen, and the fusion stays unless it is beaten, whatever the luck of many."""
 
 from __future__ import annotations
 
@@ -9,22 +9,25 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from shopkeeper.engine.pipeline import Engine
+from shopkeeper.engine.ranking.fusion import FUSIONS
 from shopkeeper.engine.ranking.ranker import Ranker
+from shopkeeper.engine.ranking.recipe import ranker_recipes
 from shopkeeper.learn import metrics
+from shopkeeper.learn.costs import Cost
 from shopkeeper.learn.evaluate import MEASURE, Figures, K, figures_of, measure
 from shopkeeper.learn.latency import Clock, Laps, Pace, fitting, time_answers
 from shopkeeper.learn.metrics import Comparison, Estimate, Ranks
-from shopkeeper.learn.ranker import fit_ranker
-from shopkeeper.learn.replay import POPULARITY, Scorer, examples_of, learned, replay
+from shopkeeper.learn.replay import POPULARITY, Scorer, examples_of, fused, learned, replay
 from shopkeeper.learn.requests import Asked
-from shopkeeper.settings import Surface
+from shopkeeper.settings import Fusion, Surface
 from shopkeeper.vocabulary import Progress
 
-FUSED, LEARNED = "fused", "learned"
+FUSED, LEARNED = "fused", "learned"  # as `Surface.rank` has them; the fusion stands under its name in the tournament
 EVERYTHING = "fused, every source"  # beside the fusion, where that goes without the sources that are too slow
-CONFIDENCE = 0.9  # the share of resamples in which a challenger must beat the fusion
+CONFIDENCE = 0.9  # that the best of the challengers is better than the fusion
 LEARN_SHARE, WATCH_SHARE = 0.6, 0.15  # of the requests, the oldest: to learn from, to stop by; the rest judge
 FEWEST_TO_LEARN, FEWEST_TO_JUDGE = 100, 30  # requests
 
@@ -43,21 +46,22 @@ class Contest(msgspec.Struct, frozen=True):
 class Choice(msgspec.Struct, frozen=True):
     """How a surface's tournament went. figures: of each contestant, the fusion held against the others (None in what an
     older Shopkeeper tells); popularity stands beside them and cannot win; beats: by how much the winner (without one,
-    the best) beats the fusion; why: in a sentence; importance: each feature's share in the learned ranker, empty
-    without one; until: seconds, the last event that it was chosen by, None without a clock; contest: with the
+    the best) beats the fusion; why: in a sentence; importances: by ranker that can say, each feature's share in it, the
+    largest first; until: seconds, the last event that it was chosen by, None without a clock; contest: with the
     incumbent's choice, where it was held against one; dropped: contestants that dropped out before, when time was
-    short, each with why; pace: how long the contestants' answers take."""
+    short, each with why; pace: how long the contestants' answers take; costs: of every ranker."""
 
     winner: str
     why: str
     requests: int = 0
     figures: Figures | None = None
     beats: Comparison | None = None
-    importance: dict[str, float] = {}
+    importances: dict[str, dict[str, float]] = {}
     until: float | None = None
     contest: Contest | None = None
     dropped: dict[str, str] = {}
     pace: Pace = Pace()
+    costs: dict[str, Cost] = {}
 
     @property
     def ndcg(self) -> dict[str, Estimate]:
@@ -84,7 +88,6 @@ def compete(
     asked: Sequence[Asked],
     *,
     seed: int,
-    threads: int,
     progress: Progress,
     clock: Clock = time.perf_counter,
 ) -> Winner:
@@ -96,17 +99,10 @@ def compete(
     if len(judging) < FEWEST_TO_JUDGE:
         why = f"only {len(asked)} requests in the validation part: too few to choose by"
         return Winner(surface, None, Choice(FUSED, why, len(judging)))
-    laps = time_answers(engine, asked, {FUSED: engine.score}, progress=progress, clock=clock)
-    quick = engine.asking(name, fitting(laps, FUSED, surface.budget_ms))
-    ranker, importance = None, dict[str, float]()
-    if surface.rank == LEARNED:
-        ranker, importance = _learned(quick, name, asked[:learn], asked[learn:watch], seed, threads, progress)
-    rankers: dict[str, Scorer] = {} if ranker is None else {LEARNED: learned(quick, ranker)}
-    if rankers:
-        laps = laps.ordered_by(time_answers(quick, asked, rankers, progress=progress, clock=clock))
-    answers = _answers(engine, quick, judging, {FUSED: quick.score, **rankers}, progress)
-    pace = _pace(laps, answers, quick.settings.surfaces[name])
-    values = {system: measure(quick, rows, judging)["ndcg"] for system, rows in answers.items()}
+    field = _field(engine, name, asked, asked[:learn], asked[learn:watch], seed, progress, clock)
+    answers = _answers(engine, field, judging, progress)
+    pace = _pace(field.laps, answers, field.surface)
+    values = {system: measure(field.quick, rows, judging)["ndcg"] for system, rows in answers.items()}
     contestants = [
         system for system in values if system != POPULARITY and not (surface.weights and system in surface.sources)
     ]
@@ -115,34 +111,88 @@ def compete(
     means = {system: float(values[system].mean()) for system in contestants}
     choice = Choice(
         winner=winner,
-        why=_too_slow(pace, means) + _why(winner, best, ranker),
+        why=_too_slow(pace, means) + _why(winner, best, field.rankers),
         requests=len(judging),
-        figures=figures_of(quick, judging, answers, groups={}, seed=seed),
+        figures=figures_of(field.quick, judging, answers, groups={}, seed=seed),
         beats=beats,
-        importance=importance,
+        importances={ranker: dict(fitted.importance) for ranker, fitted in field.rankers.items() if fitted.importance},
         pace=pace,
+        costs=field.costs,
     )
-    serving = _serving(quick.settings.surfaces[name], winner, surface.sources)
-    return Winner(serving, ranker if winner == LEARNED else None, choice)
+    return Winner(_serving(field.surface, winner, surface.sources), field.rankers.get(winner), choice)
 
 
 def judge(values: Mapping[str, metrics.Values], seed: int) -> tuple[str, str, Comparison]:
-    """The contestant with the highest mean; the winner, the highest among those that surely beat the fusion, else the
-    fusion; and how the winner (without one, the highest) compares to the fusion. values: float64 [requests] each."""
+    """The contestant with the highest mean; the winner, the highest among those that surely beat the fusion, however
+    many tried, else the fusion; and how the winner (without one, the highest) compares to the fusion. values: float64
+    [requests] each."""
     ahead = sorted(values, key=lambda system: -float(values[system].mean()))
-    against = {system: metrics.compare(values[system], values[FUSED], seed) for system in ahead}
-    sure = (system for system in ahead if system != FUSED and against[system].chance_better >= CONFIDENCE)
-    winner = next(sure, FUSED)
-    return ahead[0], winner, against[ahead[0] if winner == FUSED else winner]
+    challengers = {system: values[system] for system in ahead if system != FUSED}
+    chances = metrics.best_of_many(challengers, values[FUSED], seed) if challengers else {}
+    winner = next((system for system, chance in chances.items() if chance >= CONFIDENCE), FUSED)
+    told = ahead[0] if winner == FUSED else winner
+    return ahead[0], winner, metrics.compare(values[told], values[FUSED], seed)
 
 
-def _answers(
-    whole: Engine, quick: Engine, judging: Sequence[Asked], scorers: Mapping[str, Scorer], progress: Progress
-) -> dict[str, Ranks]:
-    """By contestant, the fusion first. quick: the engine that asks what fits the surface's budget alone; what the whole
-    one could answer is measured too, so that a shop sees what its budget costs."""
-    name = judging[0].request.surface
-    answers = replay(quick, judging, scorers, K, progress=progress, stage=f"compare {name}")
+@dataclass(frozen=True)
+class _Field:
+    """What competes for a surface. quick: an engine that asks the sources which fit its budget alone; scorers: what
+    orders their candidates, the fusion first; laps: what the parts of their answers take; fit_s: of each ranker."""
+
+    name: str
+    quick: Engine
+    rankers: Mapping[str, Ranker]
+    scorers: Mapping[str, Scorer]
+    laps: Laps
+    fit_s: Mapping[str, float]
+
+    @property
+    def surface(self) -> Surface:
+        return self.quick.settings.surfaces[self.name]
+
+    @property
+    def costs(self) -> dict[str, Cost]:
+        """Of each ranker; its answer is to order the candidates."""
+        return {
+            name: Cost(self.fit_s[name], float(np.median(self.laps.scorers[name])), ranker.size_mb)
+            for name, ranker in self.rankers.items()
+        }
+
+
+def _field(
+    engine: Engine,
+    name: str,
+    asked: Sequence[Asked],
+    learning: Sequence[Asked],
+    watching: Sequence[Asked],
+    seed: int,
+    progress: Progress,
+    clock: Clock,
+) -> _Field:
+    laps = time_answers(engine, asked, {FUSED: engine.score}, progress=progress, clock=clock)
+    quick = engine.asking(name, fitting(laps, FUSED, engine.settings.surfaces[name].budget_ms))
+    rankers, fit_s = _fitted(quick, name, learning, watching, seed, progress)
+    challengers: dict[str, Scorer] = {
+        **{way: fused(quick, way) for way in _other_fusions(quick, name)},
+        **{ranker: learned(quick, fitted) for ranker, fitted in rankers.items()},
+    }
+    if challengers:
+        laps = laps.ordered_by(time_answers(quick, asked, challengers, progress=progress, clock=clock))
+    return _Field(name, quick, rankers, {FUSED: quick.score, **challengers}, laps, fit_s)
+
+
+def _other_fusions(engine: Engine, name: str) -> list[Fusion]:
+    """Whoever wrote weights has chosen the fusion that they are for, and of a single source all make the same."""
+    surface = engine.settings.surfaces[name]
+    several = len(engine.sources_of(name)) > 1 and not surface.weights
+    return [way for way in FUSIONS if way != surface.fusion] if several else []
+
+
+def _answers(whole: Engine, field: _Field, judging: Sequence[Asked], progress: Progress) -> dict[str, Ranks]:
+    """By contestant, the fusion first. What the whole engine could answer is measured too, so that a shop sees what its
+    budget costs."""
+    name, quick = field.name, field.quick
+    answers = replay(quick, judging, field.scorers, K, progress=progress, stage=f"compare {name}")
     if len(quick.sources_of(name)) < len(whole.sources_of(name)):
         others = replay(whole, judging, {EVERYTHING: whole.score}, K, progress=progress, stage=f"compare all of {name}")
         answers |= {system: rows for system, rows in others.items() if system not in answers}
@@ -161,6 +211,8 @@ def _pace(laps: Laps, systems: Collection[str], quick: Surface) -> Pace:
 def _serving(quick: Surface, winner: str, sources: Collection[str]) -> Surface:
     """The surface as its winner serves it. A source alone is followed by what the others propose, where they fit the
     budget with it. quick: the surface with those that do; sources: all that could be asked."""
+    if winner in FUSIONS:
+        return msgspec.structs.replace(quick, fusion=winner)
     if winner not in sources:
         return quick
     asked = quick.sources if winner in quick.sources else (winner,)
@@ -168,24 +220,26 @@ def _serving(quick: Surface, winner: str, sources: Collection[str]) -> Surface:
     return msgspec.structs.replace(quick, sources=asked, weights=alone, rank=FUSED)
 
 
-def _learned(
-    engine: Engine,
-    name: str,
-    learning: Sequence[Asked],
-    watching: Sequence[Asked],
-    seed: int,
-    threads: int,
-    progress: Progress,
-) -> tuple[Ranker | None, dict[str, float]]:
-    """None where too few requests found what was wanted."""
+def _fitted(
+    engine: Engine, name: str, learning: Sequence[Asked], watching: Sequence[Asked], seed: int, progress: Progress
+) -> tuple[dict[str, Ranker], dict[str, float]]:
+    """The rankers of the surface, and the seconds that each took; none where too few requests found what was wanted."""
+    surface = engine.settings.surfaces[name]
+    recipes = ranker_recipes(surface.rankers) if surface.rank == LEARNED else {}
+    if not recipes:
+        return {}, {}
     examples = examples_of(engine, learning, seed=seed, progress=progress, stage=f"replay {name}")
     watched = examples_of(engine, watching, seed=seed, progress=progress, stage=f"replay {name} (to stop by)")
     if len(examples) < FEWEST_TO_LEARN or not len(watched):
-        return None, {}
-    progress(f"learn {name}", 0, 1)
-    ranker, importance = fit_ranker(examples, watched, engine.feature_names(name), seed=seed, threads=threads)
-    progress(f"learn {name}", 1, 1)
-    return ranker, importance
+        return {}, {}
+    rankers, fit_s = dict[str, Ranker](), dict[str, float]()
+    for done, (ranker, recipe) in enumerate(recipes.items()):
+        progress(f"learn {name}", done, len(recipes))
+        begin = time.perf_counter()
+        rankers[ranker] = recipe.fit(examples, watched, engine.feature_names(name), engine.settings)
+        fit_s[ranker] = time.perf_counter() - begin
+    progress(f"learn {name}", len(recipes), len(recipes))
+    return rankers, fit_s
 
 
 def _too_slow(pace: Pace, means: Mapping[str, float]) -> str:
@@ -203,13 +257,15 @@ def _too_slow(pace: Pace, means: Mapping[str, float]) -> str:
     return "; ".join(said) + ": " if said else ""
 
 
-def _why(winner: str, best: str, ranker: Ranker | None) -> str:
-    if winner == LEARNED:
-        return "the learned ranker beat the fusion of the sources"
+def _why(winner: str, best: str, rankers: Mapping[str, Ranker]) -> str:
+    if winner in rankers:
+        return f"the ranker {winner} beat the fusion of the sources"
+    if winner in FUSIONS:
+        return f"the fusion by {winner} beat the usual one"
     if winner != FUSED:
         return f"{winner} alone beat the fusion of the sources"
     if best != FUSED:
         return f"{best} was ahead of the fusion of the sources, but not by enough to be sure"
-    if ranker is None:
+    if not rankers:
         return "the fusion of the sources did best; there was too little to learn a ranker from"
     return "the fusion of the sources did best"

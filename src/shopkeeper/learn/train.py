@@ -12,7 +12,7 @@ from shopkeeper.data.tables import Tables
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.errors import DataError, ReleaseError
-from shopkeeper.learn.costs import costs_of
+from shopkeeper.learn.costs import costs_of, together
 from shopkeeper.learn.evaluate import Figures, evaluate
 from shopkeeper.learn.groups import groups_of
 from shopkeeper.learn.incumbent import Incumbent, defend
@@ -59,6 +59,7 @@ def train(
             incumbent.require_whole(shop)
         parts = split(shop.interactions, settings.train, shop.now)
         winners, unleaking = _choose(shop, parts.validation, progress) if parts else ({}, 0)
+        of_rankers = together(winner.choice.costs for winner in winners.values())
         if incumbent:
             winners = defend(incumbent, shop, parts.test if parts else None, winners, progress)
         rankers = {name: winner.ranker for name, winner in winners.items() if winner.ranker}
@@ -75,7 +76,7 @@ def train(
             surfaces=figures,
             choices={name: winner.choice for name, winner in winners.items()},
             checked_for_leaks=unleaking,
-            costs=costs_of(engine, asked, shop.fitter.seconds, draft / "sources"),
+            costs=costs_of(engine, asked, shop.fitter.seconds, draft / "sources") | of_rankers,
         )
         if pictures := tables.paths("images"):
             batches = (batch for path in pictures for batch in pq.ParquetFile(path).iter_batches(1024))
@@ -106,9 +107,8 @@ def _choose(shop: Workshop, part: Part, progress: Progress) -> tuple[dict[str, W
     """What won each surface, and how many requests were checked for leaks."""
     engine, asked = shop.engine_of(part, {}, "fit for validation"), shop.requests(part)
     refuse(leaks(engine, asked))
-    train = shop.settings.train
     winners = {
-        name: compete(engine, name, requests, seed=train.seed, threads=train.threads, progress=progress)
+        name: compete(engine, name, requests, seed=shop.settings.train.seed, progress=progress)
         for name, requests in asked.items()
     }
     if part.all.has_clock:

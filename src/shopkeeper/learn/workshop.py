@@ -12,10 +12,11 @@ import pyarrow as pa
 
 from shopkeeper.data.tables import Tables
 from shopkeeper.engine.encoder import Encoder
+from shopkeeper.engine.models import check_models
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.engine.ranking.statistics import Statistics
-from shopkeeper.engine.sources import check_sources, recipes
+from shopkeeper.engine.sources import recipes
 from shopkeeper.learn.asof import Inferred
 from shopkeeper.learn.encoder import build_encoder
 from shopkeeper.learn.examination import Examination, examination_of, weigh
@@ -52,7 +53,7 @@ class Workshop:
     ) -> Workshop:
         """Reads the tables. What is costly to make is kept in `cache`. held: surfaces besides those of the settings,
         for which there may be engines as well."""
-        check_sources(settings)
+        check_models(settings)
         progress("read tables", 0, 1)
         items = tables.items().combine_chunks()
         catalogue = Catalogue.build(items)

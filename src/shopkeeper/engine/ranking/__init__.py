@@ -1,1 +1,1 @@
-"""From what the sources propose to an order: statistics, features, fusion, the learned ranker."""
+"""From what the sources propose to an order: statistics, features, fusion, learned rankers."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from shopkeeper.engine.context import Candidates
+from shopkeeper.settings import Fusion
 from shopkeeper.vocabulary import Rows, Scores
 
 RANK_OFFSET = (
@@ -45,10 +46,41 @@ class Pool:
         return dict(zip(self.sources, (~np.isnan(self.ranks)).sum(axis=0).tolist(), strict=True))
 
 
-def fuse(pool: Pool, weights: Mapping[str, float]) -> Scores:
-    """float32 [n]: weighted reciprocal ranks, 1 for a row that every source puts first; `weights` by source,
-    USUAL_WEIGHTS for those it does not name."""
+def fuse(pool: Pool, weights: Mapping[str, float], way: Fusion = "reciprocal_rank") -> Scores:
+    """float32 [n]: the weighted mean of what each source grants, 1 for a row that every source puts first; `weights` by
+    source, USUAL_WEIGHTS for those it does not name."""
     named = {**USUAL_WEIGHTS, **weights}
     weight = np.array([named.get(source, 1.0) for source in pool.sources], dtype=np.float32)
-    shares = np.nan_to_num((RANK_OFFSET + 1.0) / (RANK_OFFSET + pool.ranks), nan=0.0) * weight
+    shares = FUSIONS[way](pool) * weight
     return np.asarray(shares.sum(axis=1) / max(float(weight.sum()), 1e-9), dtype=np.float32)
+
+
+# Ways to fuse: what each source grants each row, [n, s], between 0 and 1.
+
+
+def reciprocal_rank(pool: Pool) -> Scores:
+    """The less, the farther behind; nothing for what a source did not propose (Cormack et al., SIGIR 2009)."""
+    return np.where(np.isnan(pool.ranks), 0.0, (RANK_OFFSET + 1.0) / (RANK_OFFSET + pool.ranks))
+
+
+def weighted_sum(pool: Pool) -> Scores:
+    """The scores of each source between its lowest for this request and its highest (CombSUM; Fox and Shaw, TREC-2,
+    1994)."""
+    low = np.fmin.reduce(pool.scores, axis=0, initial=np.inf)
+    spread = np.fmax.reduce(pool.scores, axis=0, initial=-np.inf) - low
+    shares = np.where(spread > 0, (pool.scores - low) / np.where(spread > 0, spread, 1.0), 1.0)
+    return np.where(np.isnan(pool.ranks), 0.0, shares)
+
+
+def vote(pool: Pool) -> Scores:
+    """Each source gives n points to its first, n − 1 to its second, and what is left in equal parts to all that it did
+    not propose, over n (Borda count; Aslam and Montague, "Models for Metasearch", SIGIR 2001)."""
+    n, proposed = max(len(pool.rows), 1), (~np.isnan(pool.ranks)).sum(axis=0)
+    return np.where(np.isnan(pool.ranks), (n - proposed + 1) / (2 * n), (n + 1 - pool.ranks) / n)
+
+
+FUSIONS: dict[Fusion, Callable[[Pool], Scores]] = {
+    "reciprocal_rank": reciprocal_rank,
+    "weighted_sum": weighted_sum,
+    "vote": vote,
+}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 import numpy as np
@@ -13,14 +14,16 @@ from shopkeeper.errors import ReleaseError
 from shopkeeper.vocabulary import Scores
 
 MODEL, FEATURES = "model.onnx", "features.json"
+NOTHING_SAID: Mapping[str, float] = MappingProxyType({})
 
 
 class Ranker:
     """model: an ONNX graph with one input float32 [n, F] (NaN is missing) and one output float32 [n] or [n, 1];
-    names: the F feature names in the order that the graph was trained on."""
+    names: the F feature names in the order that the graph was trained on; importance: how much it leans on each of
+    those that matter, shares, the largest first, where whoever fitted it can say: for the report, and not kept."""
 
-    def __init__(self, model: bytes, names: Sequence[str]) -> None:
-        self.names = tuple(names)
+    def __init__(self, model: bytes, names: Sequence[str], importance: Mapping[str, float] = NOTHING_SAID) -> None:
+        self.names, self.importance = tuple(names), importance
         self._model = model
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1  # requests run side by side already
@@ -33,6 +36,10 @@ class Ranker:
 
     def __hash__(self) -> int:
         return hash((self._model, self.names))
+
+    @property
+    def size_mb(self) -> float:
+        return len(self._model) / 1e6
 
     def score(self, features: Scores) -> Scores:
         """float32 [n, F] → float32 [n], higher is better."""

@@ -82,6 +82,7 @@ class Gru4RecConfig(SequenceConfig, frozen=True, forbid_unknown_fields=True):
 class HstuConfig(SequenceConfig, frozen=True, forbid_unknown_fields=True):
     """width: a multiple of the heads."""
 
+    rate: Annotated[float, Meta(gt=0.0), Tuned(5e-4, 1e-2, log=True)] = 4e-3
     blocks: Annotated[Positive, Tuned(1, 6)] = 4
     heads: Positive = 2
 

@@ -25,7 +25,10 @@ class Block(nn.Module):
         self.before, self.after = nn.LayerNorm(config.width), nn.LayerNorm(config.width)
         self.inner = nn.Linear(config.width, 4 * config.width, bias=False)
         self.outer = nn.Linear(config.width, config.width, bias=False)
-        self.places = nn.Parameter(torch.zeros(config.heads, config.length))
+        # What is near counts more to begin with, which it would otherwise take the first epoch to find out.
+        self.places = nn.Parameter(
+            (1.0 / torch.arange(1.0, config.length + 1.0)).repeat(config.heads, 1)
+        )  # (h, length)
         self.ages = nn.Embedding(BUCKETS, config.heads) if clock else None
         if self.ages is not None:
             nn.init.zeros_(self.ages.weight)

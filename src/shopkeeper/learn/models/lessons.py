@@ -7,6 +7,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -58,18 +59,11 @@ def learn(
     watched: people, int64 [k], whose last event the teacher does not know; length: events of a history that are read;
     hurry: by what patience is divided, where most is known.
     """
-    schedule = Schedule(
-        rate=config.rate,
-        falling=config.falling,
-        optimiser=config.optimiser,
-        momentum=config.momentum,
-        decay=config.weight_decay,
-        l1=config.l1,
+    schedule = replace(
+        Schedule.of(config, settings),
         epochs=config.epochs if len(watched) else min(config.epochs, UNWATCHED // hurry),
         patience=max(1, config.patience // hurry),
-        seconds=60.0 * settings.budget_minutes,
         pause=math.inf if course.seconds is None else course.seconds,
-        seed=settings.seed,
     )
     later = itertools.count()  # where nobody is watched, the last epoch counts as the best
     watch: Callable[[Any], float] = lambda _: float(next(later))  # noqa: E731

@@ -19,6 +19,8 @@ from torch.optim.swa_utils import AveragedModel
 
 from shopkeeper.engine.context import Epoch, Reached
 from shopkeeper.errors import SettingsError
+from shopkeeper.learn.models.config import LoopConfig
+from shopkeeper.settings import TrainSettings
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +52,22 @@ class Schedule:
     pause: float = math.inf
     seed: int = 0
     keep_s: float = 60.0
+
+    @classmethod
+    def of(cls, config: LoopConfig, settings: TrainSettings) -> Schedule:
+        """As the config of a model and the shop's settings have it."""
+        return cls(
+            rate=config.rate,
+            falling=config.falling,
+            optimiser=config.optimiser,
+            momentum=config.momentum,
+            decay=config.weight_decay,
+            l1=config.l1,
+            epochs=config.epochs,
+            patience=config.patience,
+            seconds=60.0 * settings.budget_minutes,
+            seed=settings.seed,
+        )
 
 
 class Loop(Generic[Model]):

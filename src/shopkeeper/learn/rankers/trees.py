@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import lightgbm
 import numpy as np
-import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper
 
 from shopkeeper.engine.ranking.ranker import Ranker
-from shopkeeper.vocabulary import INTEREST, Scores
+from shopkeeper.engine.ranking.recipe import Examples
+from shopkeeper.settings import TrainSettings
+from shopkeeper.vocabulary import INTEREST
 
 ROUNDS, PATIENCE = 400, 40
 TOP = 10  # the ranks that the early stop looks at
@@ -21,26 +21,9 @@ LABELS = int(max(INTEREST.values())) + 1
 OPSET, ML_OPSET, IR_VERSION = 17, 3, 8  # old enough for every ONNX Runtime that the package allows
 
 
-@dataclass(frozen=True)
-class Examples:
-    """Replayed requests, one after the other. features float32 [n, F]; labels int32 [n], the worth of what the person
-    did next with the candidate (0: nothing; see INTEREST); sizes int64 [requests], candidates of each request;
-    weights float32 [requests]."""
-
-    features: Scores
-    labels: npt.NDArray[np.int32]
-    sizes: npt.NDArray[np.int64]
-    weights: Scores
-
-    def __len__(self) -> int:
-        return len(self.sizes)
-
-
-def fit_ranker(
-    examples: Examples, watched: Examples, names: Sequence[str], *, seed: int, threads: int
-) -> tuple[Ranker, dict[str, float]]:
-    """The ranker that orders `examples` best, stopped when `watched` gains no more; and each feature's share of the
-    gain in the trees, largest first.
+def fit_trees(examples: Examples, watched: Examples, names: Sequence[str], settings: TrainSettings) -> Ranker:
+    """The ranker that orders `examples` best, stopped when `watched` gains no more. Its importance is each feature's
+    share of the gain in the trees.
 
     LambdaMART (Burges 2010): each pair of candidates pulls by how much swapping it would change NDCG.
     """
@@ -56,8 +39,8 @@ def fit_ranker(
         "min_data_in_leaf": 50,
         "feature_fraction": 0.7,
         "lambda_l2": 1.0,
-        "seed": seed,
-        "num_threads": threads,
+        "seed": settings.seed,
+        "num_threads": settings.threads,
         "deterministic": True,
         "force_row_wise": True,
         "verbosity": -1,
@@ -73,7 +56,7 @@ def fit_ranker(
     order = np.argsort(-gains, kind="stable")
     shares = gains / max(float(gains.sum()), 1e-12)
     model = trees_to_onnx(booster.dump_model(num_iteration=booster.best_iteration))
-    return Ranker(model.SerializeToString(), names), {names[at]: float(shares[at]) for at in order}
+    return Ranker(model.SerializeToString(), names, {names[at]: float(shares[at]) for at in order})
 
 
 def _dataset(examples: Examples, names: Sequence[str], reference: lightgbm.Dataset | None = None) -> lightgbm.Dataset:

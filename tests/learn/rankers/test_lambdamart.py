@@ -1,14 +1,23 @@
-"""The served graph scores as LightGBM does, and learning finds a planted order."""
+"""Trees keep the contract, and the served graph scores as LightGBM does."""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 import lightgbm
 import numpy as np
 import onnxruntime
 import pytest
+from ranker_contract import RankerContract
 
-from shopkeeper.learn.ranker import Examples, fit_ranker, trees_to_onnx
+from shopkeeper.engine.ranking.recipe import RankerRecipe
+from shopkeeper.learn.rankers.lambdamart import LambdaMart
+from shopkeeper.learn.rankers.trees import trees_to_onnx
 from shopkeeper.vocabulary import Scores
+
+
+class TestLambdaMart(RankerContract):
+    recipe: ClassVar[RankerRecipe] = LambdaMart()
 
 
 def table(n: int, seed: int = 0, nan_share: float = 0.2) -> Scores:
@@ -48,24 +57,3 @@ def test_a_tree_that_never_splits_is_a_constant() -> None:
     )
     scores = served(trees_to_onnx(booster.dump_model()).SerializeToString(), table(5))
     np.testing.assert_allclose(scores, booster.predict(table(5)), atol=1e-5)
-
-
-def planted(requests: int, seed: int) -> Examples:
-    """Each request has 20 candidates; the one with the highest third feature is bought."""
-    generator = np.random.default_rng(seed)
-    features = generator.random((requests, 20, 4)).astype(np.float32)
-    labels = np.zeros((requests, 20), np.int32)
-    labels[np.arange(requests), features[:, :, 2].argmax(axis=1)] = 4
-    return Examples(features.reshape(-1, 4), labels.ravel(), np.full(requests, 20), np.ones(requests, dtype=np.float32))
-
-
-def test_a_planted_order_is_learned_and_reproducible() -> None:
-    names = ["a", "b b", "c:c", "d"]
-    ranker, importance = fit_ranker(planted(300, 0), planted(100, 1), names, seed=5, threads=1)
-    fresh = planted(200, 2)
-    best = ranker.score(fresh.features).reshape(-1, 20).argmax(axis=1)
-    assert (fresh.labels.reshape(-1, 20).argmax(axis=1) == best).mean() > 0.8
-    assert next(iter(importance)) == "c:c"
-    assert sum(importance.values()) == pytest.approx(1)
-    again, _ = fit_ranker(planted(300, 0), planted(100, 1), names, seed=5, threads=1)
-    np.testing.assert_array_equal(ranker.score(fresh.features), again.score(fresh.features))
