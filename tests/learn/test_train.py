@@ -11,7 +11,7 @@ from worlds import catalogue, chains, searches, visits, write_shop
 
 from shopkeeper.cli import show
 from shopkeeper.data.tables import Tables
-from shopkeeper.engine import sources
+from shopkeeper.engine import models, sources
 from shopkeeper.engine.context import FittedSource, Material, Reached, SourceRecipe
 from shopkeeper.engine.opening import settings_of
 from shopkeeper.engine.pipeline import Engine
@@ -127,7 +127,7 @@ def test_the_same_tables_settings_and_seed_make_the_same_release(shop: Tables, r
     assert again.id != release.id
     timeless = [{**each.manifest.metrics, "costs": None} for each in (release, again)]
     for each in timeless:
-        each["choices"] = {name: {**choice, "pace": None} for name, choice in each["choices"].items()}
+        each["choices"] = {name: {**choice, "pace": None, "costs": None} for name, choice in each["choices"].items()}
     assert timeless[0] == timeless[1]
     differing = {name for name, entry in release.manifest.files.items() if again.manifest.files.get(name) != entry} | (
         again.manifest.files.keys() - release.manifest.files.keys()
@@ -261,7 +261,7 @@ def test_who_dropped_out_is_not_asked_and_the_report_says_why(tmp_path: Path, mo
     def recipes(names: Iterable[str]) -> dict[str, SourceRecipe]:
         return {name: {"good": good, "bad": bad}.get(name) or installed([name])[name] for name in names}
 
-    for module in (workshop, sources):
+    for module in (workshop, models):
         monkeypatch.setattr(module, "recipes", recipes)
     home = Surface(sources=("viewed_together", "bad", "good"))
     shop = Settings(surfaces={"home": home, "gifts": Surface(sources=("bad", "popular"))}, train=SETTINGS.train)

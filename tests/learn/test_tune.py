@@ -101,7 +101,7 @@ def planted(monkeypatch: pytest.MonkeyPatch, recipe: Step) -> Step:
         others = installed(None if names is None else [name for name in names if name != "step"])
         return {**others, "step": recipe} if names is None or "step" in names else others
 
-    for module in ("shopkeeper.learn.tune", "shopkeeper.learn.workshop", "shopkeeper.engine.sources"):
+    for module in ("shopkeeper.learn.tune", "shopkeeper.learn.workshop", "shopkeeper.engine.models"):
         monkeypatch.setattr(sys.modules[module], "recipes", recipes)
     return recipe
 
@@ -278,8 +278,8 @@ def test_a_real_model_is_tuned(shop: Tables, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "trials", "sentence"),
     [
-        ("slsit", 5, r"there is no model 'slsit'\. Did you mean 'slist'\?"),
-        ("popular", 5, r"the model 'popular' has no settings to tune\. These have some: als, "),
+        ("slsit", 5, r"there is no source 'slsit' to tune\. Did you mean 'slist'\?"),
+        ("popular", 5, r"the source 'popular' has no settings to tune\. These have some: als, "),
         ("slist", 0, "0 trials find nothing; expected at least one"),
     ],
 )

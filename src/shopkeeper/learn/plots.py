@@ -44,12 +44,12 @@ def bars(estimates: Mapping[str, Estimate]) -> str:
 
 
 def shares(importance: Mapping[str, float]) -> str:
-    """The features that the ranker leans on most, with their share of the gain."""
+    """The features that a ranker leans on most, with their share in it."""
     names = list(importance)[:SHOWN_FEATURES][::-1]
     with mpl.rc_context(STYLE):
         figure, axes = _axes(0.7 + 0.3 * len(names))
         axes.barh(names, [importance[name] for name in names], color=OTHER)
-        axes.set_xlabel("share of the gain")
+        axes.set_xlabel("share")
         return _svg(figure, "Shares: " + ", ".join(f"{name} {importance[name]:.0%}" for name in names[::-1]))
 
 

@@ -99,16 +99,16 @@ class Dimension(NamedTuple):
 
 
 def space_of(name: str, settings: Settings) -> dict[str, Dimension]:
-    """What of a model's settings can be tuned. Raises SettingsError."""
+    """What of a source's settings can be tuned. Raises SettingsError."""
     installed = recipes()
     if name not in installed:
         remedy = did_you_mean(name, installed) or f"Installed here: {', '.join(sorted(installed))}."
-        raise SettingsError(f"there is no model {name!r}", remedy=remedy)
+        raise SettingsError(f"there is no source {name!r} to tune", remedy=remedy)
     configured = {each: kind for each, recipe in installed.items() if (kind := getattr(recipe, "config_type", None))}
     tuned = {each: space for each, kind in configured.items() if (space := _tuned(kind))}
     if name not in tuned:
         remedy = f"These have some: {', '.join(sorted(tuned))}."
-        raise SettingsError(f"the model {name!r} has no settings to tune", remedy=remedy)
+        raise SettingsError(f"the source {name!r} has no settings to tune", remedy=remedy)
     now = model_settings(settings, name, configured[name])
     return {each: Dimension(getattr(now, each), where) for each, where in tuned[name].items()}
 
