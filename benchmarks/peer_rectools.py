@@ -1,4 +1,4 @@
-"""RecTools' SASRec, for `peers.py`, which makes the environment that it runs in."""
+"""RecTools' SASRec for `peers.py`, which makes the environment that it runs in, and its EASE for `fits.py`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from contest import Contestant, Task
+from contest import Clock, Contestant, Task
 
 SOFTMAX = {"n_heads": 2, "session_max_len": 200, "batch_size": 128, "epochs": 100_000}
 AT_ONCE = 256  # people
@@ -19,9 +19,13 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--precision", default="32-true")
+    parser.add_argument("--ease", type=float, metavar="RIDGE", help="that one instead, for fits.py: say what it takes")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
+    if arguments.ease is not None:
+        ease(Task.load(arguments.folder), arguments.ease)
+        return
     contestant = Contestant(arguments.folder)
 
     import torch
@@ -53,6 +57,16 @@ def main() -> None:
     model.fit(data)
 
 
+def ease(task: Task, ridge: float) -> None:
+    from rectools.models import EASEModel
+
+    data, clock = dataset(task), Clock()
+    clock.go()
+    EASEModel(regularization=ridge).fit(data)
+    clock.stand()
+    print(f"| {clock.wall:.2f} | {clock.cpu:.2f} |")
+
+
 def dataset(task: Task) -> Any:
     import pandas as pd
     from rectools.dataset import Dataset
@@ -67,7 +81,12 @@ def scores(model: Any, network: Any, task: Task) -> Any:
     import torch
 
     length = SOFTMAX["session_max_len"]
-    place = np.asarray(model.data_preparator.item_id_map.convert_to_internal(np.arange(task.n_items)))
+    place = np.zeros(
+        task.n_items, np.int64
+    )  # there; 0 for an item that nobody met among the newest, which it knows not
+    for at, item in enumerate(model.data_preparator.item_id_map.external_ids):
+        if not isinstance(item, str):  # of padding
+            place[item] = at
     network.eval()
     found = np.empty((len(task.asked), task.n_items), np.float32)
     with torch.no_grad():
@@ -76,10 +95,12 @@ def scores(model: Any, network: Any, task: Task) -> Any:
             people = task.asked[first : first + AT_ONCE]
             x = np.zeros((len(people), length), np.int64)  # padded in front
             for row, person in enumerate(people):
-                newest = place[task.history(person)[-length:]]
+                known = place[task.history(person)]
+                newest = known[known > 0][-length:]
                 x[row, length - len(newest) :] = newest
             wanted = network.encode_sessions({"x": torch.from_numpy(x)}, items)[:, -1]
             found[first : first + AT_ONCE] = (wanted @ items.T).float().numpy()[:, place]
+    found[:, place == 0] = -np.inf
     network.train()
     return found
 

@@ -19,10 +19,12 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import msgspec
 import numpy as np
@@ -33,7 +35,7 @@ from shopkeeper.data.tables import Tables
 from shopkeeper.engine.context import Material
 from shopkeeper.learn.models import next_item
 from shopkeeper.learn.models.histories import Histories
-from shopkeeper.learn.models.sasrec import SasRec
+from shopkeeper.learn.models.sequence import SasRec
 from shopkeeper.learn.split import split
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.interactions import Interactions
@@ -132,34 +134,40 @@ def contest_on(data: Path, minutes: float, threads: int) -> Contest:
 
 def ours(contest: Contest, seed: int) -> list[Reached]:
     """As `shopkeeper train` fits it, but that it goes on however long it gets no better."""
-    clock, epochs = Clock(), list[Reached]()
+    settings, epochs = contest.material.settings, list[Reached]()
+    train = msgspec.structs.replace(settings.train, seed=seed)
+    models = {"sasrec": {"length": LENGTH, "patience": 100_000, "epochs": 100_000}}
+    settings = msgspec.structs.replace(settings, train=train, models=models)
 
-    class Enough(Exception):
-        pass
+    def is_enough(model: Any, clock: Clock) -> bool:
+        epochs.append(Reached(clock.wall, clock.cpu, contest.judge(model)))
+        return contest.is_enough(epochs[-1])
+
+    fit_sasrec(replace(contest.material, settings=settings), is_enough)
+    return epochs
+
+
+class _EnoughError(Exception):
+    pass
+
+
+def fit_sasrec(material: Material, is_enough: Callable[[Any, Clock], bool]) -> None:
+    """Asks after every epoch, with the network as it is watched and what it took so far; neither that nor the watching
+    is timed."""
+    clock = Clock()
 
     class Watch(next_item.Watch):
         def __call__(self, model: Any) -> float:
             clock.stand()
-            epochs.append(Reached(clock.wall, clock.cpu, contest.judge(model)))
-            if contest.is_enough(epochs[-1]):
-                raise Enough
+            if is_enough(model, clock):
+                raise _EnoughError
             figure = super().__call__(model)
             clock.go()
             return figure
 
-    settings = contest.material.settings
-    train = msgspec.structs.replace(settings.train, seed=seed)
-    models = {"sasrec": {"length": LENGTH, "patience": 100_000, "epochs": 100_000}}
-    settings = msgspec.structs.replace(settings, train=train, models=models)
-    watch, next_item.Watch = next_item.Watch, Watch  # type: ignore[misc]
-    try:
+    with patch.object(next_item, "Watch", Watch), suppress(_EnoughError):
         clock.go()
-        SasRec().fit(replace(contest.material, settings=settings))
-    except Enough:
-        pass
-    finally:
-        next_item.Watch = watch  # type: ignore[misc]
-    return epochs
+        SasRec().fit(material)
 
 
 def theirs(contest: Contest, seed: int, python: str, script: Path, *options: str) -> list[Reached]:

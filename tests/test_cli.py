@@ -75,7 +75,7 @@ def test_explain_says_a_sentence(shop: Path) -> None:
         (["rollback"], "no earlier release"),
         (["rollback", "--to", "then"], "there is no release 'then'"),
         (["tune", "slsit"], "Did you mean 'slist'?"),
-        (["tune", "popular"], "the model 'popular' has no settings to tune"),
+        (["tune", "popular"], "the source 'popular' has no settings to tune"),
         (["tune", "slist", "--trials", "0"], "0 trials find nothing"),
     ],
 )

@@ -165,11 +165,11 @@ def lucky_ones(n: int, generator: np.random.Generator) -> dict[str, Values]:
 
 def test_many_that_are_no_better_do_not_win_by_their_number() -> None:
     generator = np.random.default_rng(0)
-    worlds = [lucky_ones(10, generator) for _ in range(100)]
+    worlds = [lucky_ones(10, generator) for _ in range(40)]
     won = sum(judge({FUSED: FUSION, **world}, 0)[1] != FUSED for world in worlds)
     naive = sum(any(compare(one, FUSION, 0).chance_better >= CONFIDENCE for one in world.values()) for world in worlds)
-    assert won <= 17  # a tenth, and three standard errors of a binomial
-    assert naive > 40
+    assert won <= 9  # a tenth, and nearly three standard errors of a binomial
+    assert naive > 16
 
 
 def test_one_challenger_is_judged_as_if_alone() -> None:

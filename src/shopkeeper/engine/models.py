@@ -28,6 +28,7 @@ def check_models(settings: Settings, text: str = "") -> None:
     configured = {name: kind for name, recipe in installed.items() if (kind := getattr(recipe, "config_type", None))}
     for name in settings.models:
         if name not in configured:
-            remedy = did_you_mean(name, configured) or f"These have settings: {', '.join(sorted(configured))}."
+            near = None if name in installed else did_you_mean(name, configured)
+            remedy = near or f"These have settings: {', '.join(sorted(configured))}."
             raise SettingsError(f"no model {name!r} has settings of its own", where=f"[models.{name}]", remedy=remedy)
         model_settings(settings, name, configured[name], text)
