@@ -33,9 +33,10 @@ from contest import Clock, Task
 
 from shopkeeper.data.tables import Tables
 from shopkeeper.engine.context import Material
-from shopkeeper.learn.models import next_item
+from shopkeeper.learn.models import lessons
 from shopkeeper.learn.models.histories import Histories
 from shopkeeper.learn.models.sequence import SasRec
+from shopkeeper.learn.models.watch import Watch
 from shopkeeper.learn.split import split
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.interactions import Interactions
@@ -66,7 +67,7 @@ class Reached(NamedTuple):
 class Contest(NamedTuple):
     material: Material
     task: Task
-    judge: next_item.Watch
+    judge: Watch
     minutes: float
     threads: int
 
@@ -128,7 +129,7 @@ def contest_on(data: Path, minutes: float, threads: int) -> Contest:
     people = people[np.diff(answered.starts)[people] == np.diff(known.starts)[at] + 1]
     people = people[:: max(1, len(people) // ASKED)]
     asked = np.searchsorted(known.people, answered.people[people])
-    judge = next_item.Watch(answered.without_last(people), people, answered, LENGTH)
+    judge = Watch(answered.without_last(people), people, answered, LENGTH)
     return Contest(material, Task(known.items, known.starts, asked, len(known.known)), judge, minutes, threads)
 
 
@@ -156,7 +157,7 @@ def fit_sasrec(material: Material, is_enough: Callable[[Any, Clock], bool]) -> N
     is timed."""
     clock = Clock()
 
-    class Watch(next_item.Watch):
+    class Asking(Watch):
         def __call__(self, model: Any) -> float:
             clock.stand()
             if is_enough(model, clock):
@@ -165,7 +166,7 @@ def fit_sasrec(material: Material, is_enough: Callable[[Any, Clock], bool]) -> N
             clock.go()
             return figure
 
-    with patch.object(next_item, "Watch", Watch), suppress(_EnoughError):
+    with patch.object(lessons, "Watch", Asking), suppress(_EnoughError):
         clock.go()
         SasRec().fit(material)
 
@@ -198,7 +199,7 @@ def followed(contest: Contest, process: subprocess.Popen[str], folder: Path) -> 
         print("enough" if contest.is_enough(reached) else "go on", file=process.stdin, flush=True)
 
 
-def judged(judge: next_item.Watch, scores: torch.Tensor) -> float:
+def judged(judge: Watch, scores: torch.Tensor) -> float:
     """By the same lines as ours: scores float32 [k, m] of those whom the judge asks."""
     targets = torch.from_numpy(judge._targets).long()
     return judge._gains(scores, judge._people, targets) / len(scores)

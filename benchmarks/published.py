@@ -33,6 +33,7 @@ from shopkeeper.vocabulary import silent
 
 SETS = {"movielens-1m": 200, "amazon-beauty": 50, "amazon-toys-ids": 50}  # and the usual length of their histories
 SOURCES = ("viewed_together", "slist", "sasrec", "popular")
+SEQUENCES = ("sasrec", "gru4rec", "bert4rec", "hstu")
 EVERYBODY = 1_000_000
 
 
@@ -55,8 +56,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             shop = Shop.new(Path(folder) / name, [arguments.data / name])
             shop.ingest()
-            length = {"sasrec": {"length": SETS.get(name, 50)}}
-            settings = with_sources(shop.settings, arguments.sources.split(","), arguments.budget, length)
+            lengths = {key: {"length": SETS.get(name, 50)} for key in SEQUENCES}
+            settings = with_sources(shop.settings, arguments.sources.split(","), arguments.budget, lengths)
             settings = msgspec.structs.replace(
                 settings, train=msgspec.structs.replace(settings.train, threads=arguments.threads)
             )

@@ -108,7 +108,7 @@ def measure(name: str, log: Log, arguments: argparse.Namespace) -> str:
     )
     choosing = requests_of(log, log.choosing, CHOOSING)
     engine = engine_of(log, log.choosing, settings)
-    winner = compete(engine, SHELF, choosing, seed=0, threads=arguments.threads, progress=silent)
+    winner = compete(engine, SHELF, choosing, seed=0, progress=silent)
     asked = requests_of(log, log.test, arguments.requests)
     figures = evaluate(engine_of(log, log.test, settings, winner), asked, (K,))
     met = np.mean([one.rows[0] in met_before(log.all, one) for one in asked])
