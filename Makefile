@@ -45,7 +45,7 @@ format: setup
 	$(BIN)/ruff check --fix src tests benchmarks
 
 bench: setup  ## the figures of docs/benchmarks.md
-	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 docs: setup  ## the documentation as a site, in site/
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[docs]'

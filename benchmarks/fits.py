@@ -77,7 +77,7 @@ def measure(place: Path, exports: Path, name: str, arguments: argparse.Namespace
     if arguments.rectools:
         task_of(material).save(place)
         python = environment(arguments.rectools.resolve())
-        command = (python, str(HERE / "peer_rectools.py"), str(place), "--ease", str(EaseConfig().ridge))
+        command = (python, str(HERE / "_peer_rectools.py"), str(place), "--ease", str(EaseConfig().ridge))
         print(
             said, "EASE, RecTools", subprocess.run(command, check=True, capture_output=True, text=True).stdout, end=""
         )

@@ -29,7 +29,7 @@ from unittest.mock import patch
 import msgspec
 import numpy as np
 import torch
-from contest import Clock, Task
+from _contest import Clock, Task
 
 from shopkeeper.data.tables import Tables
 from shopkeeper.engine.context import Material
@@ -97,10 +97,10 @@ def main() -> None:
                 epochs = ours(contest, number)
             elif system in RECTOOLS and arguments.rectools:
                 python = environment(arguments.rectools.resolve())
-                epochs = theirs(contest, number, python, HERE / "peer_rectools.py", *RECTOOLS[system])
+                epochs = theirs(contest, number, python, HERE / "_peer_rectools.py", *RECTOOLS[system])
             elif system in GSASREC and arguments.gsasrec:
                 where = ("--repository", str(arguments.gsasrec.resolve()))
-                epochs = theirs(contest, number, sys.executable, HERE / "peer_gsasrec.py", *where, *GSASREC[system])
+                epochs = theirs(contest, number, sys.executable, HERE / "_peer_gsasrec.py", *where, *GSASREC[system])
             else:
                 continue
             print(row(system, number, epochs), flush=True)
@@ -172,7 +172,7 @@ def fit_sasrec(material: Material, is_enough: Callable[[Any, Clock], bool]) -> N
 
 
 def theirs(contest: Contest, seed: int, python: str, script: Path, *options: str) -> list[Reached]:
-    """A process that leaves its scores in a file after every epoch and asks whether to go on (see contest.py)."""
+    """A process that leaves its scores in a file after every epoch and asks whether to go on (see _contest.py)."""
     with tempfile.TemporaryDirectory() as folder:
         contest.task.save(Path(folder))
         command = (python, str(script), folder, *options, "--threads", str(contest.threads), "--seed", str(seed))

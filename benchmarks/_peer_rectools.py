@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from contest import Clock, Contestant, Task
+from _contest import Clock, Contestant, Task
 
 SOFTMAX = {"n_heads": 2, "session_max_len": 200, "batch_size": 128, "epochs": 100_000}
 AT_ONCE = 256  # people

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from contest import Contestant, Task
+from _contest import Contestant, Task
 
 LENGTH, AT_ONCE = 200, 256  # events of a history, as its configs have it; people
 
