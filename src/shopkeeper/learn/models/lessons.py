@@ -26,7 +26,7 @@ from shopkeeper.learn.models.watch import Watch, among
 from shopkeeper.settings import TrainSettings
 
 KEPT = 3  # checkpoints: a training fits three times
-FORMAT = 3  # of what is learned and how: another number learns everything again
+FORMAT = 4  # of what is learned and how: another number learns everything again
 UNWATCHED = 20  # epochs where there are too few people to watch any
 
 Model = TypeVar("Model", bound=nn.Module)

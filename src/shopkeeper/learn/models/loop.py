@@ -9,17 +9,16 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from shopkeeper.engine.context import Epoch, Reached
 from shopkeeper.errors import SettingsError
 from shopkeeper.learn.models.config import LoopConfig
+from shopkeeper.learn.models.rows import Average, RowAdamW, parts_of
 from shopkeeper.settings import TrainSettings
 
 _log = logging.getLogger(__name__)
@@ -82,7 +81,7 @@ class Loop(Generic[Model]):
         self.epochs = list[Epoch]()
         self._device = next(model.parameters()).device
         self._optimizer = _optimiser(model, schedule)
-        self._averaged = AveragedModel(model, multi_avg_fn=partial(_average, schedule.average))
+        self._averaged = Average(model, schedule.average)
         self._best: dict[str, Any] = {}
         self._kept = -math.inf  # when the checkpoint was written
         self._steps = 0
@@ -104,6 +103,7 @@ class Loop(Generic[Model]):
             if not math.isfinite(mean):
                 self._diverged()
                 break
+            self._averaged.settle(self.model)
             now: Any = self._averaged.module.eval()
             with torch.inference_mode(), _autocast(self._device):
                 figure = watch(now)
@@ -148,9 +148,10 @@ class Loop(Generic[Model]):
             value.backward()  # type: ignore[no-untyped-call]
             if self.schedule.l1:
                 _add_l1(self.model, self.schedule.l1)
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.schedule.clip)
+            _clip(self.model, self.schedule.clip)
+            self._averaged.before(self.model)
             self._optimizer.step()
-            self._averaged.update_parameters(self.model)
+            self._averaged.after(self.model)
             losses.append(value.detach())
             if time.monotonic() - begin > self._until:
                 break
@@ -199,9 +200,14 @@ class Loop(Generic[Model]):
         return {"model": self.model, "optimizer": self._optimizer, "averaged": self._averaged}
 
 
-def _average(most: float, averaged: list[Tensor], now: list[Tensor], steps: Tensor | int) -> None:
-    """Into the average goes at first most of what is new, so that the beginning is soon forgotten."""
-    torch._foreach_lerp_(averaged, now, max(1.0 - most, 9.0 / (10.0 + float(steps))))
+def _clip(model: nn.Module, most: float) -> None:
+    """Gradients to a norm of at most that; those that are sparse are coalesced."""
+    for weights in model.parameters():
+        if weights.grad is not None and weights.grad.is_sparse:
+            weights.grad = weights.grad.coalesce()
+    parts = parts_of([weights.grad for weights in model.parameters() if weights.grad is not None])
+    norm = nn.utils.get_total_norm(parts)
+    torch._foreach_mul_(parts, (most / (norm + 1e-6)).clamp(max=1.0))
 
 
 def _optimiser(model: nn.Module, schedule: Schedule) -> torch.optim.Optimizer:
@@ -210,7 +216,7 @@ def _optimiser(model: nn.Module, schedule: Schedule) -> torch.optim.Optimizer:
     if schedule.optimiser == "sgd":
         momentum, decay = schedule.momentum, schedule.decay
         return torch.optim.SGD(model.parameters(), lr=schedule.rate, momentum=momentum, weight_decay=decay)
-    return torch.optim.AdamW(model.parameters(), lr=schedule.rate, weight_decay=schedule.decay)
+    return RowAdamW(model.parameters(), lr=schedule.rate, weight_decay=schedule.decay)
 
 
 def _add_l1(model: nn.Module, l1: float) -> None:

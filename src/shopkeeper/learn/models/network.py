@@ -106,8 +106,10 @@ class NextItem(nn.Module):
         if self.text is not None:
             self.items.data.masked_fill_(self.text.readable, 0.0)
 
-    def vectors(self) -> Tensor:
-        return F.normalize(self.items if self.text is None else self.items + self.text(), dim=-1)
+    def vectors(self, rows: Tensor | None = None) -> Tensor:
+        """Of all items, or of those of `rows` (k), unique: then the gradient of theirs is sparse."""
+        own = self.items if rows is None else F.embedding(rows, self.items, sparse=True)
+        return F.normalize(own if self.text is None else own + self.text(rows), dim=-1)
 
     def lesson(self, batch: Batch, vectors: Tensor) -> tuple[Tensor, Tensor]:
         """What the reader wants, (n, d), and the items that it should, (n)."""
@@ -145,8 +147,9 @@ class Text(nn.Module):
             self.map.weight /= length
             self.map.bias.copy_(-centre / length)
 
-    def forward(self) -> Tensor:
-        return cast(Tensor, self.map(self.meanings) * self.readable)
+    def forward(self, rows: Tensor | None = None) -> Tensor:
+        meanings, readable = (each if rows is None else each[rows] for each in (self.meanings, self.readable))
+        return cast(Tensor, self.map(meanings) * readable)
 
 
 def buckets_of(times: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from shopkeeper.engine.context import Course, Material, places_among
 from shopkeeper.engine.meaning import Meanings
 from shopkeeper.engine.sources.sequence import TextMap
 from shopkeeper.learn.models.config import SequenceConfig
-from shopkeeper.learn.models.histories import Batch, Histories
+from shopkeeper.learn.models.histories import PADDING, Batch, Histories
 from shopkeeper.learn.models.lessons import checkpoint_of, learn, seeded
 from shopkeeper.learn.models.losses import Drawn, draw, full_softmax, gbce, sampled_softmax
 from shopkeeper.learn.models.network import NextItem, Reader, graph_of
@@ -135,6 +135,8 @@ class Teacher:
         self._histories, self._config, self._seed = histories, config, seed
         softmax = config.loss == "softmax"
         self._all = softmax and len(histories.known) < config.all_items_below
+        # Of a million items a step changes those alone that it needs, where optimiser and loss leave the others alone.
+        self._by_rows = softmax and config.optimiser == "adamw" and not config.l1
         self._loss = sampled_softmax if softmax else partial(gbce, calibration=config.calibration)
         often = np.bincount(histories.items, minlength=len(histories.known)) + 1.0
         self._frequency = torch.from_numpy(often if softmax else np.ones_like(often))
@@ -146,9 +148,27 @@ class Teacher:
         return self._histories.batches(self._config.length, self._config.batch, generator)
 
     def loss(self, model: NextItem, batch: Batch) -> Tensor:
-        vectors, sharpness = model.vectors(), model.sharpness.exp()
-        wanted, targets = model.lesson(batch, vectors)  # (n, d), (n)
+        sharpness, on = model.sharpness.exp(), model.items.device
         if self._all:
+            vectors = model.vectors()
+            wanted, targets = model.lesson(batch, vectors)  # (n, d), (n)
             return full_softmax(wanted, vectors, targets, sharpness)
-        drawn = draw(self._frequency, self._config.negatives, self._generator)
-        return self._loss(wanted, vectors, targets, sharpness, Drawn(*(part.to(vectors.device) for part in drawn)))
+        drawn, rows = draw(self._frequency, self._config.negatives, self._generator), None
+        if self._by_rows:
+            rows, batch, drawn = _among(batch, drawn)
+        vectors = model.vectors(None if rows is None else rows.to(on))
+        wanted, targets = model.lesson(batch, vectors)  # (n, d), (n)
+        return self._loss(wanted, vectors, targets, sharpness, Drawn(*(part.to(on) for part in drawn)))
+
+
+def _among(batch: Batch, drawn: Drawn) -> tuple[Tensor, Batch, Drawn]:
+    """The items int64 [k] that have a part in a step, ascending, and the same batch and draw with places among them."""
+    there, others = batch.items != PADDING, drawn.rows.to("cpu").numpy()
+    rows, at = np.unique(np.append(batch.items[there], others), return_inverse=True)
+    items = np.full_like(batch.items, PADDING)
+    items[there] = at[: -len(others)]
+    return (
+        torch.from_numpy(rows),
+        batch._replace(items=items),
+        Drawn(torch.from_numpy(at[-len(others) :]), drawn.expected),
+    )

@@ -15,7 +15,7 @@ from shopkeeper.vocabulary import Rows
 
 WATCHED, WATCHED_SHARE = 2_000, 0.1  # people whose last event is not learned from but watched: at most, and of all
 FEWEST_WATCHED = 20
-AT_ONCE = 256  # people that are watched together
+AT_ONCE, SCORES = 256, 16_000_000  # people that are watched together, at most, and scores of theirs: 64 MB
 K = 10
 
 
@@ -66,12 +66,13 @@ class Watch:
 
     def __call__(self, model: Answering) -> float:
         vectors, gains = model.vectors(), 0.0
-        for first in range(0, len(self._people), AT_ONCE):
-            people = self._people[first : first + AT_ONCE]
+        at_once = max(1, min(AT_ONCE, SCORES // len(vectors)))
+        for first in range(0, len(self._people), at_once):
+            people = self._people[first : first + at_once]
             wanted = model.answers(self._known.last(people, self._length), vectors)
             with torch.autocast(vectors.device.type, enabled=False):  # as it is served, and near scores are told apart
                 scores = model.scores(wanted.float(), vectors.float())
-            gains += self._gains(scores, people, self._targets[first : first + AT_ONCE])
+            gains += self._gains(scores, people, self._targets[first : first + at_once])
         return gains / max(len(self._people), 1)
 
     def _gains(self, scores: Tensor, people: Places, wanted: Rows) -> float:
