@@ -31,6 +31,14 @@ class Candidates(NamedTuple):
         return cls(np.empty(0, np.int32), np.empty(0, np.float32))
 
     @classmethod
+    def within(cls, context: Context, rows: Rows, scores: npt.NDArray[np.number[Any]], limit: int) -> Candidates:
+        """The `limit` best of unique rows int32 [n] with scores [n] that score above 0, are allowed, and no anchors."""
+        found = (scores > 0.0) & ~np.isin(rows, context.anchors)
+        if context.allowed is not None:
+            found &= context.allowed[rows]
+        return cls.top(rows[found], scores[found], limit)
+
+    @classmethod
     def top(cls, rows: npt.NDArray[np.integer[Any]], scores: npt.NDArray[np.number[Any]], limit: int) -> Candidates:
         """The `limit` best of unique rows [n] with scores [n], ties by row."""
         if len(rows) > limit > 0:

@@ -162,10 +162,7 @@ class SessionNeighbours:
         rows, at = np.unique(spoken, return_inverse=True)
         met = np.isin(rows, asked)
         scores = np.bincount(at, strength, minlength=len(rows)) * np.where(met, self._config.again, 1.0)
-        found = (scores > 0.0) & ~np.isin(rows, context.anchors)
-        if context.allowed is not None:
-            found &= context.allowed[rows]
-        return Candidates.top(rows[found], scores[found], limit)
+        return Candidates.within(context, rows, scores, limit)
 
     def reason(self, context: Context, row: int) -> str:
         return self.reasons(context, np.array([row], np.int32))[0]

@@ -211,10 +211,7 @@ class Together:
         _, links, strength = self._neighbours.around(*self._anchors(context))
         rows, at = np.unique(links, return_inverse=True)
         scores = np.bincount(at, strength.astype(np.float64), minlength=len(rows))
-        found = (scores > 0.0) & ~np.isin(rows, context.anchors)
-        if context.allowed is not None:
-            found &= context.allowed[rows]
-        return Candidates.top(rows[found], scores[found], limit)
+        return Candidates.within(context, rows, scores, limit)
 
     def reason(self, context: Context, row: int) -> str:
         return self.reasons(context, np.array([row], np.int32))[0]

@@ -6,6 +6,7 @@ n items, k of which have a meaning of e numbers; t terms in the vocabulary; vect
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import cast
 
 import torch
@@ -88,7 +89,7 @@ class Pool(nn.Module):
         return torch.softmax(counts, dim=-1).to(x.dtype) @ x
 
 
-class Tower(nn.Module):
+class Tower(nn.Module, ABC):
     """What `tower_lessons.py` teaches: a network that says what fits histories of items with vectors, of width d."""
 
     def __init__(self, items: Described, n_terms: int, config: TowerConfig) -> None:
@@ -98,9 +99,9 @@ class Tower(nn.Module):
     def vectors(self) -> Tensor:
         return cast(Tensor, self.items(torch.arange(len(self.items.own), device=self.items.own.device)))
 
+    @abstractmethod
     def wanted(self, history: Tensor, codes: Tensor) -> Tensor:
         """(b, t, d), (b, t) → (b, t, d): what is wanted after each event."""
-        raise NotImplementedError
 
     def answers(self, batch: Batch, vectors: Tensor) -> Tensor:
         """What is wanted after each history, (b, d)."""
@@ -109,14 +110,14 @@ class Tower(nn.Module):
         history = F.embedding(items.clamp(min=0), vectors)
         return self.wanted(history, codes)[torch.arange(len(newest), device=vectors.device), newest]
 
+    @abstractmethod
     def loss(self, wanted: Tensor, vectors: Tensor, targets: Tensor, drawn: Drawn) -> Tensor:
         """How far wanted (n, d) is from the targets (n) among vectors (m, d), by what is `Drawn` of these."""
-        raise NotImplementedError
 
+    @abstractmethod
     def scores(self, wanted: Tensor, vectors: Tensor) -> Tensor:
         """wanted (n, d), vectors (m, d) → (n, m), more where it fits better."""
-        raise NotImplementedError
 
+    @abstractmethod
     def graph(self) -> bytes:
         """As the source that serves it reads it (`engine/sources/towers.py`)."""
-        raise NotImplementedError

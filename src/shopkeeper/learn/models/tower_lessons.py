@@ -39,19 +39,7 @@ class Learned(NamedTuple):
     own: Scores
 
 
-def learned(
-    name: str,
-    network: type[Tower],
-    histories: Histories,
-    items: Described,
-    n_terms: int,
-    config: TowerConfig,
-    settings: TrainSettings,
-    work: Path | None = None,
-    course: Course = Course(),  # noqa: B008 - nothing can change it
-) -> Learned:
-    """items: the m known ones of the histories; work: a folder in which what was learned so far is kept."""
-    model = fitted(name, network, histories, items, n_terms, config, settings, work, course)
+def learned(model: Tower) -> Learned:
     arrays = (getattr(model.items, name).detach().numpy() for name in Learned._fields[1:])
     return Learned(model.graph(), *arrays)
 
@@ -67,6 +55,7 @@ def fitted(
     work: Path | None = None,
     course: Course = Course(),  # noqa: B008 - nothing can change it
 ) -> Tower:
+    """items: the m known ones of the histories; work: a folder in which what was learned so far is kept."""
     watched = watched_of(histories, settings.seed)
     with seeded(settings):
         return learn(

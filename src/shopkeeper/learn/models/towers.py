@@ -53,7 +53,7 @@ class TowerRecipe:
         teaching = library("shopkeeper.learn.models.tower_lessons", job, needs="torch")
         module, network = self.network.split(":")
         features, described = self._described(material)
-        learned = teaching.learned(
+        model = teaching.fitted(
             self.name,
             getattr(library(module, job, needs="torch"), network),
             histories,
@@ -64,7 +64,7 @@ class TowerRecipe:
             material.work,
             material.course(self.name),
         )
-        arrays = learned._asdict()
+        arrays = teaching.learned(model)._asdict()
         graph = arrays.pop("graph")
         tower = ItemTower(features, known=histories.known, **arrays)
         vectors = tower.vectors(described.of(rows), rows)

@@ -6,6 +6,7 @@ n candidates of b requests, width w.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from itertools import pairwise
 from typing import NamedTuple, cast
 
@@ -174,7 +175,7 @@ class Dcn(Click):
         return cast(Tensor, self.score(torch.cat((x, self.hidden(first)), dim=1))[:, 0])
 
 
-class MultiTask(nn.Module):
+class MultiTask(nn.Module, ABC):
     """Several tasks from what `trunk` makes for each: whether a candidate is worth at least so much to the person
     (looked at, put into the cart, bought). Every worth that is told apart is a task, and the score is the expected
     worth, Σ P(worth ≥ w) · (w − the next lower one). To learn from a sample of what was not wanted makes all that is
@@ -198,9 +199,9 @@ class MultiTask(nn.Module):
             share = float((examples.labels >= worth).mean())
             nn.init.constant_(cast(nn.Linear, tower).bias, float(np.log(share / max(1.0 - share, 1e-6))))
 
+    @abstractmethod
     def trunk(self, inputs: Tensor) -> list[Tensor]:
         """(n, 2F) → for each task (n, w)."""
-        raise NotImplementedError
 
     def logits(self, features: Tensor) -> Tensor:
         """(n, tasks)"""
