@@ -3,8 +3,8 @@
     python benchmarks/fits.py [--data ../shared/data] [--simulated 20000:2000000] [--rectools DIR] [--threads 1] [SET…]
 
 --rectools: as in peers.py. Ours are fitted by their recipes, from the events as arrays to what is saved. What the
-libraries are given is a matrix of people by items, made before the clock starts. They do less: `item_knn` and
-`viewed_together` count pairs within a window of events and weigh them by time, a cosine whole histories alike; `slist`
+libraries are given is a matrix of people by items, made before the clock starts. They do less: `viewed_together`
+counts pairs within a window of events and weighs them by time, a cosine whole histories alike; `slist`
 has two matrices where EASE has one; of `ease` and `slist` the most frequent 8,192 items take part, of the libraries' as
 well. Every fit is a process of its own. Prints Markdown.
 """
@@ -25,7 +25,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from contest import Task
+from _contest import Task
 from peers import HERE, environment
 
 from shopkeeper.data.simulate import simulate
@@ -34,8 +34,7 @@ from shopkeeper.engine.context import Material
 from shopkeeper.engine.interest import interest_of
 from shopkeeper.engine.sources import recipes
 from shopkeeper.engine.sources.slist import EaseConfig
-from shopkeeper.engine.sources.together import Closeness
-from shopkeeper.learn.models.config import AlsConfig
+from shopkeeper.learn.models.config import AlsConfig, ItemKnnConfig
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.interactions import Interactions
 from shopkeeper.shop import Shop
@@ -154,7 +153,9 @@ def implicit_als(matrix: Any, threads: int) -> None:
 def implicit_cosine(matrix: Any, threads: int) -> None:
     from implicit.nearest_neighbours import CosineRecommender
 
-    CosineRecommender(K=Closeness().neighbours, num_threads=threads).fit(matrix.astype(np.float64), show_progress=False)
+    CosineRecommender(K=ItemKnnConfig().neighbours, num_threads=threads).fit(
+        matrix.astype(np.float64), show_progress=False
+    )
 
 
 def numpy_ease(matrix: Any, _: int) -> None:

@@ -20,7 +20,7 @@ from unittest.mock import patch
 
 import msgspec
 import numpy as np
-from contest import Clock
+from _contest import Clock
 from fits import alone
 from peers import fit_sasrec
 

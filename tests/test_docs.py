@@ -95,3 +95,13 @@ def test_links_lead_somewhere() -> None:
     for page in [ROOT / "README.md", ROOT / "README.zh-CN.md", *DOCS.glob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_benchmark_can_be_started() -> None:
+    """In one process, as what they lean on takes seconds to import."""
+    scripts = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))
+    assert scripts
+    run(
+        [sys.executable, "-c", f"import importlib; [importlib.import_module(name) for name in {scripts}]"],
+        ROOT / "benchmarks",
+    )

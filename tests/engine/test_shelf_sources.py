@@ -25,7 +25,7 @@ from shopkeeper.engine.encoder import Encoder
 from shopkeeper.engine.sources.new import New
 from shopkeeper.engine.sources.popular import Popular, Trending
 from shopkeeper.engine.sources.recent import Recent
-from shopkeeper.engine.sources.together import BoughtTogether, ItemKnn, ViewedTogether
+from shopkeeper.engine.sources.together import BoughtTogether, ViewedTogether
 from shopkeeper.release.interactions import Interactions
 from shopkeeper.vocabulary import EventType
 
@@ -35,10 +35,6 @@ MUG_RED, MUG_BLUE, LAMP_RED, CHAIR_GREEN = 0, 1, 6, 11
 
 class TestViewedTogether(SourceContract):
     recipe: ClassVar[SourceRecipe] = ViewedTogether
-
-
-class TestItemKnn(SourceContract):
-    recipe: ClassVar[SourceRecipe] = ItemKnn
 
 
 class TestBoughtTogether(SourceContract):

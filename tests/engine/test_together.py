@@ -10,7 +10,7 @@ from source_contract import NOW, context_of, interactions_of, items_table, mater
 
 from shopkeeper.engine.context import Material
 from shopkeeper.engine.sources import together
-from shopkeeper.engine.sources.together import BoughtTogether, Closeness, ItemKnn, ViewedTogether, count_together
+from shopkeeper.engine.sources.together import BoughtTogether, Closeness, ViewedTogether, count_together
 from shopkeeper.release.interactions import Interactions
 from shopkeeper.vocabulary import EventType
 
@@ -149,12 +149,3 @@ def test_bought_together_hears_purchases_alone() -> None:
     assert not len(BoughtTogether.fit(shop).retrieve(context_of(shop, items=("i0",)), 5).rows)
     bought = material([(0, item, BUY, NOW - DAY, 0) for item in (0, 1)])
     assert BoughtTogether.fit(bought).retrieve(context_of(bought, items=("i0",)), 5).rows.tolist() == [1]
-
-
-def test_neighbours_by_cosine_know_no_order() -> None:
-    """What goes before, and what lies far, is as near as what follows at once."""
-    events = [(user, item, VIEW, NOW - DAY + step, user) for user in range(9) for step, item in enumerate((0, 1, 2))]
-    for first in range(3):
-        found = ItemKnn.fit(material(events)).retrieve(context_of(material(events), items=(f"i{first}",)), 5)
-        assert sorted([first, *found.rows.tolist()]) == [0, 1, 2]
-        assert found.scores[0] == pytest.approx(found.scores[1])

@@ -240,34 +240,24 @@ class Together:
 
 
 class TogetherRecipe:
-    """How a source of items that go together comes to be; `types` are the events it counts, `recency` is that of
-    Together."""
+    """How a source of items that go together comes to be; `types` are the events it counts."""
 
     learns_from_events = True
 
-    def __init__(
-        self,
-        name: str,
-        verb: str,
-        when: str,
-        types: Iterable[EventType],
-        closeness: Closeness,
-        recency: float = RECENCY,
-    ) -> None:
+    def __init__(self, name: str, verb: str, when: str, types: Iterable[EventType]) -> None:
         self.name, self.verb, self.when, self.types = name, verb, when, tuple(types)
-        self.closeness, self.recency = closeness, recency
 
     def fit(self, material: Material) -> Together:
         interactions = material.interactions.of_types(self.types)
         half_life = material.settings.train.half_life_days
-        neighbours = count_together(interactions, len(material.catalogue), material.now, half_life, self.closeness)
+        neighbours = count_together(interactions, len(material.catalogue), material.now, half_life, Closeness())
         return self._source(neighbours, material.catalogue)
 
     def load(self, directory: Path, release: ReleaseParts) -> Together:
         return self._source(Neighbours.load(directory), release.catalogue)
 
     def _source(self, neighbours: Neighbours, catalogue: Catalogue) -> Together:
-        return Together(self.name, f"{self.verb} together", neighbours, catalogue, self.recency)
+        return Together(self.name, f"{self.verb} together", neighbours, catalogue)
 
 
 ViewedTogether = TogetherRecipe(
@@ -275,16 +265,7 @@ ViewedTogether = TogetherRecipe(
     "viewed",
     "every shop with some thousand events: seconds to fit at any size, and its reasons are plain",
     INTEREST,
-    Closeness(),
-)
-ItemKnn = TogetherRecipe(
-    "item_knn",
-    "met",
-    "as what others have to beat: neighbours by cosine, whatever the order, near or far",
-    INTEREST,
-    Closeness(window=50, step=1.0, preceding=1.0, across=1.0, popularity=0.5),
-    recency=1.0,
 )
 BoughtTogether = TogetherRecipe(
-    "bought_together", "bought", "beside a cart, where baskets hold several things", (EventType.PURCHASE,), Closeness()
+    "bought_together", "bought", "beside a cart, where baskets hold several things", (EventType.PURCHASE,)
 )

@@ -101,6 +101,18 @@ class AlsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ridge: Annotated[float, Meta(gt=0.0), Tuned(0.01, 100.0, log=True)] = 1.0
 
 
+class ItemKnnConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """neighbours: kept of each item; shrinkage: squared interest that each item is credited with, so that few
+    coincidences weigh little; recency: what an event of the history counts against the one after it when asked;
+    look_back: the events that are asked, the newest."""
+
+    likeness: Literal["cosine", "pearson"] = "cosine"
+    neighbours: Annotated[Positive, Tuned(50, 500, log=True)] = 150
+    shrinkage: Annotated[float, Meta(ge=0.0), Tuned(1.0, 200.0, log=True)] = 20.0
+    recency: Annotated[Share, Tuned(0.5, 1.0)] = 0.8
+    look_back: Positive = 30
+
+
 class TowerConfig(LoopConfig, frozen=True, forbid_unknown_fields=True):
     """width: of the vectors; hidden: units of the layer that joins what is said of an item, 0 for sums alone; length:
     the events of a history that are read; without_own: the share of items of which, in training, only what they are

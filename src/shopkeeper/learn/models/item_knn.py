@@ -1,0 +1,92 @@
+"""The source `item_knn`: items that the same people met, whatever the order, near or far (Sarwar, Karypis, Konstan and
+Riedl, "Item-Based Collaborative Filtering Recommendation Algorithms", WWW 2001), found by the library `implicit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from shopkeeper.engine.context import Material, ReleaseParts
+from shopkeeper.engine.sources.together import Neighbours, Together
+from shopkeeper.learn.libraries import library
+from shopkeeper.learn.models.als import met_by_people
+from shopkeeper.learn.models.config import ItemKnnConfig
+from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.settings import model_settings
+from shopkeeper.vocabulary import Rows, Scores
+
+JOB = "fitting the source item_knn"
+
+
+class ItemKnn:
+    """The recipe."""
+
+    name, learns_from_events = "item_knn", True
+    when = "as what others have to beat: neighbours by cosine or Pearson, whatever the order, near or far"
+
+    config_type = ItemKnnConfig
+
+    def __init__(self, config: ItemKnnConfig | None = None) -> None:
+        self.config = config
+
+    def fit(self, material: Material) -> Together:
+        """Raises MissingExtraError without `implicit`, SettingsError."""
+        config = self.config or model_settings(material.settings, self.name, ItemKnnConfig)
+        known, met = met_by_people(material, JOB)
+        links = _nearest(met, config, material.settings.train.threads)
+        if config.likeness == "pearson" and len(links.items):
+            links = _centred(links, met, config.shrinkage)
+        return self._source(_neighbours(links, known, len(material.catalogue)), material.catalogue, config)
+
+    def load(self, directory: Path, release: ReleaseParts) -> Together:
+        config = self.config or model_settings(release.settings, self.name, ItemKnnConfig)
+        return self._source(Neighbours.load(directory), release.catalogue, config)
+
+    def _source(self, neighbours: Neighbours, catalogue: Catalogue, config: ItemKnnConfig) -> Together:
+        return Together(self.name, "met together", neighbours, catalogue, config.recency, config.look_back)
+
+
+class Links(NamedTuple):
+    """items, others int32 [l]: columns of what was met, ordered; likeness float32 [l]."""
+
+    items: Rows
+    others: Rows
+    likeness: Scores
+
+
+def _nearest(met: Any, config: ItemKnnConfig, threads: int) -> Links:
+    """The nearest of each item by the cosine of the columns of `met`, the items, with shrinkage; not itself."""
+    if not met.nnz:
+        nothing = np.empty(0, np.int32)
+        return Links(nothing, nothing, np.empty(0, np.float32))
+    lengths = np.sqrt(_squares(met) + config.shrinkage)
+    scaled = met.multiply(1.0 / lengths).tocsr().astype(np.float64)
+    knn = library("implicit.nearest_neighbours", JOB).all_pairs_knn
+    found = knn(scaled, config.neighbours + 1, show_progress=False, num_threads=threads).tocsr()
+    found.sort_indices()
+    found = found.tocoo()
+    kept = (found.row != found.col) & (found.data > 0)
+    return Links(found.row[kept], found.col[kept], found.data[kept].astype(np.float32))
+
+
+def _centred(links: Links, met: Any, shrinkage: float) -> Links:
+    """The same links by the correlation of two items over all people, where it is positive."""
+    means, squares = np.asarray(met.mean(axis=0)).ravel(), _squares(met)
+    products = links.likeness * np.sqrt((squares + shrinkage)[links.items] * (squares + shrinkage)[links.others])
+    spread = np.sqrt(squares - met.shape[0] * means**2 + shrinkage)
+    shared = products - met.shape[0] * means[links.items] * means[links.others]
+    likeness = (shared / (spread[links.items] * spread[links.others])).astype(np.float32)
+    kept = likeness > 0
+    return Links(links.items[kept], links.others[kept], likeness[kept])
+
+
+def _squares(met: Any) -> Scores:
+    """float64 [m]: the sum of squares of each column."""
+    return np.asarray(met.multiply(met).sum(axis=0), np.float64).ravel()
+
+
+def _neighbours(links: Links, known: Rows, n_items: int) -> Neighbours:
+    lengths = np.bincount(known[links.items], minlength=n_items)
+    return Neighbours(np.concatenate(([0], np.cumsum(lengths))), known[links.others], links.likeness)
