@@ -75,6 +75,7 @@ def ways(items: npt.NDArray[np.float32], people: npt.NDArray[np.float32]) -> Ite
     yield "sasrec, as released", lambda: np.array([vectors.search(one, BEST)[0] for one in people])
     factors, contexts = as_factors(items), list(histories(len(items), len(people)))
     yield "als, as released", lambda: np.array([factors.retrieve(one, BEST).rows for one in contexts])
+    yield "als, as judged: many at once", lambda: np.array([one.rows for one in factors.retrieve_all(contexts, BEST)])
     yield f"both, as measured: PyTorch, {AT_ONCE} at once", lambda: by_torch(items, people)
     yield "PyTorch, one at a time", lambda: by_torch(items, people, 1)
     flat: Any = faiss.IndexFlatIP(items.shape[1])

@@ -16,7 +16,15 @@ import pyarrow as pa
 import pytest
 
 from shopkeeper.data.schema import ITEMS
-from shopkeeper.engine.context import Candidates, Context, FittedSource, Material, ReleaseParts, SourceRecipe
+from shopkeeper.engine.context import (
+    Candidates,
+    Context,
+    FittedSource,
+    Material,
+    ReleaseParts,
+    SourceRecipe,
+    retrieve_all,
+)
 from shopkeeper.engine.encoder import Encoder
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.interactions import Interactions
@@ -193,6 +201,13 @@ class SourceContract:
         for first, second in zip(self._answers(source, contexts), self._answers(source, contexts), strict=True):
             np.testing.assert_array_equal(first.rows, second.rows)
             np.testing.assert_array_equal(first.scores, second.scores)
+
+    def test_many_at_once_are_answered_as_one_by_one(self, source: FittedSource, contexts: list[Context]) -> None:
+        together = retrieve_all(source, contexts, 50)
+        for alone, found in zip(self._answers(source, contexts), together, strict=True):
+            np.testing.assert_allclose(found.scores, alone.scores, rtol=1e-5, atol=1e-6)
+            assert set(found.rows.tolist()) == set(alone.rows.tolist())
+        assert retrieve_all(source, [], 50) == []
 
     def test_saved_equals_loaded(
         self, source: FittedSource, material: Material, contexts: list[Context], tmp_path: Path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -100,7 +100,9 @@ class Context:
 
 class Source(Protocol):
     """Proposes candidates. Built-in ones and a user's own enter by the same door: the entry points of
-    the group `shopkeeper.sources`, whose objects are `SourceRecipe`s."""
+    the group `shopkeeper.sources`, whose objects are `SourceRecipe`s.
+
+    It may offer `retrieve_all(contexts, limit) -> list[Candidates]`, where many requests together cost less."""
 
     name: str
 
@@ -111,6 +113,12 @@ class Source(Protocol):
     def reason(self, context: Context, row: int) -> str:
         """Why this source brought `row`, in a few words for a shopper ("because you viewed …")."""
         ...
+
+
+def retrieve_all(source: Source, contexts: Sequence[Context], limit: int) -> list[Candidates]:
+    """`source.retrieve` of each request, by its own `retrieve_all` where it has one."""
+    at_once: Callable[[Sequence[Context], int], list[Candidates]] | None = getattr(source, "retrieve_all", None)
+    return at_once(contexts, limit) if at_once else [source.retrieve(context, limit) for context in contexts]
 
 
 def reasons_of(source: Source, context: Context, rows: Rows) -> list[str]:

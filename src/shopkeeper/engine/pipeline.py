@@ -21,6 +21,7 @@ from shopkeeper.engine.context import (
     ReleaseParts,
     first_of,
     lookups_of,
+    retrieve_all,
     updated,
 )
 from shopkeeper.engine.encoder import Encoder
@@ -215,8 +216,18 @@ class Engine:
 
     def candidates(self, context: Context) -> Pool:
         """What the sources of the surface propose, as `pool` lays it together."""
-        limit, sources = self._surface(context).candidates, self.sources_of(context.request.surface)
-        return self.pool(context, {name: source.retrieve(context, limit) for name, source in sources.items()})
+        return self.candidates_of([context])[0]
+
+    def candidates_of(self, contexts: Sequence[Context]) -> list[Pool]:
+        """The `candidates` of each request; all are to one surface."""
+        if not contexts:
+            return []
+        limit, sources = self._surface(contexts[0]).candidates, self.sources_of(contexts[0].request.surface)
+        proposals = {name: retrieve_all(source, contexts, limit) for name, source in sources.items()}
+        return [
+            self.pool(context, {name: each[at] for name, each in proposals.items()})
+            for at, context in enumerate(contexts)
+        ]
 
     def pool(self, context: Context, proposals: Mapping[str, Candidates]) -> Pool:
         """Proposals, by source, with what rules pin; the most popular where all are silent, unless a query found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from shopkeeper.vocabulary import UNKNOWN_ROW, Progress, Rows, Scores, silent
 Scorer = Callable[[Context, Pool], Scores]
 
 POPULARITY = "popularity"
+AT_ONCE = 64  # requests
 ROWS, FEWEST_OF_A_REQUEST = 400_000, 60  # candidates that all requests together teach, and each at least
 
 
@@ -42,11 +43,7 @@ def replay(
     popular = np.argsort(-engine.statistics.interest, kind="stable").astype(np.int32)
     sources = engine.sources_of(asked[0].request.surface) if asked else {}
     answers = {name: np.full((len(asked), k), UNKNOWN_ROW, np.int32) for name in (*scorers, *sources, POPULARITY)}
-    for at, one in enumerate(asked):
-        if at % 100 == 0:
-            progress(stage, at, len(asked))
-        context = engine.context(one.request)
-        pool = engine.candidates(context)
+    for at, (one, context, pool) in enumerate(_answered(engine, asked, progress, stage)):
         lists: dict[str, Rows] = {
             name: engine.arrange(context, pool, score(context, pool)).rows for name, score in scorers.items()
         }
@@ -57,8 +54,19 @@ def replay(
         for name, rows in lists.items():
             kept = rows[np.isin(rows, one.judged)] if among_judged and one.judged is not None else rows
             answers[name][at, : min(k, len(kept))] = kept[:k]
-    progress(stage, len(asked), len(asked))
     return answers
+
+
+def _answered(
+    engine: Engine, asked: Sequence[Asked], progress: Progress, stage: str
+) -> Iterator[tuple[Asked, Context, Pool]]:
+    """Each request as of its moment, with its candidates."""
+    for first in range(0, len(asked), AT_ONCE):
+        progress(stage, first, len(asked))
+        block = asked[first : first + AT_ONCE]
+        contexts = [engine.context(one.request) for one in block]
+        yield from zip(block, contexts, engine.candidates_of(contexts), strict=True)
+    progress(stage, len(asked), len(asked))
 
 
 def fused(engine: Engine, way: Fusion) -> Scorer:
@@ -84,11 +92,7 @@ def examples_of(
     generator = np.random.default_rng(seed)
     most = max(ROWS // max(len(asked), 1), FEWEST_OF_A_REQUEST)
     features, labels, weights = [], [], []
-    for at, one in enumerate(asked):
-        if at % 100 == 0:
-            progress(stage, at, len(asked))
-        context = engine.context(one.request)
-        pool = engine.candidates(context)
+    for one, context, pool in _answered(engine, asked, progress, stage):
         gains = gains_of(pool.rows, one)
         if not gains.any():
             continue
@@ -97,7 +101,6 @@ def examples_of(
         features.append(engine.features(context, some))
         labels.append(gains[taught])
         weights.append(one.weight)
-    progress(stage, len(asked), len(asked))
     width = len(engine.feature_names(asked[0].request.surface)) if asked else 0
     return Examples(
         features=np.concatenate(features or [np.empty((0, width), np.float32)]),

@@ -3,7 +3,7 @@ is understood as well as anybody. Factors are fitted elsewhere (`learn/models`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.vocabulary import Rows, Scores
 
+SCORES_AT_ONCE = 16_000_000  # 64 MB
 # A person's factors, float32 [f], by those of the k items that they met, float32 [k, f], and the interest, float32 [k].
 Taste = Callable[[Scores, Scores], Scores]
 
@@ -65,10 +66,24 @@ class Factors:
         self._half_life_days, self._taste = finding.half_life_days, finding.taste(factors)
 
     def retrieve(self, context: Context, limit: int) -> Candidates:
-        places, interest = self._met(context)
-        if not len(places):
-            return Candidates.none()
-        scores = self._factors @ self._taste(self._factors[places], interest)
+        return self.retrieve_all([context], limit)[0]
+
+    def retrieve_all(self, contexts: Sequence[Context], limit: int) -> list[Candidates]:
+        """Items are read once for as many people as SCORES_AT_ONCE lets be held."""
+        found = [Candidates.none()] * len(contexts)
+        met = [self._met(context) for context in contexts]
+        there = [at for at, (places, _) in enumerate(met) if len(places)]
+        some = max(1, SCORES_AT_ONCE // max(len(self._factors), 1))
+        for first in range(0, len(there), some):
+            block = there[first : first + some]
+            tastes = np.stack([self._taste(self._factors[met[at][0]], met[at][1]) for at in block])
+            scores = tastes @ self._factors.T if len(block) > 1 else (self._factors @ tastes[0])[None]
+            for at, each in zip(block, scores, strict=True):
+                found[at] = self._best(contexts[at], each, limit)
+        return found
+
+    def _best(self, context: Context, scores: Scores, limit: int) -> Candidates:
+        """scores: float32 [m], of the known items."""
         found, anchors = np.ones(len(scores), np.bool_), places_among(self._known, context.anchors)
         found[anchors[anchors >= 0]] = False
         if context.allowed is not None:

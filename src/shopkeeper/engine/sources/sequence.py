@@ -3,7 +3,7 @@ to it. Networks are fitted elsewhere (`learn/models`); here they are graphs of O
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -102,10 +102,24 @@ class SequenceSource:
         self.reads_meaning = text is not None  # so that it is updated again when an item's meaning is known
 
     def retrieve(self, context: Context, limit: int) -> Candidates:
-        items, codes, times = self._read(context)
-        if self._network is None or not len(items):
-            return Candidates.none()
-        wanted = self._network(self._vectors.of(items)[None], codes[None], times[None])[0]
+        return self.retrieve_all([context], limit)[0]
+
+    def retrieve_all(self, contexts: Sequence[Context], limit: int) -> list[Candidates]:
+        """The network reads histories of the same length together."""
+        found = [Candidates.none()] * len(contexts)
+        if self._network is None:
+            return found
+        read = [self._read(context) for context in contexts]
+        lengths = np.array([len(items) for items, _, _ in read])
+        for length in np.unique(lengths[lengths > 0]):
+            places = np.flatnonzero(lengths == length).tolist()
+            items, codes, times = (np.stack(each) for each in zip(*(read[at] for at in places), strict=True))
+            vectors = self._vectors.of(items.ravel()).reshape(*items.shape, -1)
+            for at, wanted in zip(places, self._network(vectors, codes, times), strict=True):
+                found[at] = self._nearest(wanted, contexts[at], limit)
+        return found
+
+    def _nearest(self, wanted: Scores, context: Context, limit: int) -> Candidates:
         rows, scores = self._vectors.search(wanted, limit + len(context.anchors), context.allowed)
         other = ~np.isin(rows, context.anchors)
         return Candidates.top(rows[other], scores[other], limit)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from shopkeeper.engine.context import Material, ReleaseParts
 from shopkeeper.engine.sources.together import Neighbours, Together
@@ -82,7 +83,7 @@ def _centred(links: Links, met: Any, shrinkage: float) -> Links:
     return Links(links.items[kept], links.others[kept], likeness[kept])
 
 
-def _squares(met: Any) -> Scores:
+def _squares(met: Any) -> npt.NDArray[np.float64]:
     """float64 [m]: the sum of squares of each column."""
     return np.asarray(met.multiply(met).sum(axis=0), np.float64).ravel()
 
