@@ -59,6 +59,19 @@ def test_what_happens_at_once_is_wanted_together_and_not_yet_history() -> None:
     assert asked.request.time == 10.0
 
 
+def test_a_purchase_that_is_sent_back_is_worth_less_than_one_that_is_kept() -> None:
+    """As far as it was sent back before the part ended: what came later nobody could know."""
+    visit = [(0, 3, 10.0, 1, BUY), (0, 4, 10.0, 1, BUY), (0, 5, 10.0, 1, BUY), (1, 4, 10.0, 2, BUY)]
+    back = [(0, 3, 5.0, 0, RETURN), (0, 4, 20.0, 3, RETURN), (0, 5, 40.0, 4, RETURN)]
+    everything = history([(0, 3, 1.0, 0, BUY), *visit, *back])
+    part = Part(everything, everything.before(9), everything.before(30), everything.times == 10.0, 9.0)
+    worth = {
+        one.request.user: dict(zip(one.rows.tolist(), one.gains.tolist(), strict=True))
+        for one in asked_of("home", part)
+    }
+    assert worth == {"ann": {4: 2.0, 5: 4.0}, "bob": {4: 4.0}}
+
+
 def test_similar_asks_with_one_item_for_the_next_of_the_visit() -> None:
     visits = [(0, 1, 10.0, 1), (0, 1, 11.0, 1), (0, 2, 12.0, 1, CART), (0, 3, 90.0, 2), (1, 7, 91.0, 3)]
     (asked,) = asked_of("similar", later_than(history([(0, 9, 1.0, 0), *visits]), 5))

@@ -42,8 +42,7 @@ class Candidates(NamedTuple):
     def top(cls, rows: npt.NDArray[np.integer[Any]], scores: npt.NDArray[np.number[Any]], limit: int) -> Candidates:
         """The `limit` best of unique rows [n] with scores [n], ties by row."""
         if len(rows) > limit > 0:
-            kept = np.argpartition(-scores, limit - 1)
-            floor = scores[kept[limit - 1]]
+            floor = np.partition(scores, -limit)[-limit]
             kept = np.flatnonzero(scores >= floor)  # every tie at the edge, so that the cut does not depend on the sort
             rows, scores = rows[kept], scores[kept]
         order = np.lexsort((rows, -scores))[: max(limit, 0)]

@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 from shopkeeper.data.duck import connect
 from shopkeeper.data.schema import TIME
 from shopkeeper.data.tables import Tables
+from shopkeeper.engine.context import places_among
 from shopkeeper.engine.interest import interest_of
 from shopkeeper.learn.split import Part
 from shopkeeper.settings import Surface
@@ -30,6 +31,7 @@ from shopkeeper.vocabulary import INTEREST, EventType, Ids, Request, Rows, Score
 
 Places = npt.NDArray[np.int64]  # of events
 
+RETURNED = INTEREST[EventType.FAVOURITE]  # what a purchase is worth that was sent back: wanted, and not kept
 FOLLOWED = {EventType.VIEW: "clicked", EventType.CART: "carted", EventType.PURCHASE: "bought"}
 BASKET = (EventType.CART.code, EventType.PURCHASE.code)
 
@@ -37,9 +39,9 @@ BASKET = (EventType.CART.code, EventType.PURCHASE.code)
 @dataclass(frozen=True)
 class Asked:
     """A request and its answer: rows int32 [w], unique, what the person wanted; gains float32 [w], the INTEREST of
-    what they did with it (or a judge's grade). slate: the list that they were shown, "" unknown; `weight` counters that
-    they saw some of it only for its place. judged: int32 rows that people have graded, where they have: the others are
-    not known to be wrong."""
+    what they did with it, RETURNED for what was bought from a shelf and sent back (or a judge's grade). slate: the list
+    that they were shown, "" unknown; `weight` counters that they saw some of it only for its place. judged: int32 rows
+    that people have graded, where they have: the others are not known to be wrong."""
 
     request: Request
     rows: Rows
@@ -144,10 +146,26 @@ class _Asking:
         self.visits_of = np.where(self.all.sessions >= 0, self.all.sessions, persons)
         _, at, key = np.unique(self._keys(np.arange(len(self.all))), return_index=True, return_inverse=True)
         self.first = at[key]  # of each event, the first event of the same item in the same visit
+        back = part.history.of_types((EventType.RETURN,))
+        self.returned, at = np.unique(self._owned(back.users, back.items), return_inverse=True)
+        self.returned_last = np.full(len(self.returned), -np.inf)
+        np.maximum.at(self.returned_last, at, back.times)
 
     def _keys(self, events: Places) -> Places:
         """One number for each pair of a visit and an item."""
         return self.visits_of[events].astype(np.int64) * len(self.items) + self.all.items[events]
+
+    def _owned(self, users: Rows, items: Rows) -> Places:
+        """One number for each pair of a person and an item."""
+        return users.astype(np.int64) * len(self.items) + items
+
+    def _worth(self, events: Places) -> Scores:
+        """float32 [k]: how much each event is worth."""
+        codes, times = self.all.codes[events], self.all.times[events]
+        at = places_among(self.returned, self._owned(self.all.users[events], self.all.items[events]))
+        back = (codes == EventType.PURCHASE.code) & (at >= 0)
+        back[back] = self.returned_last[at[back]] > times[back]
+        return np.where(back, np.float32(RETURNED), interest_of(codes))
 
     def visits(self, limit: int) -> list[Asked]:
         held = np.flatnonzero(self.part.held)
@@ -200,7 +218,7 @@ class _Asking:
 
     def _asked(self, at: int, wanted: Places, anchors: Rows | None = None) -> Asked:
         """The request just before event `at`, for the items of the events `wanted`."""
-        rows, gains = _best(self.all.items[wanted], interest_of(self.all.codes[wanted]))
+        rows, gains = _best(self.all.items[wanted], self._worth(wanted))
         time = float(self.all.times[at])
         request = Request(
             surface=self.name,
