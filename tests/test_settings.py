@@ -61,6 +61,7 @@ def test_a_surface_overlays_its_default_and_a_new_one_stands_beside() -> None:
             "[surfaces.home]\nweights = { popular = nan }",
             "shop.toml, line 2: surfaces.home.weights is a table; expected number >= 0.0.",
         ),
+        ("[train]\nseed = -1", "shop.toml, line 2: train.seed is -1; expected whole number >= 0."),
         ("a = " + "[" * 1_000, "shop.toml: nested too deeply; expected plain tables."),
         (
             "[[rules]]\nboost = 'a = 1'\n[[rules]]\nboots = 'a = 1'",

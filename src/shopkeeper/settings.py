@@ -65,7 +65,7 @@ class EncoderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TrainSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    seed: Annotated[int, _help("same tables, settings and seed: same release")] = 0
+    seed: Annotated[int, Meta(ge=0, lt=2**32), _help("same tables, settings and seed: same release")] = 0
     threads: Annotated[Positive, _help("for fitting; at most the machine's cores")] = 2
     test_share: Annotated[float, Meta(gt=0.0, lt=0.5), _help("of the events, the newest")] = 0.1
     validation_share: Annotated[float, Meta(gt=0.0, lt=0.5), _help("of the events, those before the test part")] = 0.1

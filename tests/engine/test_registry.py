@@ -69,3 +69,14 @@ def test_a_ranker_has_a_name_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None
         surface = Surface(sources=("popular",), rankers=(taken,))
         with pytest.raises(SettingsError, match=f"the ranker '{taken}' has the name of something else"):
             check_models(Settings(surfaces={"home": surface}))
+
+
+@pytest.mark.parametrize("taken", ["vote", "fused", "served"])
+def test_a_source_has_no_name_of_the_tournament(taken: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    value = "shopkeeper.engine.sources.popular:Popular"
+    mine = EntryPoint(name=taken, value=value, group="shopkeeper.sources")
+    installed = {"shopkeeper.sources": [mine], "shopkeeper.rankers": entry_points(group="shopkeeper.rankers")}
+    monkeypatch.setattr(plugins, "entry_points", lambda group: installed[group])
+    surface = Surface(sources=(taken,), rankers=("stacking",))
+    with pytest.raises(SettingsError, match=f"the source '{taken}' has the name of something else"):
+        check_models(Settings(surfaces={"home": surface}))

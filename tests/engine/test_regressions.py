@@ -40,7 +40,12 @@ def table_of(neighbours: Neighbours) -> np.ndarray:
     return table
 
 
-@pytest.mark.parametrize("config", [SlistConfig(window=6), SlistConfig(window=3, consistency=0.0), EaseConfig()])
+FADING = SlistConfig(window=200, consistency=0.0, decay=1e-6)  # what lies far apart is nothing in float32
+
+
+@pytest.mark.parametrize(
+    "config", [SlistConfig(window=6), SlistConfig(window=3, consistency=0.0), EaseConfig(), FADING]
+)
 def test_the_sparse_sums_are_the_dense_ones(trail: Trail, config: SlistConfig) -> None:
     gram = gram_of(trail, N_ITEMS, weighing_of(config))
     met, explained = moments(trail, np.arange(N_ITEMS, dtype=np.int32), N_ITEMS, config)

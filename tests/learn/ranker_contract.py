@@ -47,6 +47,7 @@ def found(ranker: Ranker, examples: Examples) -> float:
 
 
 class RankerContract:
+    tells_importances: ClassVar[bool] = False
     recipe: ClassVar[RankerRecipe]
 
     @pytest.fixture(scope="class")
@@ -69,6 +70,7 @@ class RankerContract:
         assert found(ranker, planted(200, 3, nan_share=0.2)) > 0.7
 
     def test_what_it_leans_on_is_what_tells(self, ranker: Ranker) -> None:
+        assert bool(ranker.importance) == self.tells_importances
         if ranker.importance:
             assert next(iter(ranker.importance)) == NAMES[TELLS]
             assert sum(ranker.importance.values()) == pytest.approx(1)

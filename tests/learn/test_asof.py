@@ -6,6 +6,7 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from shopkeeper.data.ingest import ingest
@@ -15,7 +16,7 @@ from shopkeeper.data.tables import Tables
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.learn.split import Part, split
 from shopkeeper.learn.workshop import Workshop
-from shopkeeper.settings import DataSettings, EncoderSettings, Settings, TrainSettings
+from shopkeeper.settings import DataSettings, EncoderSettings, Settings, Surface, TrainSettings
 from shopkeeper.vocabulary import Request, silent
 
 SETTINGS = Settings(encoder=EncoderSettings(model="none"), train=TrainSettings(threads=1, max_requests=50))
@@ -24,7 +25,7 @@ N, EARLY, LATE = 30, 10, 20  # items: sold from the first day on, sold on the la
 CUT = 1_709_251_200.0 + 80 * DAY  # 80 days into the sales
 
 
-def shop_of(folder: Path, *, late_sales: bool = True, listed: int = N) -> Workshop:
+def shop_of(folder: Path, *, late_sales: bool = True, listed: int = N, settings: Settings = SETTINGS) -> Workshop:
     """100 days of sales from 2024-03-01; the catalogue names no prices, and only its first `listed` items."""
     source = folder / "source"
     source.mkdir(parents=True)
@@ -38,10 +39,10 @@ def shop_of(folder: Path, *, late_sales: bool = True, listed: int = N) -> Worksh
             if at >= 340 and at % 2:
                 item = EARLY + at % (LATE - EARLY)
             if item < EARLY or late_sales:
-                rows.append((str(when).replace("T", " "), "purchase", f"p{item}", f"u{at % 20}", f"{5 + item}"))
+                rows.append((str(when).replace("T", " "), "purchase", f"p{item}", f"u{at % 19}", f"{5 + item}"))
         csv.writer(file).writerows(rows)
     ingest(propose(discover(source)), [source], folder / "shop", DataSettings(), silent)
-    return Workshop.open(Tables(folder / "shop"), SETTINGS, folder / "cache", silent)
+    return Workshop.open(Tables(folder / "shop"), settings, folder / "cache", silent)
 
 
 def engine_at(shop: Workshop, cut: float) -> tuple[Engine, Part]:
@@ -90,3 +91,18 @@ def test_prices_of_the_catalogue_are_always_known(tmp_path: Path) -> None:
     shop = shop_of(tmp_path)
     shop.inferred.price[:] = False
     assert np.array_equal(engine_at(shop, CUT)[0].catalogue.prices, shop.catalogue.prices, equal_nan=True)
+
+
+def test_no_tower_reads_a_price_that_is_told_later(tmp_path: Path) -> None:
+    towers = Surface(sources=("two_tower",))
+    small = {"two_tower": {"width": 16, "hidden": 8, "batch": 100, "epochs": 2}}
+    settings = msgspec.structs.replace(SETTINGS, surfaces={"home": towers}, models=small)
+    scores = []
+    for late_sales in (True, False):
+        shop = shop_of(tmp_path / str(late_sales), late_sales=late_sales, settings=settings)
+        engine, _ = engine_at(shop, CUT)
+        context = engine.context(Request(surface="home", user="u1", time=CUT + 1))
+        found = engine.sources["two_tower"].retrieve(context, N)
+        scores.append(dict(zip(engine.catalogue.ids.ids(found.rows), found.scores.tolist(), strict=True)))
+    assert len(scores[0]) == N
+    assert scores[0] == scores[1]

@@ -11,13 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from worlds import catalogue, searches, visits, write_shop
 
 from shopkeeper.data.tables import Tables
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.errors import DataError
-from shopkeeper.learn.incumbent import Incumbent, _Side
+from shopkeeper.learn import incumbent
+from shopkeeper.learn.evaluate import SERVED
+from shopkeeper.learn.incumbent import Incumbent
+from shopkeeper.learn.latency import Laps
 from shopkeeper.learn.report import Evaluation, write_report
 from shopkeeper.learn.train import train
 from shopkeeper.release.store import Release, ReleaseStore
@@ -156,13 +160,15 @@ def test_a_ranker_of_other_features_gives_way(shop: Tables) -> None:
 
 
 def test_an_incumbent_that_is_too_slow_by_now_gives_way(shop: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
-    def answer_ms(side: _Side, name: str, *_: object) -> float:
-        return 120.0 if side.winners[name].surface.sources == SIMILAR.sources else 10.0
+    def timed(engine: Engine, *_: object, **__: object) -> Laps:
+        """What only the incumbent asks is slow."""
+        took = {name: np.full(50, 120.0 if name == "viewed_together" else 5.0) for name in engine.sources_of("similar")}
+        return Laps(np.zeros(50), took, {SERVED: np.zeros(50)})
 
-    monkeypatch.setattr(_Side, "answer_ms", answer_ms)
+    monkeypatch.setattr(incumbent, "time_answers", timed)
     told = contest(trained(shop, with_similar(BAD)))
     assert not told["kept"]
-    assert "it takes 120 ms, above the 100 ms of the surface" in told["why"]
+    assert "it takes 125 ms, above the 100 ms of the surface" in told["why"]
 
 
 def test_what_an_older_shopkeeper_tells_is_understood(good: Release, tmp_path: Path) -> None:

@@ -92,7 +92,6 @@ def test_what_is_kept_fits_or_is_the_quickest(milliseconds: dict[str, float], bu
         assert set(kept) == set(milliseconds)
     elif timed.answer_ms("fused", kept) > ROOM * budget:
         assert [milliseconds[name] for name in kept] == [min(milliseconds.values())]
-    assert max(milliseconds[name] for name in kept) <= max(milliseconds.values())
 
 
 def test_a_pace_says_what_fits() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 from histories import history
@@ -177,6 +178,15 @@ def test_replayed_requests_say_what_served_ones_do(tmp_path: Path) -> None:
     engine = shop.engine({})
     assert engine.catalogue.ids.ids(engine.context(told.request).history) == ["i1", "i2", "i3", "i4"]
     assert engine.catalogue.ids.ids(engine.context(request).history) == ["i3", "i4"]
+
+
+def test_a_surface_whose_winner_left_one_source_is_still_asked(tmp_path: Path) -> None:
+    """So that it is measured, and may lose the next time."""
+    shop = Workshop.open(write_shop(tmp_path, catalogue(40), visits(40, 200)), SETTINGS, tmp_path / "cache", silent)
+    parts = split(shop.interactions, SETTINGS.train, shop.now)
+    assert parts is not None
+    won = msgspec.structs.replace(SETTINGS.surfaces["home"], sources=("popular",), rank="fused")
+    assert shop.with_surfaces({"home": won}).requests(parts.test)["home"]
 
 
 def test_a_shop_that_names_devices_learns_from_them(tmp_path: Path) -> None:

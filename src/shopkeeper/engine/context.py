@@ -170,7 +170,7 @@ class Material:
     items: Arrow table of schema ITEMS; its row r is the catalogue's row r (for a source that is merely `updated`, that
     row of the catalogue which comes with it, told at `times` float64 [k]). interactions hold nothing from `now` or
     later. work: a folder in which a long fit may keep what it has learned so far, for whoever takes it up again;
-    course: of the fit of the source of that name.
+    course: of the fit of the source of that name; like: another with the same texts, which are then read once.
     """
 
     catalogue: Catalogue
@@ -183,11 +183,14 @@ class Material:
     times: Seconds = field(default_factory=lambda: np.empty(0))
     work: Path | None = None
     course: Callable[[str], Course] = lambda name: Course()  # noqa: ARG005
+    like: Material | None = None
 
     @cached_property
     def meanings(self) -> Meanings | None:
         """What the encoder makes of the items (of the first `read_first`), computed once for all sources that ask; None
         without an encoder."""
+        if self.like is not None:
+            return self.like.meanings
         share = self.settings.encoder.max_unknown_share
         return None if self.encoder is None else read_items(self.items.slice(0, self.read_first), self.encoder, share)
 

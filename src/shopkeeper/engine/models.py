@@ -9,23 +9,24 @@ from shopkeeper.engine.sources import recipes
 from shopkeeper.errors import SettingsError, did_you_mean
 from shopkeeper.settings import Settings, model_settings
 
-TAKEN = ("fused", "popularity", *FUSIONS)  # names that stand beside those of models in a tournament
+TAKEN = ("fused", "served", "popularity", *FUSIONS)  # names that stand beside those of models in a tournament
 
 
 def check_models(settings: Settings, text: str = "") -> None:
-    """Raises SettingsError for a source or a ranker of a surface that nobody offers, for a ranker whose name says
-    something else already, and for a table [models.NAME] that no model reads, or not like this. text: of the
+    """Raises SettingsError for a source or a ranker of a surface that nobody offers, for one whose name says something
+    else already, and for a table [models.NAME] that no model reads, or not like this. text: of the
     shop.toml, to name the line."""
     surfaces = settings.surfaces.values()
-    recipes(dict.fromkeys(name for surface in surfaces for name in surface.sources))
-    for name in ranker_recipes(dict.fromkeys(name for surface in surfaces for name in surface.rankers)):
-        if name in TAKEN or any(name in surface.sources for surface in surfaces):
+    sources = recipes(dict.fromkeys(name for surface in surfaces for name in surface.sources))
+    rankers = ranker_recipes(dict.fromkeys(name for surface in surfaces for name in surface.rankers))
+    for kind, named, taken in (("source", sources, TAKEN), ("ranker", rankers, (*TAKEN, *sources))):
+        for name in set(named).intersection(taken):
             remedy = "Give its entry point another name."
-            raise SettingsError(f"the ranker {name!r} has the name of something else", where="surfaces", remedy=remedy)
+            raise SettingsError(f"the {kind} {name!r} has the name of something else", where="surfaces", remedy=remedy)
     if not settings.models:
         return
     installed: dict[str, SourceRecipe | RankerRecipe] = {**ranker_recipes(), **recipes()}
-    configured = {name: kind for name, recipe in installed.items() if (kind := getattr(recipe, "config_type", None))}
+    configured = {name: type_ for name, recipe in installed.items() if (type_ := getattr(recipe, "config_type", None))}
     for name in settings.models:
         if name not in configured:
             near = None if name in installed else did_you_mean(name, configured)

@@ -7,9 +7,11 @@ import logging
 import shutil
 import time
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
 from shopkeeper import __version__
@@ -65,9 +67,11 @@ class Fitter:
         recipes, catalogue, items = self._recipes, self._catalogue, self._items
         return Fitter(recipes, catalogue, items, settings, self._encoder, cache, self._progress, hear=hear)
 
-    def fit(self, known: Interactions, now: float, stage: str) -> dict[str, FittedSource]:
+    def fit(
+        self, known: Interactions, now: float, stage: str, *, then: Catalogue | None = None
+    ) -> dict[str, FittedSource]:
         """Every source by name but those that dropped out, as of `now`, of which `known` holds nothing. `stage` is what
-        progress calls it.
+        progress calls it; `then`: the catalogue as it was known, the same items with other prices.
 
         Asked for the same again, it gives what it fitted last.
         """
@@ -75,14 +79,14 @@ class Fitter:
             return self._last[2]
         self._last = None  # two moments at once would need twice the memory
         with self._tracking.telling(self._in_epochs, stage) as told:
-            sources = self._fitted(known, now, stage, told)
+            sources = self._fitted(known, now, stage, then or self._catalogue, told)
         self._last = known, now, sources
         return sources
 
     def _fitted(
-        self, known: Interactions, now: float, stage: str, told: Mapping[str, Telling]
+        self, known: Interactions, now: float, stage: str, then: Catalogue, told: Mapping[str, Telling]
     ) -> dict[str, FittedSource]:
-        material = Material(
+        whole = Material(
             self._catalogue,
             self._items,
             known,
@@ -92,15 +96,24 @@ class Fitter:
             work=self._cache.parent / "models",
             course=lambda name: told[name].course if name in told else Course(),
         )
+        material = replace(whole, catalogue=then, items=self._items_of(then), like=whole)
         rivals, self._rivals = self._rivals, []
         alone = [recipe for name, recipe in self._recipes.items() if name not in rivals and name not in self.dropped]
         sources = dict[str, FittedSource]()
         for done, recipe in enumerate(alone):
             self._progress(stage, done, len(alone))
-            fit = self._timed if recipe.learns_from_events else self._once
-            sources[recipe.name] = fit(recipe, material)
+            learns = recipe.learns_from_events
+            sources[recipe.name] = self._timed(recipe, material) if learns else self._once(recipe, whole)
         self._progress(stage, len(alone), len(alone))
         return sources | self._halved(rivals, material, told)
+
+    def _items_of(self, then: Catalogue) -> pa.Table:
+        """The items with the prices of `then`; the very same table where these are today's, so that what was read of it
+        need not be read again."""
+        if np.array_equal(then.prices, self._catalogue.prices, equal_nan=True):
+            return self._items
+        prices = pa.array(then.prices.astype(np.float64), from_pandas=True)
+        return self._items.set_column(self._items.schema.get_field_index("price"), "price", prices)
 
     def _halved(
         self, rivals: Sequence[str], material: Material, told: Mapping[str, Telling]

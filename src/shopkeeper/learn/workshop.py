@@ -33,7 +33,8 @@ from shopkeeper.vocabulary import Ids, Progress
 @dataclass(frozen=True)
 class Workshop:
     """tables: the folder that holds them; searches: schema SEARCHES; examination: float64 [places] or None, how likely
-    each place of a list is looked at; now: seconds, a moment after everything that is known."""
+    each place of a list is looked at; open_to_choice: the surfaces on which the settings
+    leave something to choose, whatever serves them later; now: seconds, a moment after everything that is known."""
 
     tables: Path
     catalogue: Catalogue
@@ -45,6 +46,7 @@ class Workshop:
     settings: Settings
     encoder: Encoder | None
     fitter: Fitter
+    open_to_choice: Collection[str]
     now: float
 
     @classmethod
@@ -77,6 +79,11 @@ class Workshop:
             settings=settings,
             encoder=encoder,
             fitter=fitter,
+            open_to_choice={
+                name
+                for name, surface in settings.surfaces.items()
+                if surface.rank != "fused" or len(surface.sources) > 1
+            },
             now=_after(catalogue, interactions),
         )
 
@@ -98,7 +105,7 @@ class Workshop:
         limit, seed = self.settings.train.max_requests, self.settings.train.seed
         asked = {}
         for name, surface in self.settings.surfaces.items():
-            if surface.rank == "fused" and len(surface.sources) < 2:
+            if name not in self.open_to_choice:
                 continue
             if surface.needs == "query":
                 found = searches_of(name, self.searches, part, self.catalogue.ids, limit=limit, seed=seed)
@@ -118,7 +125,7 @@ class Workshop:
         rankers: Mapping[str, Ranker],
         stage: str,
     ) -> Engine:
-        fitted = self.fitter.fit(known, now, stage)
+        fitted = self.fitter.fit(known, now, stage, then=catalogue)
         settings = _without(self.settings, self.fitter.dropped)
         half_life = settings.train.half_life_days
         used = {name for surface in settings.surfaces.values() for name in surface.sources}

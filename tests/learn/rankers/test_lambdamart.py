@@ -18,6 +18,7 @@ from shopkeeper.vocabulary import Scores
 
 class TestLambdaMart(RankerContract):
     recipe: ClassVar[RankerRecipe] = LambdaMart()
+    tells_importances = True
 
 
 def table(n: int, seed: int = 0, nan_share: float = 0.2) -> Scores:

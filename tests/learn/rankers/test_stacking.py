@@ -15,6 +15,7 @@ from shopkeeper.learn.rankers.stacking import Stacking
 
 class TestStacking(RankerContract):
     recipe: ClassVar[RankerRecipe] = Stacking()
+    tells_importances = True
 
     def test_what_a_source_prefers_is_never_held_against_it(self, ranker: Ranker) -> None:
         features = np.full((10, len(NAMES)), 0.5, np.float32)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from shopkeeper.engine.context import places_among
 from shopkeeper.engine.sources.together import Neighbours, Trail, counted, strongest
 from shopkeeper.release.fields import places_of, starts_of
 from shopkeeper.vocabulary import Rows, Scores
@@ -79,7 +80,8 @@ def gram_of(trail: Trail, n_items: int, weighing: Weighing) -> Gram:
     explained = counted(trail, n_items, window, partial(both, before=weighing.forward, after=weighing.backward))
     for (items, others, counts), (targets, causes, shares) in zip(met, explained, strict=True):
         said = np.zeros(len(counts), np.float32)
-        said[np.searchsorted(items * n_items + others, targets * n_items + causes)] = shares  # all of them were met
+        at = places_among(items * n_items + others, targets * n_items + causes)
+        said[at[at >= 0]] = shares[at >= 0]  # what was met so little that it is nothing explains nothing
         itself = items == others
         diagonal[items[itself]] += counts[itself]
         items, others, counts, said = items[~itself], others[~itself], counts[~itself], said[~itself]

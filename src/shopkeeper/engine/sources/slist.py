@@ -43,7 +43,7 @@ class SlistConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     window: Positive = 50
     consistency: Annotated[Share, Tuned(0.0, 1.0)] = 0.2
     spread: Annotated[Share, Tuned(0.8, 1.0)] = 0.98  # as `decay`, for the first wish
-    decay: Annotated[Share, Tuned(0.5, 1.0)] = 0.88
+    decay: Annotated[float, Meta(gt=0.0, le=1.0), Tuned(0.5, 1.0)] = 0.88
     recency: Annotated[Share, Tuned(0.5, 1.0)] = 0.82
     look_back: Positive = 30
     across: Annotated[Share, Tuned(0.0, 1.0)] = 0.3
@@ -59,7 +59,7 @@ class EaseConfig(SlistConfig, frozen=True, forbid_unknown_fields=True):
     window: Positive = 200
     consistency: Share = 1.0
     spread: Share = 1.0
-    decay: Share = 0.88  # of the second wish, which has no share here
+    decay: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.88  # of the second wish, which has no share here
     recency: Share = 1.0
     look_back: Positive = 1_000
     across: Annotated[Share, Tuned(0.0, 1.0)] = 1.0
