@@ -33,7 +33,7 @@ class ItemTower:
 
     def vectors(self, items: Described, rows: Rows) -> Scores:
         """float32 [n, d], of any length, of items that are rows int32 [n] of the catalogue; zeros for one of which
-        nothing is known. Meanings by another encoder than was learned from say nothing."""
+        nothing is known. Meanings of another width than was learned from say nothing."""
         vectors = np.zeros((len(rows), self.terms.shape[1]), np.float32)
         for first, last in _blocks(len(rows)):
             begin, end = items.starts[first], items.starts[last]

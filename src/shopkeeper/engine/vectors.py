@@ -10,7 +10,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from shopkeeper.engine.context import places_among
+from shopkeeper.engine.context import Candidates, Context, places_among
 from shopkeeper.release.arrays import load_array
 from shopkeeper.release.tiers import Places, Slots, Tier
 from shopkeeper.vocabulary import Mask, Rows, Scores
@@ -83,6 +83,16 @@ class Vectors:
             scores = self.matrix[possible].astype(np.float32) @ query
         best = _top(scores, limit)
         return self.rows[possible[best]], scores[best]
+
+    def propose(self, wanted: Scores, context: Context, limit: int) -> Candidates:
+        """The items nearest to `wanted` (float32 [d]) that are allowed, and no anchors."""
+        rows, scores = self.search(wanted, limit + len(context.anchors), context.allowed)
+        other = ~np.isin(rows, context.anchors)
+        return Candidates.top(rows[other], scores[other], limit)
+
+    def nearest_of(self, rows: Rows, among: Rows) -> Positions:
+        """The place in `among` of the item nearest to each of rows int32 [k]: int64 [k]."""
+        return np.asarray(np.argmax(self.of(rows) @ self.of(among).T, axis=1))
 
     def _selected(self, allowed: Mask | None) -> Mask | None:
         """bool [m]: which vectors belong to allowed items; None: all may be found."""

@@ -116,13 +116,8 @@ class SequenceSource:
             items, codes, times = (np.stack(each) for each in zip(*(read[at] for at in places), strict=True))
             vectors = self._vectors.of(items.ravel()).reshape(*items.shape, -1)
             for at, wanted in zip(places, self._network(vectors, codes, times), strict=True):
-                found[at] = self._nearest(wanted, contexts[at], limit)
+                found[at] = self._vectors.propose(wanted, contexts[at], limit)
         return found
-
-    def _nearest(self, wanted: Scores, context: Context, limit: int) -> Candidates:
-        rows, scores = self._vectors.search(wanted, limit + len(context.anchors), context.allowed)
-        other = ~np.isin(rows, context.anchors)
-        return Candidates.top(rows[other], scores[other], limit)
 
     def reason(self, context: Context, row: int) -> str:
         return self.reasons(context, np.array([row], np.int32))[0]
@@ -132,7 +127,7 @@ class SequenceSource:
         items, _, _ = self._read(context)
         if not len(items):
             return ["may come next" for _ in rows]
-        nearest = items[np.argmax(self._vectors.of(rows) @ self._vectors.of(items).T, axis=1)]
+        nearest = items[self._vectors.nearest_of(rows, items)]
         return [f"may come next after “{name}”" for name in self._catalogue.names(nearest)]
 
     def updated(self, changed: Material, rows: Rows) -> FittedSource:

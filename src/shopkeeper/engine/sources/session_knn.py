@@ -39,7 +39,7 @@ class SessionKnnConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """newest: sessions that an item leads to; length: events of a session that are kept, the newest; neighbours: the
     likest sessions, which speak; look_back: events of the present session that are asked, the newest; recency: what
     each of them counts against the one after it; across: what an event before the present visit counts; rarity: the
-    power of an item's rarity, log(sessions / its sessions), in likeness; shrinkage: rarity that a past session is
+    power of an item's rarity, log(1 + sessions / its sessions), in likeness; shrinkage: rarity that a past session is
     credited with, so that a short one is not like everything; half_life_days: after which a session counts half;
     nearness: by which an item one place further away from the shared one counts less; preceding: what one before it
     counts against one behind it; again: what an item counts that the present session has met itself."""

@@ -54,7 +54,7 @@ class SimilarSource:
 
     def reasons(self, context: Context, rows: Rows) -> list[str]:
         at_hand, _ = _at_hand(context)
-        nearest = np.argmax(self.vectors.of(rows) @ self.vectors.of(at_hand).T, axis=1)
+        nearest = self.vectors.nearest_of(rows, at_hand)
         names = self._catalogue.names(at_hand)
         return [f"similar to “{names[at]}”" for at in nearest.tolist()]
 

@@ -25,6 +25,7 @@ from shopkeeper.engine.context import Material, ReleaseParts
 from shopkeeper.engine.sources.regressions import Weighing, fitted, gram_of, ridge_weights
 from shopkeeper.engine.sources.together import Neighbours, Together, Trail, trail_of
 from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.release.fields import starts_of
 from shopkeeper.settings import Positive, Share, Tuned, model_settings
 from shopkeeper.vocabulary import INTEREST, Rows, Scores
 
@@ -114,7 +115,7 @@ def fit_neighbours(trail: Trail, n_items: int, config: SlistConfig) -> Neighbour
     for at, said in enumerate(weights):
         strongest = np.sort(np.argpartition(-np.abs(said), kept - 1)[:kept])
         rows[at], found[at] = core[strongest], said[strongest]
-    return Neighbours(np.concatenate(([0], np.cumsum(lengths))), rows.ravel(), found.ravel())
+    return Neighbours(starts_of(lengths), rows.ravel(), found.ravel())
 
 
 def weighing_of(config: SlistConfig) -> Weighing:

@@ -23,7 +23,7 @@ from shopkeeper.engine.context import Candidates, Context, Material, ReleasePart
 from shopkeeper.engine.interest import decay, interest_of
 from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.release.catalogue import Catalogue
-from shopkeeper.release.fields import places_of
+from shopkeeper.release.fields import places_of, starts_of
 from shopkeeper.release.interactions import Interactions
 from shopkeeper.vocabulary import INTEREST, EventType, Mask, Rows, Scores
 
@@ -106,7 +106,7 @@ def count_together(
         rows.append(neighbours[kept].astype(np.int32))
         weights.append(strength[kept].astype(np.float32))
     return Neighbours(
-        np.concatenate(([0], np.cumsum(lengths))),
+        starts_of(lengths),
         np.concatenate(rows or [np.empty(0, np.int32)]),
         np.concatenate(weights or [np.empty(0, np.float32)]),
     )

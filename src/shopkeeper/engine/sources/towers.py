@@ -59,7 +59,7 @@ class TowerSource(ABC):
         items, _ = self._read(context)
         if not len(items):
             return ["fits what you looked at"] * len(rows)
-        nearest = items[np.argmax(self.vectors.of(rows) @ self.vectors.of(items).T, axis=1)]
+        nearest = items[self.vectors.nearest_of(rows, items)]
         return [f"goes well with “{name}”" for name in self.catalogue.names(nearest)]
 
     def updated(self, changed: Material, rows: Rows) -> Self:
@@ -100,9 +100,7 @@ class NearestSource(TowerSource):
         self, graph: Graph, items: Rows, codes: npt.NDArray[np.int64], context: Context, limit: int
     ) -> Candidates:
         wanted = graph(history=self.vectors.of(items)[None], codes=codes[None])[0, -1]
-        rows, scores = self.vectors.search(wanted, limit + len(context.anchors), context.allowed)
-        other = ~np.isin(rows, context.anchors)
-        return Candidates.top(rows[other], scores[other], limit)
+        return self.vectors.propose(wanted, context, limit)
 
 
 class CrossedSource(TowerSource):

@@ -15,6 +15,7 @@ from shopkeeper.learn.libraries import library
 from shopkeeper.learn.models.als import met_by_people
 from shopkeeper.learn.models.config import ItemKnnConfig
 from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.release.fields import starts_of
 from shopkeeper.settings import model_settings
 from shopkeeper.vocabulary import Rows, Scores
 
@@ -90,4 +91,4 @@ def _squares(met: Any) -> npt.NDArray[np.float64]:
 
 def _neighbours(links: Links, known: Rows, n_items: int) -> Neighbours:
     lengths = np.bincount(known[links.items], minlength=n_items)
-    return Neighbours(np.concatenate(([0], np.cumsum(lengths))), known[links.others], links.likeness)
+    return Neighbours(starts_of(lengths), known[links.others], links.likeness)
