@@ -34,3 +34,4 @@ class TestSameBrand(SourceContract):
 
 class TestOneFeature(RankerContract):
     recipe: ClassVar[RankerRecipe] = written(1)["OneFeature"]()
+    tells_importances = True
