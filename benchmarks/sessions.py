@@ -80,6 +80,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "data")
     parser.add_argument("--sources", default=",".join(SOURCES))
     parser.add_argument("--requests", type=int, default=1_000_000)
+    parser.add_argument("--budget", type=float, default=20.0, help="minutes for each fit of a network")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("sets", nargs="*", default=list(READERS))
     arguments = parser.parse_args()
@@ -103,7 +104,7 @@ def measure(name: str, log: Log, arguments: argparse.Namespace) -> str:
     sources = tuple(arguments.sources.split(","))
     settings = Settings(
         data=DataSettings(session_gap_minutes=log.gap),
-        train=TrainSettings(threads=arguments.threads),
+        train=TrainSettings(threads=arguments.threads, budget_minutes=arguments.budget),
         surfaces={SHELF: Surface(sources=sources, exclude="nothing")},
     )
     choosing = requests_of(log, log.choosing, CHOOSING)

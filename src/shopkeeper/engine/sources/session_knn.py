@@ -15,20 +15,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 from msgspec import Meta
 
+from shopkeeper.engine.configured import Configured
 from shopkeeper.engine.context import Candidates, Context, Material, ReleaseParts
 from shopkeeper.engine.interest import decay, interest_of
 from shopkeeper.engine.sources.together import Trail, trail_of
 from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.fields import places_of, starts_of
-from shopkeeper.settings import Positive, Share, model_settings
+from shopkeeper.settings import Positive, Share
 from shopkeeper.vocabulary import INTEREST, Mask, Rows, Scores, Seconds
 
 Integers = npt.NDArray[np.int64]
@@ -218,26 +219,23 @@ class SessionNeighbours:
         return near.shared[owners], self._sessions.items[places], strength
 
 
-class SessionKnn:
+class SessionKnn(Configured[SessionKnnConfig]):
     """The recipe of the source `session_knn`."""
 
     name, learns_from_events = "session_knn", True
     reason = "met in visits like yours"
-    config_type: ClassVar[type[SessionKnnConfig]] = SessionKnnConfig
+    config_type = SessionKnnConfig
     when = "short visits of people who are mostly strangers: nothing to train, and what was done an hour ago speaks"
-
-    def __init__(self, config: SessionKnnConfig | None = None) -> None:
-        self.config = config
 
     def fit(self, material: Material) -> SessionNeighbours:
         """Raises SettingsError."""
-        config = self.config or model_settings(material.settings, self.name, self.config_type)
+        config = self.configured(material.settings)
         trail = trail_of(material.interactions.of_types(INTEREST), material.now, config.half_life_days)
         sessions = Sessions.build(self._divided(trail), len(material.catalogue), config)
         return self._source(sessions, material.catalogue, config)
 
     def load(self, directory: Path, release: ReleaseParts) -> SessionNeighbours:
-        config = self.config or model_settings(release.settings, self.name, self.config_type)
+        config = self.configured(release.settings)
         return self._source(Sessions.load(directory), release.catalogue, config)
 
     def _source(self, sessions: Sessions, catalogue: Catalogue, config: SessionKnnConfig) -> SessionNeighbours:

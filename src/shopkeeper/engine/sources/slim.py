@@ -17,11 +17,12 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from shopkeeper.engine.configured import Configured
 from shopkeeper.engine.context import Material, ReleaseParts
 from shopkeeper.engine.sources.regressions import Systems, Weighing, fitted, gram_of
 from shopkeeper.engine.sources.together import Neighbours, Together, trail_of
 from shopkeeper.release.catalogue import Catalogue
-from shopkeeper.settings import Positive, Share, model_settings
+from shopkeeper.settings import Positive, Share
 from shopkeeper.vocabulary import INTEREST, Scores
 
 SWEEPS, ENOUGH = 100, 1e-4  # the most; it ends where no weight moves by more
@@ -41,19 +42,16 @@ class SlimConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     neighbours: Positive = 400
 
 
-class Slim:
+class Slim(Configured[SlimConfig]):
     """The recipe of the source `slim`."""
 
     name, learns_from_events = "slim", True
     config_type = SlimConfig
     when = "collections and wish lists in which order says little: as ease, at any size, and by fewer weights"
 
-    def __init__(self, config: SlimConfig | None = None) -> None:
-        self.config = config
-
     def fit(self, material: Material) -> Together:
         """Raises SettingsError."""
-        config = self.config or model_settings(material.settings, self.name, SlimConfig)
+        config = self.configured(material.settings)
         interactions = material.interactions.of_types(INTEREST)
         trail = trail_of(interactions, material.now, material.settings.train.half_life_days)
         alike = np.ones(config.window, np.float32)  # near or far, before or after
@@ -63,7 +61,7 @@ class Slim:
         return self._source(neighbours, material.catalogue, config)
 
     def load(self, directory: Path, release: ReleaseParts) -> Together:
-        config = self.config or model_settings(release.settings, self.name, SlimConfig)
+        config = self.configured(release.settings)
         return self._source(Neighbours.load(directory), release.catalogue, config)
 
     def _source(self, neighbours: Neighbours, catalogue: Catalogue, config: SlimConfig) -> Together:

@@ -10,7 +10,7 @@ some after one click.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 from msgspec import Meta
@@ -39,7 +39,7 @@ class UserKnn(SessionKnn):
     name = "user_knn"
     when = "people who come back, with tastes that last: what their likes met, whatever the order"
     reason = "met by people like you"
-    config_type: ClassVar[type[SessionKnnConfig]] = UserKnnConfig
+    config_type = UserKnnConfig
 
     def _divided(self, trail: Trail) -> Trail:
         return trail._replace(visits=np.full_like(trail.visits, -1))

@@ -8,18 +8,19 @@ from typing import Any
 
 import numpy as np
 
+from shopkeeper.engine.configured import Configured
 from shopkeeper.engine.context import Material, ReleaseParts
 from shopkeeper.engine.interest import decay, interest_of
 from shopkeeper.engine.sources.factors import Factors, Regression
 from shopkeeper.learn.libraries import library
 from shopkeeper.learn.models.config import AlsConfig
-from shopkeeper.settings import Settings, TrainSettings, model_settings
+from shopkeeper.settings import Settings, TrainSettings
 from shopkeeper.vocabulary import Rows, Scores
 
 JOB = "fitting the source als"
 
 
-class Als:
+class Als(Configured[AlsConfig]):
     """The recipe."""
 
     name, learns_from_events = "als", True
@@ -27,12 +28,9 @@ class Als:
 
     config_type = AlsConfig
 
-    def __init__(self, config: AlsConfig | None = None) -> None:
-        self.config = config
-
     def fit(self, material: Material) -> Factors:
         """Raises MissingExtraError without `implicit`, SettingsError."""
-        config = self.config or model_settings(material.settings, self.name, AlsConfig)
+        config = self.configured(material.settings)
         known, met = met_by_people(material, JOB)
         factors = np.empty((0, config.factors), np.float32)
         if len(known):
@@ -41,7 +39,7 @@ class Als:
         return Factors(self.name, known, factors, material.catalogue, _regression(config, material.settings))
 
     def load(self, directory: Path, release: ReleaseParts) -> Factors:
-        config = self.config or model_settings(release.settings, self.name, AlsConfig)
+        config = self.configured(release.settings)
         return Factors.load(self.name, directory, release.catalogue, _regression(config, release.settings))
 
 

@@ -15,18 +15,19 @@ from typing import Any
 
 import numpy as np
 
+from shopkeeper.engine.configured import Configured
 from shopkeeper.engine.context import Material, ReleaseParts
 from shopkeeper.engine.sources.factors import Average, Factors
 from shopkeeper.learn.libraries import library
 from shopkeeper.learn.models.als import met_by_people
 from shopkeeper.learn.models.config import BprConfig
-from shopkeeper.settings import Settings, TrainSettings, model_settings
+from shopkeeper.settings import Settings, TrainSettings
 from shopkeeper.vocabulary import Scores
 
 JOB = "fitting the source bpr"
 
 
-class Bpr:
+class Bpr(Configured[BprConfig]):
     """The recipe."""
 
     name, learns_from_events = "bpr", True
@@ -34,12 +35,9 @@ class Bpr:
 
     config_type = BprConfig
 
-    def __init__(self, config: BprConfig | None = None) -> None:
-        self.config = config
-
     def fit(self, material: Material) -> Factors:
         """Raises MissingExtraError without `implicit`, SettingsError."""
-        config = self.config or model_settings(material.settings, self.name, BprConfig)
+        config = self.configured(material.settings)
         known, met = met_by_people(material, JOB)
         factors = np.empty((0, config.factors + 1), np.float32)
         if len(known):

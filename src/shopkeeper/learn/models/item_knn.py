@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from shopkeeper.engine.configured import Configured
 from shopkeeper.engine.context import Material, ReleaseParts
 from shopkeeper.engine.sources.together import Neighbours, Together
 from shopkeeper.learn.libraries import library
@@ -16,13 +17,12 @@ from shopkeeper.learn.models.als import met_by_people
 from shopkeeper.learn.models.config import ItemKnnConfig
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.fields import starts_of
-from shopkeeper.settings import model_settings
 from shopkeeper.vocabulary import Rows, Scores
 
 JOB = "fitting the source item_knn"
 
 
-class ItemKnn:
+class ItemKnn(Configured[ItemKnnConfig]):
     """The recipe."""
 
     name, learns_from_events = "item_knn", True
@@ -30,12 +30,9 @@ class ItemKnn:
 
     config_type = ItemKnnConfig
 
-    def __init__(self, config: ItemKnnConfig | None = None) -> None:
-        self.config = config
-
     def fit(self, material: Material) -> Together:
         """Raises MissingExtraError without `implicit`, SettingsError."""
-        config = self.config or model_settings(material.settings, self.name, ItemKnnConfig)
+        config = self.configured(material.settings)
         known, met = met_by_people(material, JOB)
         links = _nearest(met, config, material.settings.train.threads)
         if config.likeness == "pearson" and len(links.items):
@@ -43,7 +40,7 @@ class ItemKnn:
         return self._source(_neighbours(links, known, len(material.catalogue)), material.catalogue, config)
 
     def load(self, directory: Path, release: ReleaseParts) -> Together:
-        config = self.config or model_settings(release.settings, self.name, ItemKnnConfig)
+        config = self.configured(release.settings)
         return self._source(Neighbours.load(directory), release.catalogue, config)
 
     def _source(self, neighbours: Neighbours, catalogue: Catalogue, config: ItemKnnConfig) -> Together:

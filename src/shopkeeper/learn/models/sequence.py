@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from shopkeeper.engine.configured import Configured
 from shopkeeper.engine.context import Material, ReleaseParts, places_among
 from shopkeeper.engine.graph import Graph
 from shopkeeper.engine.meaning import Meanings
@@ -17,26 +18,23 @@ from shopkeeper.errors import SettingsError
 from shopkeeper.learn.libraries import library
 from shopkeeper.learn.models.config import Bert4RecConfig, Gru4RecConfig, HstuConfig, SasRecConfig, SequenceConfig
 from shopkeeper.learn.models.histories import Histories
-from shopkeeper.release.catalogue import Catalogue
-from shopkeeper.settings import Settings, model_settings
-from shopkeeper.vocabulary import Rows, Scores
+from shopkeeper.settings import Settings
+from shopkeeper.vocabulary import Ids, Rows, Scores
 
 
-class SequenceRecipe:
+class SequenceRecipe(Configured[SequenceConfig]):
     """A recipe says its name, its type of config, when to choose it, and its network: `module:class` of a `Reader`,
     imported when it is fitted. A training fits it as of several moments: each fit starts where one of an earlier moment
     ended."""
 
-    name: ClassVar[str]
     when: ClassVar[str]
     network: ClassVar[str]
-    config_type: ClassVar[type[SequenceConfig]]
     learns_from_events = in_epochs = True
 
     def __init__(self, config: SequenceConfig | None = None) -> None:
-        self.config = config
-        self._last: tuple[Catalogue, Settings, Any] | None = None  # of what the last fit was, and where it ended
-        self._read: tuple[Catalogue, Meanings] | None = None  # of which items, so that they are read once for all fits
+        super().__init__(config)
+        self._last: tuple[Ids, Settings, Any] | None = None  # of what the last fit was, and where it ended
+        self._read: tuple[Ids, Meanings] | None = None  # of which items, so that they are read once for all fits
 
     def fit(self, material: Material) -> SequenceSource:
         """Raises MissingExtraError without PyTorch, SettingsError for a config that does not fit."""
@@ -51,7 +49,7 @@ class SequenceRecipe:
         reader = getattr(library(module, job, needs="torch"), network)
         meanings = self._meanings(material) if config.text else None
         done = teaching.learned(self.name, reader, histories, material, config, meanings, self._earlier(material))
-        self._last = material.catalogue, material.settings, done.end
+        self._last = material.catalogue.ids, material.settings, done.end
         vectors, rows = _with_unmet(done.vectors, histories.known, done.text, meanings)
         held = Vectors.build(vectors, rows, len(material.catalogue))
         return SequenceSource(self.name, Network(Graph(done.graph), config.length), held, material.catalogue, done.text)
@@ -60,7 +58,7 @@ class SequenceRecipe:
         return SequenceSource.load(self.name, directory, release)
 
     def _config_of(self, settings: Settings) -> SequenceConfig:
-        config = self.config or model_settings(settings, self.name, self.config_type)
+        config = self.configured(settings)
         if config.width % config.divisor:
             told, multiple = f"models.{self.name}.width is {config.width}", f"a multiple of {config.divisor}"
             raise SettingsError(told, where="shop.toml", expected=multiple)
@@ -71,16 +69,16 @@ class SequenceRecipe:
         clock no moment is earlier than another."""
         if self._last is None:
             return None
-        catalogue, settings, end = self._last
-        same = catalogue is material.catalogue and settings == material.settings
+        ids, settings, end = self._last
+        same = ids is material.catalogue.ids and settings == material.settings
         return end if same and material.interactions.has_clock and end.now < material.now else None
 
     def _meanings(self, material: Material) -> Meanings:
-        if self._read is None or self._read[0] is not material.catalogue:
+        if self._read is None or self._read[0] is not material.catalogue.ids:
             if material.meanings is None:
                 told, where = "the texts of items are read by an encoder, and there is none", "encoder.model"
                 raise SettingsError(told, where=where, expected=f'not "none", or models.{self.name}.text = false')
-            self._read = material.catalogue, material.meanings
+            self._read = material.catalogue.ids, material.meanings
         return self._read[1]
 
 

@@ -10,38 +10,38 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
+from shopkeeper.engine.configured import Configured
 from shopkeeper.engine.context import Material, ReleaseParts
 from shopkeeper.engine.encoder import Encoder
 from shopkeeper.engine.graph import Graph
 from shopkeeper.engine.item_features import Described, ItemFeatures
 from shopkeeper.engine.item_tower import ItemTower
+from shopkeeper.engine.meaning import Meanings
 from shopkeeper.engine.sources.towers import CrossedSource, NearestSource, TowerSource
 from shopkeeper.engine.vectors import EXACT_BELOW, Vectors
 from shopkeeper.learn.libraries import library
 from shopkeeper.learn.models.config import HybridConfig, NeuMfConfig, TowerConfig, TwoTowerConfig
 from shopkeeper.learn.models.histories import Histories
-from shopkeeper.settings import model_settings
-from shopkeeper.vocabulary import Rows
+from shopkeeper.vocabulary import Ids, Rows
 
 
-class TowerRecipe:
+class TowerRecipe(Configured[TowerConfig]):
     """network: `module:class` of a `Tower`, imported when it is fitted; source: what serves it."""
 
-    name: ClassVar[str]
     when: ClassVar[str]
     network: ClassVar[str]
     source: ClassVar[type[TowerSource]]
-    config_type: ClassVar[type[TowerConfig]]
     exact_below: ClassVar[int] = EXACT_BELOW
     learns_from_events = in_epochs = True
 
     def __init__(self, config: TowerConfig | None = None) -> None:
-        self.config = config
-        self._read: tuple[pa.Table, Encoder | None, ItemFeatures, Described] | None = None
+        super().__init__(config)
+        self._read: tuple[Ids, Encoder | None, Meanings | None] | None = None
+        self._told: tuple[pa.Table, ItemFeatures, Described] | None = None
 
     def fit(self, material: Material) -> TowerSource:
         """Raises MissingExtraError without PyTorch, SettingsError for a config that does not fit."""
-        config = self.config or model_settings(material.settings, self.name, self.config_type)
+        config = self.configured(material.settings)
         rows = self.partaking(material, config)
         part = np.zeros(len(material.catalogue), np.bool_)
         part[rows] = True
@@ -79,11 +79,15 @@ class TowerRecipe:
         return self.source.load(self.name, directory, release)
 
     def _described(self, material: Material) -> tuple[ItemFeatures, Described]:
-        """Once for all fits of a training, which are of other moments, but of the same items."""
-        if self._read is None or self._read[0] is not material.items or self._read[1] is not material.encoder:
-            features = ItemFeatures.fit(material.items)
-            self._read = material.items, material.encoder, features, features.of(material.items, material.meanings)
-        return self._read[2:]
+        """Once for all fits of a training, which are of other moments, but of the same items and texts, and mostly of
+        the same prices."""
+        ids, items = material.catalogue.ids, material.items
+        if self._read is None or self._read[0] is not ids or self._read[1] is not material.encoder:
+            self._read, self._told = (ids, material.encoder, material.meanings), None
+        if self._told is None or self._told[0] is not items:
+            features = ItemFeatures.fit(items)
+            self._told = items, features, features.of(items, self._read[2])
+        return self._told[1:]
 
     def _silent(self, material: Material) -> TowerSource:
         """Where nobody met two items."""

@@ -5,26 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from shopkeeper.engine.configured import Configured
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.engine.ranking.recipe import Examples
 from shopkeeper.learn.libraries import library
 from shopkeeper.learn.rankers.config import DcnConfig, DeepFmConfig, MlpConfig, MmoeConfig, NetworkConfig, PleConfig
-from shopkeeper.settings import Settings, model_settings
+from shopkeeper.settings import Settings
 
 
-class NetworkRecipe:
+class NetworkRecipe(Configured[NetworkConfig]):
     """network: the name of its class in `networks.py`."""
 
-    name: str
     network: ClassVar[str]
-    config_type: ClassVar[type[NetworkConfig]]
-
-    def __init__(self, config: NetworkConfig | None = None) -> None:
-        self.config = config
 
     def fit(self, examples: Examples, watched: Examples, names: Sequence[str], settings: Settings) -> Ranker:
         """Raises MissingExtraError without PyTorch, SettingsError for a config that comes to nothing."""
-        config = self.config or model_settings(settings, self.name, self.config_type)
+        config = self.configured(settings)
         job = f"fitting the ranker {self.name}"
         network = getattr(library("shopkeeper.learn.rankers.networks", job, needs="torch"), self.network)
         teaching = library("shopkeeper.learn.rankers.teaching", job, needs="torch")
