@@ -201,8 +201,7 @@ def followed(contest: Contest, process: subprocess.Popen[str], folder: Path) -> 
 
 def judged(judge: Watch, scores: torch.Tensor) -> float:
     """By the same lines as ours: scores float32 [k, m] of those whom the judge asks."""
-    targets = torch.from_numpy(judge._targets).long()
-    return judge._gains(scores, judge._people, targets) / len(scores)
+    return judge._gains(scores, judge._people, judge._targets) / len(scores)
 
 
 def bound(contest: Contest) -> dict[str, str]:

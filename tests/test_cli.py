@@ -280,7 +280,7 @@ def test_a_budget_is_a_time(text: str, minutes: float) -> None:
 def test_what_is_no_budget_gets_a_sentence(shop: Path, text: str) -> None:
     refused = run("train", "--shop", shop, "--budget", text)
     assert refused.exit_code == 2
-    assert "expected a number and s, m or h" in " ".join(refused.output.replace("│", " ").split())
+    assert "expected a number above 0 and s, m or h" in " ".join(refused.output.replace("│", " ").split())
 
 
 def test_one_product_is_a_shop_and_none_is_not(tmp_path: Path) -> None:

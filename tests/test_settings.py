@@ -17,6 +17,7 @@ from shopkeeper.settings import (
     Settings,
     ShopSettings,
     Surface,
+    model_settings,
     parse_settings,
     read_settings,
     settings_text,
@@ -60,6 +61,10 @@ def test_a_surface_overlays_its_default_and_a_new_one_stands_beside() -> None:
         (
             "[surfaces.home]\nweights = { popular = nan }",
             "shop.toml, line 2: surfaces.home.weights is a table; expected number >= 0.0.",
+        ),
+        (
+            "[surfaces.home]\nsources = []",
+            "shop.toml, line 2: surfaces.home.sources is a list; expected list of at least 1.",
         ),
         ("[train]\nseed = -1", "shop.toml, line 2: train.seed is -1; expected whole number >= 0."),
         ("a = " + "[" * 1_000, "shop.toml: nested too deeply; expected plain tables."),
@@ -139,3 +144,11 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     except SettingsError as error:
         read = error
     assert isinstance(read, Settings) or "shop.toml" in str(read)
+
+
+def test_a_choice_of_a_model_is_told_with_all_that_can_be_chosen() -> None:
+    from shopkeeper.learn.models.config import SasRecConfig
+
+    settings = Settings(models={"sasrec": {"optimiser": "adam"}})
+    with pytest.raises(SettingsError, match=r"expected one of adamw, sgd\. Did you mean 'adamw'\?"):
+        model_settings(settings, "sasrec", SasRecConfig)

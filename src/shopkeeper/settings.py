@@ -113,14 +113,16 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Surface(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One placement in the shop: which sources propose, what may not stand there, how much variety it wants."""
 
-    sources: Annotated[tuple[str, ...], _help("which propose candidates")]
+    sources: Annotated[tuple[str, ...], Meta(min_length=1), _help("which propose candidates; all: shopkeeper models")]
     needs: Annotated[Literal["nothing", "query", "items"], _help("what a request must bring")] = "nothing"
     candidates: Annotated[Positive, _help("asked of each source")] = 200
     exclude: Annotated[Literal["nothing", "purchased", "seen"], _help("of the person's own history")] = "nothing"
     rank: Annotated[Literal["learned", "fused"], _help("learned: by the released ranker, where it beat the fusion")] = (
         "learned"
     )
-    rankers: Annotated[tuple[str, ...], _help("which learn an order and compete with the fusion")] = (
+    rankers: Annotated[
+        tuple[str, ...], _help("which learn an order and compete with the fusion; all: shopkeeper models")
+    ] = (
         "lambdamart",
         "stacking",
     )
@@ -396,7 +398,8 @@ def _help_of(kind: Any, name: str) -> str:
 
 
 def _choices(kind: Any, name: str) -> list[str]:
-    plain = get_args(_annotation(kind, name))[0]
+    plain = _annotation(kind, name)
+    plain = get_args(plain)[0] if getattr(plain, "__origin__", None) is not Literal else plain
     return [str(choice) for choice in get_args(plain)] if getattr(plain, "__origin__", None) is Literal else []
 
 

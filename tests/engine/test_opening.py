@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 
+import pytest
 from small_encoder import make_encoder
 from small_engine import small_engine
 
+from shopkeeper.engine import plugins, sources
 from shopkeeper.engine.opening import open_release
+from shopkeeper.errors import ReleaseError
 from shopkeeper.release.store import Release, ReleaseStore
 from shopkeeper.settings import Settings
 
@@ -39,3 +43,11 @@ def test_another_encoder_is_opened(tmp_path: Path) -> None:
         other = open_release(store.publish(draft, settings=Settings()), Settings())
     assert other.encoder is not None
     assert other.encoder is not one.encoder
+
+
+def test_a_release_whose_source_is_uninstalled_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    release = publish(ReleaseStore(tmp_path / "releases"), tmp_path / "encoder")
+    left = EntryPoints(point for point in entry_points(group=sources.GROUP) if point.name != "popular")
+    monkeypatch.setattr(plugins, "entry_points", lambda group: left)  # noqa: ARG005
+    with pytest.raises(ReleaseError, match=r"no source 'popular'.*Install it again, train again, or go back"):
+        open_release(release, Settings())

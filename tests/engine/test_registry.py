@@ -53,8 +53,12 @@ def test_settings_may_only_name_models_that_are_installed() -> None:
     check_models(surfaces(rankers=("stacking",)))
     with pytest.raises(SettingsError, match=r"no ranker 'stackin'.*Did you mean 'stacking'\?"):
         check_models(surfaces(rankers=("stackin",)))
-    with pytest.raises(SettingsError, match="no source 'stacking'"):
+    with pytest.raises(SettingsError, match=r"surfaces.home.sources: .*'stacking'. It is a ranker: name it among"):
         check_models(surfaces(sources=("stacking",)))
+    with pytest.raises(SettingsError, match=r"surfaces.home.rankers: .*'slist'. It is a source: name it among"):
+        check_models(surfaces(rankers=("slist",)))
+    with pytest.raises(SettingsError, match=r"weights speak of 'poplar'; .*Did you mean 'popular'"):
+        check_models(surfaces(weights={"poplar": 1.0}))
     check_models(Settings(models={"mlp": {"width": 32}, "slist": {"items": 9}}))
     with pytest.raises(SettingsError, match=r"unknown key 'models.mlp.widht'"):
         check_models(Settings(models={"mlp": {"widht": 32}}))

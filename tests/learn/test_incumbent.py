@@ -105,7 +105,10 @@ def test_what_is_better_is_published(shop: Tables) -> None:
 def test_a_ranker_that_is_kept_is_the_same(shop: Tables, good: Release) -> None:
     learned = {path.name for path in (good.path / "rankers").iterdir()}
     assert learned
-    fused = {name: msgspec.structs.replace(GOOD.surfaces[name], rank="fused", sources=("new",)) for name in learned}
+    fused = {
+        name: msgspec.structs.replace(GOOD.surfaces[name], rank="fused", sources=("new",), weights={})
+        for name in learned
+    }
     release = trained(shop, msgspec.structs.replace(GOOD, surfaces={**GOOD.surfaces, **fused}))
     for name in learned:
         model = f"rankers/{name}/model.onnx"

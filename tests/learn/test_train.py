@@ -258,7 +258,7 @@ def test_who_dropped_out_is_not_asked_and_the_report_says_why(tmp_path: Path, mo
     good, bad = Slow("good", 0.2), Slow("bad", 0.1)
     installed = sources.recipes
 
-    def recipes(names: Iterable[str]) -> dict[str, SourceRecipe]:
+    def recipes(names: Iterable[str], where: str = "") -> dict[str, SourceRecipe]:  # noqa: ARG001
         return {name: {"good": good, "bad": bad}.get(name) or installed([name])[name] for name in names}
 
     for module in (workshop, models):

@@ -97,8 +97,8 @@ def planted(monkeypatch: pytest.MonkeyPatch, recipe: Step) -> Step:
     """The recipe among those that are installed."""
     installed = tuning.recipes
 
-    def recipes(names: Any = None) -> dict[str, Any]:
-        others = installed(None if names is None else [name for name in names if name != "step"])
+    def recipes(names: Any = None, where: str = "") -> dict[str, Any]:
+        others = installed(None if names is None else [name for name in names if name != "step"], where)
         return {**others, "step": recipe} if names is None or "step" in names else others
 
     for module in ("shopkeeper.learn.tune", "shopkeeper.learn.workshop", "shopkeeper.engine.models"):

@@ -156,7 +156,7 @@ def _minutes(text: str) -> float:
     """The minutes of "90s", "20m" or "1.5h"."""
     said = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
     if not said or not float(said[1]):
-        raise typer.BadParameter(f"{text!r} is no time; expected a number and s, m or h: 90s, 20m, 1.5h")
+        raise typer.BadParameter(f"{text!r} is no time; expected a number above 0 and s, m or h: 90s, 20m, 1.5h")
     return float(said[1]) * {"s": 1 / 60, "m": 1.0, "h": 60.0}[said[2]]
 
 
@@ -398,6 +398,6 @@ def demo(
         _ingest(shop)
     if not shop.releases.list():
         show.say("Training", "bold")
-        _train(shop)
+        _train(shop, report=True)
     if not no_serve:
         _serve([directory])

@@ -36,7 +36,7 @@ from shopkeeper.engine.slate import Stopwatch, answer
 from shopkeeper.engine.sources import recipes
 from shopkeeper.engine.sources.lexical import MATCH_FEATURES, LexicalSource
 from shopkeeper.engine.state import State
-from shopkeeper.errors import ReleaseError, ShopkeeperError
+from shopkeeper.errors import ReleaseError, SettingsError, ShopkeeperError
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.ids import load_ids, save_ids
 from shopkeeper.release.images import Images
@@ -334,14 +334,19 @@ class Engine:
         catalogue = Catalogue.load(directory / "catalogue")
         encoder = load_encoder(directory / "encoder") if (directory / "encoder").is_dir() else None
         parts = ReleaseParts(catalogue, interactions, settings, encoder)
+        try:
+            fitted = recipes(_folders(directory / "sources"))
+        except SettingsError as error:
+            raise ReleaseError(
+                f"it was trained with what is not installed now ({error.what})",
+                where=f"release {release}" if release else str(directory),
+                remedy="Install it again, train again, or go back with: shopkeeper rollback",
+            ) from error
         return cls(
             catalogue=catalogue,
             interactions=interactions,
             actors=actors,
-            sources={
-                name: recipe.load(directory / "sources" / name, parts)
-                for name, recipe in recipes(_folders(directory / "sources")).items()
-            },
+            sources={name: recipe.load(directory / "sources" / name, parts) for name, recipe in fitted.items()},
             statistics=statistics,
             settings=settings,
             rankers={name: Ranker.load(directory / RANKERS / name) for name in _folders(directory / RANKERS)},

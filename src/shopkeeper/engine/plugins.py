@@ -8,10 +8,12 @@ from typing import Any
 
 from shopkeeper.errors import SettingsError, did_you_mean
 
+KINDS = {"source", "ranker"}  # of recipes, each with a group of entry points
 
-def offered(group: str, kind: str, names: Iterable[str] | None = None) -> dict[str, Any]:
+
+def offered(group: str, kind: str, names: Iterable[str] | None = None, where: str = "surfaces") -> dict[str, Any]:
     """The recipes of these names, or all that are installed, of an entry point group. An entry point names a recipe or
-    its class; `kind` is what errors call it.
+    its class; `kind` is what errors call it, `where` the place at which they were named.
 
     Raises SettingsError for a name that no installed package offers, and for one that cannot be imported.
     """
@@ -20,7 +22,10 @@ def offered(group: str, kind: str, names: Iterable[str] | None = None) -> dict[s
     for name in installed if names is None else names:
         if name not in installed:
             remedy = did_you_mean(name, installed) or f"Installed here: {', '.join(sorted(installed))}."
-            raise SettingsError(f"there is no {kind} {name!r}", where="surfaces", remedy=remedy)
+            for other in KINDS - {kind}:
+                if name in entry_points(group=f"shopkeeper.{other}s").names:
+                    remedy = f"It is a {other}: name it among the {other}s."
+            raise SettingsError(f"there is no {kind} {name!r}", where=where, remedy=remedy)
         try:
             recipe = installed[name].load()
         except Exception as error:  # whatever a package raises while it is imported

@@ -46,9 +46,9 @@ class RankerRecipe(Protocol):
     def fit(self, examples: Examples, watched: Examples, names: Sequence[str], settings: Settings) -> Ranker: ...
 
 
-def ranker_recipes(names: Iterable[str] | None = None) -> dict[str, RankerRecipe]:
-    """The recipes of these names, or all that are installed, ours and a user's alike.
+def ranker_recipes(names: Iterable[str] | None = None, where: str = "surfaces") -> dict[str, RankerRecipe]:
+    """The recipes of these names, or all that are installed, ours and a user's alike; `where` they were named.
 
     Raises SettingsError for a name that no installed package offers, and for one that cannot be imported.
     """
-    return offered(GROUP, "ranker", names)
+    return offered(GROUP, "ranker", names, where)

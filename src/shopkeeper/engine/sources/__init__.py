@@ -10,9 +10,9 @@ from shopkeeper.engine.plugins import offered
 GROUP = "shopkeeper.sources"
 
 
-def recipes(names: Iterable[str] | None = None) -> dict[str, SourceRecipe]:
-    """The recipes of these names, or all that are installed.
+def recipes(names: Iterable[str] | None = None, where: str = "surfaces") -> dict[str, SourceRecipe]:
+    """The recipes of these names, or all that are installed; `where` they were named.
 
     Raises SettingsError for a name that no installed package offers, and for one that cannot be imported.
     """
-    return offered(GROUP, "source", names)
+    return offered(GROUP, "source", names, where)

@@ -29,7 +29,7 @@ from shopkeeper.engine.sources.together import Trail, trail_of
 from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.fields import places_of, starts_of
-from shopkeeper.settings import Positive, Share
+from shopkeeper.settings import Positive, Share, Tuned
 from shopkeeper.vocabulary import INTEREST, Mask, Rows, Scores, Seconds
 
 Integers = npt.NDArray[np.int64]
@@ -47,14 +47,14 @@ class SessionKnnConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     newest: Positive = 1_000
     length: Positive = 50
-    neighbours: Positive = 500
+    neighbours: Annotated[Positive, Tuned(50, 2_000, log=True)] = 500
     look_back: Positive = 20
-    recency: Share = 0.5
-    across: Share = 0.0
-    rarity: Annotated[float, Meta(ge=0.0)] = 1.0
-    shrinkage: Annotated[float, Meta(ge=0.0)] = 20.0
+    recency: Annotated[Share, Tuned(0.2, 1.0)] = 0.5
+    across: Annotated[Share, Tuned(0.0, 1.0)] = 0.0
+    rarity: Annotated[float, Meta(ge=0.0), Tuned(0.0, 2.0)] = 1.0
+    shrinkage: Annotated[float, Meta(ge=0.0), Tuned(0.0, 100.0)] = 20.0
     half_life_days: Annotated[float, Meta(gt=0.0)] = 60.0
-    nearness: Share = 0.85
+    nearness: Annotated[Share, Tuned(0.5, 1.0)] = 0.85
     preceding: Share = 0.7
     again: Share = 1.0
 

@@ -22,7 +22,7 @@ from shopkeeper.engine.context import Material, ReleaseParts
 from shopkeeper.engine.sources.regressions import Systems, Weighing, fitted, gram_of
 from shopkeeper.engine.sources.together import Neighbours, Together, trail_of
 from shopkeeper.release.catalogue import Catalogue
-from shopkeeper.settings import Positive, Share
+from shopkeeper.settings import Positive, Share, Tuned
 from shopkeeper.vocabulary import INTEREST, Scores
 
 SWEEPS, ENOUGH = 100, 1e-4  # the most; it ends where no weight moves by more
@@ -34,10 +34,10 @@ class SlimConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     look_back: the events that are asked, the newest; neighbours: kept of each item."""
 
     window: Positive = 200
-    candidates: Positive = 100
-    sparsity: Annotated[float, Meta(ge=0.0)] = 1.0
-    ridge: Annotated[float, Meta(gt=0.0)] = 20.0
-    recency: Share = 0.9
+    candidates: Annotated[Positive, Tuned(25, 400, log=True)] = 100
+    sparsity: Annotated[float, Meta(ge=0.0), Tuned(0.0, 10.0)] = 1.0
+    ridge: Annotated[float, Meta(gt=0.0), Tuned(2.0, 500.0, log=True)] = 20.0
+    recency: Annotated[Share, Tuned(0.5, 1.0)] = 0.9
     look_back: Positive = 200
     neighbours: Positive = 400
 

@@ -17,16 +17,16 @@ from msgspec import Meta
 
 from shopkeeper.engine.sources.session_knn import SessionKnn, SessionKnnConfig
 from shopkeeper.engine.sources.together import Trail
-from shopkeeper.settings import Positive, Share
+from shopkeeper.settings import Positive, Share, Tuned
 
 
 class UserKnnConfig(SessionKnnConfig, frozen=True, forbid_unknown_fields=True):
     """As that of `session_knn`, where a session is a person."""
 
     length: Positive = 300
-    neighbours: Positive = 300
+    neighbours: Annotated[Positive, Tuned(50, 2_000, log=True)] = 300
     look_back: Positive = 100
-    recency: Share = 0.9
+    recency: Annotated[Share, Tuned(0.5, 1.0)] = 0.9
     across: Share = 1.0
     half_life_days: Annotated[float, Meta(gt=0.0)] = 365.0
     nearness: Share = 1.0

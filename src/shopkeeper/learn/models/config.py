@@ -168,7 +168,7 @@ class NeuMfConfig(TowerConfig, frozen=True, forbid_unknown_fields=True):
 class BprConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """rate: of steps; weight_decay: what pulls factors towards nothing while they are fitted."""
 
-    factors: Positive = 64
+    factors: Annotated[Positive, Tuned(16, 256, step=16)] = 64
     iterations: Positive = 60
-    rate: Annotated[float, Meta(gt=0.0)] = 0.05
-    weight_decay: Annotated[float, Meta(ge=0.0)] = 0.01
+    rate: Annotated[float, Meta(gt=0.0), Tuned(0.005, 0.2, log=True)] = 0.05
+    weight_decay: Annotated[float, Meta(ge=0.0), Tuned(1e-4, 0.1, log=True)] = 0.01
