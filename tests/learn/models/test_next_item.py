@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from shopkeeper.learn.models import next_item
 from shopkeeper.learn.models.config import SasRecConfig
 from shopkeeper.learn.models.histories import Batch, Histories
 from shopkeeper.learn.models.lessons import KEPT
-from shopkeeper.learn.models.next_item import Teacher, learned
+from shopkeeper.learn.models.next_item import Teacher, fitted, learned
 from shopkeeper.learn.models.sasrec import SasRec as SasRecNetwork
 from shopkeeper.learn.models.sequence import SasRec, SequenceRecipe
 from shopkeeper.learn.models.watch import Watch, watched_of
@@ -124,6 +126,22 @@ def test_nobody_is_watched_who_did_nothing_since() -> None:
     watched = watched_of(histories, 5, since=NOW - 299.0)
     assert len(watched) >= 20
     assert histories.people[watched].max() < 300
+
+
+def test_where_nobody_is_watched_a_fit_that_was_stopped_comes_to_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, told = itertools.count(), list[int]()
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+    histories, settings = Histories.of(chains().interactions), TrainSettings(device="cpu", threads=1)
+    config = small_config(SasRecConfig, epochs=6, batch=400)
+    assert not len(watched_of(histories, settings.seed))
+    expected = fitted("sasrec", SasRecNetwork, histories, config, settings)
+    pausing = Course(12.0, lambda number, _: told.append(number))
+    fitted("sasrec", SasRecNetwork, histories, config, settings, work=tmp_path, course=pausing)
+    assert told in ([1, 2, 3], [1, 2, 3, 4])
+    resumed = fitted("sasrec", SasRecNetwork, histories, config, settings, work=tmp_path)
+    assert torch.equal(resumed.items, expected.items)
 
 
 class Compared:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -65,11 +64,10 @@ def learn(
         patience=max(1, config.patience // hurry),
         pause=math.inf if course.seconds is None else course.seconds,
     )
-    later = itertools.count()  # where nobody is watched, the last epoch counts as the best
-    watch: Callable[[Any], float] = lambda _: float(next(later))  # noqa: E731
+    loop = Loop(model.to(device_of(settings.device)), schedule, checkpoint)
+    watch: Callable[[Any], float] = lambda _: float(len(loop.epochs))  # noqa: E731 - the last is the best
     if len(watched):
         watch = Watch(histories.without_last(watched), watched, histories, length)
-    loop = Loop(model.to(device_of(settings.device)), schedule, checkpoint)
     loop.fit(teacher.batches, teacher.loss, watch, course.tell)
     course.ended(loop.reached(among(histories, watched)))
     return model.cpu()
