@@ -136,12 +136,43 @@ def test_where_nobody_is_watched_a_fit_that_was_stopped_comes_to_the_same(
     histories, settings = Histories.of(chains().interactions), TrainSettings(device="cpu", threads=1)
     config = small_config(SasRecConfig, epochs=6, batch=400)
     assert not len(watched_of(histories, settings.seed))
-    expected = fitted("sasrec", SasRecNetwork, histories, config, settings)
+    expected = fitted("sasrec", SasRecNetwork, histories, config, settings).model
     pausing = Course(12.0, lambda number, _: told.append(number))
     fitted("sasrec", SasRecNetwork, histories, config, settings, work=tmp_path, course=pausing)
     assert told in ([1, 2, 3], [1, 2, 3, 4])
-    resumed = fitted("sasrec", SasRecNetwork, histories, config, settings, work=tmp_path)
+    resumed = fitted("sasrec", SasRecNetwork, histories, config, settings, work=tmp_path).model
     assert torch.equal(resumed.items, expected.items)
+
+
+def test_who_was_learned_from_to_the_last_is_not_watched_by_a_fit_that_starts_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of few nobody is watched; when more come, only these, and in fits after that too."""
+    came = {range(100): NOW - 9 * DAY, range(100, 500): NOW - 5 * DAY, range(500, 900): NOW - DAY}
+    events = [
+        (person, (person + step) % 9, VIEW, time + step, 0)
+        for people, time in came.items()
+        for person in people
+        for step in (0, 1)
+    ]
+    shop = material_of(items_table([{"item_id": f"i{row}"} for row in range(9)]), interactions_of(events))
+    watched = list[np.ndarray]()
+
+    def noting(histories: Histories, *more: float) -> np.ndarray:
+        found = watched_of(histories, *more)
+        watched.append(histories.people[found])
+        return found
+
+    monkeypatch.setattr(next_item, "watched_of", noting)
+    start, once = None, msgspec.structs.replace(QUICK, epochs=1)
+    for now in (NOW - 8 * DAY, NOW - 4 * DAY, NOW):
+        then = dataclasses.replace(shop, now=now, interactions=shop.interactions.before(now))
+        start = learned("sasrec", SasRecNetwork, Histories.of(then.interactions), then, once, None, start).end
+    first, second, third = ({*people.tolist()} for people in watched)
+    assert not first
+    assert len(second) >= 20
+    assert min(second) >= 100
+    assert {person for person in third if person < 500} <= second
 
 
 class Compared:

@@ -129,7 +129,7 @@ def test_served_is_what_was_fitted(recipe: type[SequenceRecipe]) -> None:
     shop = chains()
     config, histories = small_config(recipe.config_type, epochs=3), Histories.of(shop.interactions)
     source = recipe(config).fit(shop)
-    model = fitted(recipe.name, network_of(recipe), histories, config, shop.settings.train)
+    model = fitted(recipe.name, network_of(recipe), histories, config, shop.settings.train).model
     people = np.arange(len(histories))
     with torch.inference_mode():
         vectors = model.vectors()

@@ -34,7 +34,7 @@ def model_of(n_items: int, config: SasRecConfig = CONFIG, seed: int = 0) -> Next
 
 
 def start_of(rows: list[int], now: float) -> Start:
-    return Start.of(model_of(len(rows)), np.array(rows, np.int32), now)
+    return Start.of(model_of(len(rows)), np.array(rows, np.int32), now, now)
 
 
 def test_items_are_found_again_by_their_ids(tmp_path: Path) -> None:

@@ -40,8 +40,9 @@ class Start(NamedTuple):
         return not len(self.known)
 
     @classmethod
-    def of(cls, model: NextItem, known: Rows, now: float) -> Start:
-        return cls({name: weight.detach().cpu().clone() for name, weight in model.state_dict().items()}, known, now)
+    def of(cls, model: NextItem, known: Rows, now: float, since: float) -> Start:
+        weights = {name: weight.detach().cpu().clone() for name, weight in model.state_dict().items()}
+        return cls(weights, known, now, since)
 
     def fits(self, model: NextItem) -> bool:
         """Whether the model is made of the same: of weights that this lacks it keeps what it began with."""
