@@ -197,12 +197,19 @@ def test_who_was_stopped_in_the_first_trial_begins_with_what_there_is_again(
     assert step.fitted == [StepConfig()]
 
 
-def test_other_tables_or_settings_begin_anew_and_leave_nothing_behind(shop: Tables, step: Step, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"train": TrainSettings(threads=1, max_requests=200, tracker="none", half_life_days=9.0)},
+        {"encoder": EncoderSettings(model="none", max_unknown_share=0.9)},
+    ],
+    ids=str,
+)
+def test_other_settings_begin_anew_and_leave_nothing_behind(
+    shop: Tables, step: Step, tmp_path: Path, other: dict[str, Any]
+) -> None:
     tune(shop, SETTINGS, "step", tmp_path, trials=2)
-    other = msgspec.structs.replace(
-        SETTINGS, train=TrainSettings(threads=1, max_requests=200, tracker="none", half_life_days=9.0)
-    )
-    assert tune(shop, other, "step", tmp_path, trials=2).trials == 2
+    assert tune(shop, msgspec.structs.replace(SETTINGS, **other), "step", tmp_path, trials=2).trials == 2
     assert len(step.fitted) == 4
     assert len([*(tmp_path / "tune" / "step").iterdir()]) == 1
 

@@ -196,7 +196,8 @@ class Bench:
 
 def _folder(root: Path, tables: Tables, settings: Settings) -> Path:
     """For just these; that of others goes."""
-    terms = __version__, settings.models, settings.surfaces, settings.train.shaping, settings.train.budget_minutes
+    train = settings.train
+    terms = __version__, settings.encoder, settings.models, settings.surfaces, train.shaping, train.budget_minutes
     told = hashlib.sha256(msgspec.json.encode((tables.fingerprint(), *terms)))
     folder = root / told.hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
