@@ -205,13 +205,31 @@ def test_who_was_stopped_in_the_first_trial_begins_with_what_there_is_again(
     ],
     ids=str,
 )
-def test_other_settings_begin_anew_and_leave_nothing_behind(
+def test_other_settings_begin_anew_and_leave_what_was_tried_alone(
     shop: Tables, step: Step, tmp_path: Path, other: dict[str, Any]
 ) -> None:
-    tune(shop, SETTINGS, "step", tmp_path, trials=2)
+    expected = tune(shop, SETTINGS, "step", tmp_path, trials=2)
+    (former,) = (tmp_path / "tune" / "step").iterdir()
+    (former / "models").mkdir()
+    (former / "models" / "checkpoint.pt").write_bytes(b"large")
     assert tune(shop, msgspec.structs.replace(SETTINGS, **other), "step", tmp_path, trials=2).trials == 2
     assert len(step.fitted) == 4
-    assert len([*(tmp_path / "tune" / "step").iterdir()]) == 1
+    assert not (former / "models").exists()
+    assert tune(shop, SETTINGS, "step", tmp_path, trials=2) == expected
+    assert len(step.fitted) == 4
+
+
+@pytest.mark.parametrize(("in_epochs", "tried"), [(False, [1, 2, 3]), (True, [1, 1, 2])])
+def test_another_budget_is_another_study_only_where_trials_take_their_time_from_it(
+    shop: Tables, step: Step, tmp_path: Path, in_epochs: bool, tried: list[int]
+) -> None:
+    step.in_epochs = in_epochs
+    found = [
+        tune(shop, SETTINGS, "step", tmp_path, trials=trials, budget_minutes=budget).trials
+        for trials, budget in zip(tried, (60.0, 120.0, 60.0), strict=True)
+    ]
+    assert found == tried
+    assert len(step.fitted) == 3
 
 
 def test_who_is_worse_than_the_median_is_given_up(

@@ -179,7 +179,8 @@ class Bench:
         if parts is None or len(asked) < FEWEST_TO_JUDGE:
             few = f"only {len(asked)} requests to {surface} in the validation part"
             raise DataError(few, where="tables", expected=f"at least {FEWEST_TO_JUDGE}, to judge by")
-        folder = _folder(cache / "tune" / name, tables, settings)
+        in_epochs = bool(getattr(recipes([name])[name], "in_epochs", False))
+        folder = _folder(cache / "tune" / name, tables, settings, in_epochs=in_epochs)
         return cls(name, surface, shop, parts.validation, asked, folder, progress)
 
     def values(self, table: dict[str, Any], stage: str, hear: Hear) -> Values:
@@ -194,16 +195,18 @@ class Bench:
         )
 
 
-def _folder(root: Path, tables: Tables, settings: Settings) -> Path:
-    """For just these; that of others goes."""
+def _folder(root: Path, tables: Tables, settings: Settings, *, in_epochs: bool) -> Path:
+    """For just these, with the budget where more of it learns more. What was tried for others stays, and is small; what
+    their fits kept, in folders of its own, goes."""
     train = settings.train
-    terms = __version__, settings.encoder, settings.models, settings.surfaces, train.shaping, train.budget_minutes
+    budget_minutes = train.budget_minutes if in_epochs else None
+    terms = __version__, settings.encoder, settings.models, settings.surfaces, train.shaping, budget_minutes
     told = hashlib.sha256(msgspec.json.encode((tables.fingerprint(), *terms)))
     folder = root / told.hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
-    for other in root.iterdir():
-        if other != folder:
-            shutil.rmtree(other)
+    for kept in root.glob("*/*/"):
+        if kept.parent != folder:
+            shutil.rmtree(kept)
     return folder
 
 
