@@ -260,6 +260,14 @@ def test_the_budget_ends_it_and_bounds_each_trial(
     assert step.budget == pytest.approx(0.25)
     assert tune(shop, SETTINGS, "step", tmp_path, trials=50, budget_minutes=2.5).trials == 4
     assert tune(shop, SETTINGS, "step", tmp_path / "short", trials=50, budget_minutes=0.1).trials == 1
+    opened = Workshop.open
+
+    def slowly(*told: Any, **more: Any) -> Workshop:
+        clock[0] += 60.0
+        return opened(*told, **more)
+
+    monkeypatch.setattr(Workshop, "open", slowly)
+    assert tune(shop, SETTINGS, "step", tmp_path / "read", trials=50, budget_minutes=3.5).trials == 2
 
 
 def test_what_cannot_be_learned_with_is_given_up_unless_it_is_what_there_is(

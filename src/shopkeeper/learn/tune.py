@@ -133,12 +133,12 @@ def tune(
     budget_minutes: float | None = None,
 ) -> Tuning:
     """trials: in all, those of an earlier run on the same tables and settings among them; budget_minutes: for all that
-    this run does: no trial begins that would probably end later, but one in any case.
+    this run does, from reading the tables on: no trial begins that would probably end later, but one in any case.
 
     Raises SettingsError for a model that is unknown or has nothing to tune; DataError where there is too little to
     judge by, and while another tuning runs; MissingExtraError.
     """
-    space = space_of(name, settings)
+    begin, space = time.monotonic(), space_of(name, settings)
     if trials < 1:
         raise SettingsError(f"{trials} trials find nothing", expected="at least one")
     optuna = library("optuna", "tuning a model")
@@ -150,7 +150,7 @@ def tune(
     with alone(cache / "tune", "tuning", DataError), tables.held() as tables:
         bench = Bench.open(tables, settings, name, cache, progress)
         study = Study(optuna, bench, space)
-        study.run(trials, math.inf if budget_minutes is None else 60.0 * budget_minutes, progress)
+        study.run(trials, math.inf if budget_minutes is None else begin + 60.0 * budget_minutes, progress)
         return study.outcome()
 
 
@@ -225,12 +225,13 @@ class Study:
             load_if_exists=True,
         )
 
-    def run(self, trials: int, seconds: float, progress: Progress) -> None:
+    def run(self, trials: int, end: float, progress: Progress) -> None:
+        """end: of the monotonic clock."""
         self._take_up()
-        begin, longest, stage = time.monotonic(), 0.0, f"tune {self._bench.name}"
+        longest, stage = 0.0, f"tune {self._bench.name}"
         while (done := len(self._over())) < trials:
             started = time.monotonic()
-            if longest and started - begin + longest > seconds:
+            if longest and started + longest > end:
                 break
             progress(stage, done, trials)
             # Anew for each trial, so that whoever was stopped draws what it would have drawn.
