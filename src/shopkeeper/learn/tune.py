@@ -42,7 +42,9 @@ from shopkeeper.vocabulary import Progress, silent
 TRIALS = 30
 SHARE_OF_A_TRIAL = 0.1  # of the whole budget, at most, for fitting once
 UNPRUNED = 5  # trials that are finished before any is given up
+FIRST_TO_JUDGE = 2  # epoch, by whose figure a trial may be given up
 AS_IS = "as it is"  # marks the trial of the settings as they are
+HEARD = "heard"  # of a trial that was stopped and goes on from its checkpoint: figures, by epoch
 
 
 class Tuning(msgspec.Struct, frozen=True):
@@ -220,7 +222,7 @@ class Study:
         self._study = optuna.create_study(
             study_name=bench.name,
             storage=f"sqlite:///{bench.folder / 'study.sqlite'}",
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=UNPRUNED, n_warmup_steps=1),
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=UNPRUNED, n_warmup_steps=FIRST_TO_JUDGE),
             direction="maximize",
             load_if_exists=True,
         )
@@ -259,12 +261,15 @@ class Study:
         )
 
     def _take_up(self) -> None:
-        """What was in the middle when a run was stopped is tried again; the first of all is what there is."""
+        """What was in the middle when a run was stopped is tried again, with the figures that were heard of it, as its
+        fit goes on after those epochs; the first of all is what there is."""
         state = self._optuna.trial.TrialState
         for trial in self._study.get_trials(states=[state.RUNNING]):
             self._study.tell(trial.number, state=state.FAIL)
             given = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
-            self._study.enqueue_trial(given, user_attrs=trial.user_attrs)
+            heard = {str(number): figure for number, figure in trial.intermediate_values.items()}
+            heard = {**trial.user_attrs.get(HEARD, {}), **heard}
+            self._study.enqueue_trial(given, user_attrs={**trial.user_attrs, HEARD: heard})
         if not self._study.trials:
             given = {name: dimension.nearest for name, dimension in self._space.items()}
             self._study.enqueue_trial(given, user_attrs={AS_IS: True})
@@ -273,9 +278,13 @@ class Study:
         for name, dimension in self._space.items():
             dimension.draw(trial, name)
         as_is, state = AS_IS in trial.user_attrs, self._optuna.trial.TrialState
+        heard = trial.user_attrs.get(HEARD, {})
+        for number, figure in heard.items():
+            trial.report(figure, int(number))
 
         def hear(number: int, epoch: Epoch) -> None:
-            trial.report(epoch.figure, number)
+            if str(number) not in heard:  # what came after the checkpoint is learned again, to the same figure
+                trial.report(epoch.figure, number)
             if not as_is and trial.should_prune():
                 raise self._optuna.TrialPruned
 
