@@ -48,8 +48,8 @@ class Choice(msgspec.Struct, frozen=True):
     older Shopkeeper tells); popularity stands beside them and cannot win; beats: by how much the winner (without one,
     the best) beats the fusion; why: in a sentence; importances: by ranker that can say, each feature's share in it, the
     largest first; until: seconds, the last event that it was chosen by, None without a clock; contest: with the
-    incumbent's choice, where it was held against one; dropped: contestants that dropped out before, when time was
-    short, each with why; pace: how long the contestants' answers take; costs: of every ranker."""
+    incumbent's choice, where it was held against one; dropped: contestants that dropped out before, as time was
+    short or they learned nothing, with why; pace: how long the contestants' answers take; costs: of every ranker."""
 
     winner: str
     why: str
