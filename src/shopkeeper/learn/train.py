@@ -117,7 +117,7 @@ def _choose(shop: Workshop, part: Part, progress: Progress) -> tuple[dict[str, W
     for name, surface in shop.settings.surfaces.items():
         dropped = {one: why for one, why in shop.fitter.dropped.items() if one in surface.sources}
         if dropped and name in winners:
-            winners[name] = winners[name].noting(dropped=dropped)
+            winners[name] = winners[name].noting(dropped={**dropped, **winners[name].choice.dropped})
     return winners, len(checked(engine, asked))
 
 
