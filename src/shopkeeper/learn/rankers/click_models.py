@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.engine.ranking.recipe import Examples
-from shopkeeper.learn.libraries import library
+from shopkeeper.learn.libraries import check_device, library
 from shopkeeper.learn.rankers.config import DcnConfig, DeepFmConfig, MlpConfig, MmoeConfig, NetworkConfig, PleConfig
 from shopkeeper.settings import Settings, model_settings
 
@@ -25,11 +25,18 @@ class NetworkRecipe:
     def fit(self, examples: Examples, watched: Examples, names: Sequence[str], settings: Settings) -> Ranker:
         """Raises MissingExtraError without PyTorch, SettingsError for a config that comes to nothing."""
         config = self.config or model_settings(settings, self.name, self.config_type)
-        job = f"fitting the ranker {self.name}"
-        network = getattr(library("shopkeeper.learn.rankers.networks", job, needs="torch"), self.network)
-        teaching = library("shopkeeper.learn.rankers.teaching", job, needs="torch")
+        network = getattr(library("shopkeeper.learn.rankers.networks", self._job, needs="torch"), self.network)
+        teaching = library("shopkeeper.learn.rankers.teaching", self._job, needs="torch")
         ranker: Ranker = teaching.fitted_ranker(network, examples, watched, names, config, settings.train)
         return ranker
+
+    def check(self, settings: Settings) -> None:
+        """Raises SettingsError, MissingExtraError."""
+        check_device(settings.train, self._job)
+
+    @property
+    def _job(self) -> str:
+        return f"fitting the ranker {self.name}"
 
 
 class Mlp(NetworkRecipe):
