@@ -64,7 +64,7 @@ def test_a_surface_overlays_its_default_and_a_new_one_stands_beside() -> None:
         ),
         (
             "[surfaces.home]\nsources = []",
-            "shop.toml, line 2: surfaces.home.sources is a list; expected list of at least 1.",
+            "shop.toml, line 2: surfaces.home.sources is a list; expected list of length >= 1.",
         ),
         ("[train]\nseed = -1", "shop.toml, line 2: train.seed is -1; expected whole number >= 0."),
         ("a = " + "[" * 1_000, "shop.toml: nested too deeply; expected plain tables."),

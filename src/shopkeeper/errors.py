@@ -2,6 +2,7 @@
 
 ShopkeeperError
 ├── SettingsError        shop.toml holds something that cannot be followed
+│   └── DivergedError    a model learns nothing as it is set; others can do without it
 ├── DataError            a source, a file or a table is not what it should be
 │   └── MappingError     mapping.toml does not fit the sources it speaks of
 ├── ReleaseError         a release is missing, damaged or half made
@@ -39,6 +40,15 @@ class ShopkeeperError(Exception):
 
 class SettingsError(ShopkeeperError):
     """shop.toml holds something that cannot be followed."""
+
+
+class DivergedError(SettingsError):
+    """A model learns nothing as it is set; others can do without it."""
+
+    @property
+    def why(self) -> str:
+        """To be read behind the model's name, where no full stop is wanted."""
+        return " ".join(filter(None, (f"{self.what}.", self.remedy))).removesuffix(".")
 
 
 class DataError(ShopkeeperError):

@@ -15,7 +15,7 @@ from worlds import catalogue, write_shop
 
 from shopkeeper.data.tables import Tables
 from shopkeeper.engine.context import Candidates, Context, Epoch, FittedSource, Material, Reached, ReleaseParts
-from shopkeeper.errors import ReleaseError
+from shopkeeper.errors import DivergedError, ReleaseError
 from shopkeeper.learn.fit import Fitter
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.settings import Settings, TrainSettings
@@ -146,6 +146,32 @@ def test_one_alone_has_all_the_time_and_so_have_those_that_need_less(tmp_path: P
     fitter = shared(tmp_path / "two", bad, good)
     assert set(fitter.fit(PAST, 10.0, "fit")) == {"bad", "good"}
     assert (fitter.dropped, bad.log, good.log) == ({}, ["10: 20 s"], ["10: 30 s"])
+
+
+class Diverging(Deep):
+    """As of the moments from `since` on."""
+
+    def __init__(self, name: str, since: float = 0.0) -> None:
+        super().__init__(name, 0.1)
+        self.since = since
+
+    def fit(self, material: Material) -> FittedSource:
+        if material.now >= self.since:
+            raise DivergedError("no number", remedy="Lower its rate.")
+        return super().fit(material)
+
+
+def test_who_learns_nothing_drops_out_and_the_others_serve(tmp_path: Path) -> None:
+    fitter = shared(tmp_path, Diverging("bad"), Note("clicks", True))
+    assert set(fitter.fit(PAST, 10.0, "fit")) == set(fitter.fit(PAST, 20.0, "fit")) == {"clicks"}
+    assert fitter.dropped == {"bad": "no number. Lower its rate"}
+
+
+def test_who_learns_nothing_any_more_after_the_choice_is_a_sentence(tmp_path: Path) -> None:
+    fitter = shared(tmp_path, Diverging("bad", since=20.0), Note("clicks", True))
+    fitter.fit(PAST, 10.0, "fit")
+    with pytest.raises(DivergedError, match=r"\[models.bad\]: no number. Lower its rate"):
+        fitter.fit(PAST, 20.0, "fit")
 
 
 def test_what_serves_now_does_not_drop_out(tmp_path: Path) -> None:

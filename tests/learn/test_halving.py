@@ -11,6 +11,7 @@ import pytest
 from chains import chains, small_config
 
 from shopkeeper.engine.context import Reached
+from shopkeeper.errors import DivergedError
 from shopkeeper.learn.fit import Fitter
 from shopkeeper.learn.halving import halve
 from shopkeeper.learn.models.config import SasRecConfig
@@ -100,6 +101,20 @@ def test_no_shelf_is_left_without_a_source() -> None:
     assert set(Contest(FOUR).out(shelves=[("a", "popular"), ("b", "c")])) == {"a", "c", "d"}
     assert set(Contest(FOUR).out(shelves=[("a",), ("a", "c")])) == {"c"}
     assert set(Contest(FOUR).out(shelves=[("a", "c")])) == {"a"}
+
+
+def test_who_learns_nothing_drops_out_unless_it_is_needed() -> None:
+    def diverging(_: float) -> float:
+        raise DivergedError("no number", remedy="Lower its rate.")
+
+    three = {"a": diverging, "b": flat(0.4), "c": flat(0.2)}
+    contest = Contest(three)
+    assert contest.out()["a"] == "no number. Lower its rate"
+    assert contest.spent == {"a": 40.0, "b": 160.0, "c": 40.0}
+    assert set(Contest(three).out(shelves=[("a", "c")])) == {"a"}
+    for needed in ({"shelves": [("b",), ("a",)]}, {"spared": {"a"}}):
+        with pytest.raises(DivergedError):
+            Contest(three).out(**needed)
 
 
 def test_equals_drop_out_by_their_names() -> None:

@@ -15,6 +15,8 @@ from small_engine import small_engine
 from shopkeeper.engine.context import Context
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.fusion import Pool
+from shopkeeper.engine.ranking.ranker import Ranker
+from shopkeeper.errors import DivergedError
 from shopkeeper.learn import tournament
 from shopkeeper.learn.metrics import Values, best_of_many, compare
 from shopkeeper.learn.report import Evaluation
@@ -143,9 +145,9 @@ def test_a_ranker_that_is_too_slow_does_not_win(monkeypatch: pytest.MonkeyPatch,
         importance: ClassVar[dict[str, float]] = {}
         size_mb = 1.0
 
-    def fitted(_: Engine, __: str, learning: Sequence[Asked], *___: object) -> tuple[dict[str, Any], dict[str, float]]:
+    def fitted(_: Engine, __: str, learning: Sequence[Asked], *___: object) -> tuple[dict[str, Any], ...]:
         assert len(learning)
-        return {"thinker": Thinker()}, {"thinker": 2.0}
+        return {"thinker": Thinker()}, {"thinker": 2.0}, {}
 
     monkeypatch.setattr(tournament, "_fitted", fitted)
     monkeypatch.setattr(tournament, "learned", lambda *_: score)
@@ -156,6 +158,24 @@ def test_a_ranker_that_is_too_slow_does_not_win(monkeypatch: pytest.MonkeyPatch,
     assert winner.choice.pace.answer_ms["thinker"] == pytest.approx(31 + ponders_ms)
     told = "thinker was best at 1.000 but takes 61 ms, above the 50 ms of the surface: "
     assert winner.choice.why.startswith(told) is not wins
+
+
+def test_a_ranker_that_learns_nothing_is_told_and_leaves_the_choice_to_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Diverging:
+        name = "bold"
+
+        def fit(self, *_: object) -> Ranker:
+            raise DivergedError("no number", remedy="Lower its rate.")
+
+    monkeypatch.setattr(tournament, "ranker_recipes", lambda _: {"bold": Diverging()})
+    monkeypatch.setattr(tournament, "FEWEST_TO_LEARN", 1)
+    surface = Surface(sources=("good", "fair", "quick"), rankers=("bold",))
+    choice = World(good=20).winner(surface).choice
+    assert choice.dropped == {"bold": "no number. Lower its rate"}
+    assert "bold" not in choice.ndcg
+    assert "too little" not in choice.why
 
 
 def lucky_ones(n: int, generator: np.random.Generator) -> dict[str, Values]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -74,16 +75,27 @@ def test_the_oldest_trainings_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 class Wandb:
-    """In the place of the library: notes what it is asked."""
+    """In the place of the library: notes what it is asked, and by which run. Like it, it gives the run that there is,
+    unless it is told otherwise."""
 
     def __init__(self) -> None:
         self.asked: list[Any] = []
+        self.logged: list[tuple[str, int]] = []
+        self._run: Any = None
 
-    def init(self, **named: Any) -> Any:
-        self.asked.append(named)
-        return SimpleNamespace(
-            log=lambda values, step: self.asked.append((step, values)), finish=lambda: self.asked.append("finish")
-        )
+    def init(self, *, reinit: str | None = None, **named: Any) -> Any:
+        if self._run is None or reinit == "create_new":
+            self.asked.append(named)
+            self._run = SimpleNamespace(log=partial(self._log, named["name"]), finish=self._finish)
+        return self._run
+
+    def _log(self, run: str, values: Any, step: int) -> None:
+        self.asked.append((step, values))
+        self.logged.append((run, step))
+
+    def _finish(self) -> None:
+        self.asked.append("finish")
+        self._run = None
 
 
 @pytest.mark.parametrize(("variable", "mode"), [(None, "offline"), ("online", "online")])
@@ -99,6 +111,17 @@ def test_weights_and_biases_stays_offline_unless_it_is_told(
     begun, *logged = wandb.asked
     assert (begun["name"], begun["mode"], Path(begun["dir"]).parent) == ("line-fit-for-test", mode, tmp_path)
     assert logged == [(1, EPOCHS[0]._asdict()), (2, EPOCHS[1]._asdict()), "finish"]
+
+
+def test_weights_and_biases_has_a_run_for_each_model_of_a_stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wandb = Wandb()
+    monkeypatch.setitem(sys.modules, "wandb", wandb)  # type: ignore[arg-type]
+    with Tracking(TrainSettings(tracker="wandb"), tmp_path, silent, unheard).telling(["line", "curve"], "fit") as told:
+        for name in ("line", "curve"):
+            told[name].course.tell(1, EPOCHS[0])
+    assert wandb.logged == [("line-fit", 1), ("curve-fit", 1)]
 
 
 def test_a_tracker_that_is_not_installed_is_a_sentence_before_anything_is_fitted(

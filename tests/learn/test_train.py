@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+import torch
 from worlds import catalogue, chains, searches, visits, write_shop
 
 from shopkeeper.cli import show
@@ -17,6 +19,7 @@ from shopkeeper.engine.opening import settings_of
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.fusion import FUSIONS
 from shopkeeper.engine.sources.popular import Popular
+from shopkeeper.errors import SettingsError
 from shopkeeper.learn import workshop
 from shopkeeper.learn.groups import ITEM_GROUPS, USER_GROUPS
 from shopkeeper.learn.train import train
@@ -237,6 +240,28 @@ def test_an_interrupted_training_leaves_no_trace_and_the_next_goes_on(tmp_path: 
     assert cached.stat().st_mtime_ns == before
     assert all(done <= total for _, done, total in stages)
     assert stages[-1] == ("publish", 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("surface", "more", "sentence"),
+    [
+        (Surface(sources=("sasrec",)), {"models": {"sasrec": {"width": 30, "heads": 4}}}, "a multiple of 8"),
+        (Surface(sources=("sasrec",)), {"models": {"sasrec": {"text": True}}}, "there is none"),
+        (Surface(sources=("sasrec",)), {"models": {"sasrec": {"pretrained": "/nowhere"}}}, "/nowhere cannot be read"),
+        (Surface(sources=("two_tower",)), {"train": TrainSettings(device="cuda")}, "a graphics card"),
+        (Surface(sources=("popular",), rankers=("mlp",)), {"train": TrainSettings(device="cuda")}, "a graphics card"),
+    ],
+    ids=str,
+)
+def test_what_a_fit_would_refuse_is_said_before_anything_is_read(
+    shop: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, surface: Surface, more: Any, sentence: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    settings = msgspec.structs.replace(SETTINGS, surfaces={"home": surface}, **more)
+    stages = list[str]()
+    with pytest.raises(SettingsError, match=sentence):
+        train(shop, settings, ReleaseStore(tmp_path / "releases"), lambda stage, *_: stages.append(stage))
+    assert not stages
 
 
 class Slow(Popular):

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import msgspec
 import numpy as np
+import optuna
 import pytest
 from msgspec import Meta
 from worlds import catalogue, visits, write_shop
@@ -183,6 +184,41 @@ def test_who_was_killed_in_a_trial_goes_on_with_it_and_comes_to_the_same(
     assert len(resumed.fitted) == 1
 
 
+class Resuming(Step):
+    """Keeps a checkpoint after every other of its four epochs. stop: in trial 2, at these, one after the other."""
+
+    def __init__(self, *stop: int) -> None:
+        super().__init__(epochs=4)
+        self.stop, self.kept = [*stop], 0
+
+    def fit(self, material: Material) -> FittedSource:
+        self.fitted.append(model_settings(material.settings, self.name, StepConfig))
+        for number in range(self.kept + 1, self.epochs + 1):
+            self.told.append(number)
+            material.course(self.name).tell(number, Epoch(1.0, number / 10, float(number)))
+            if len(self.fitted) > 1:
+                self.kept = number // 2 * 2
+                if number in self.stop[:1]:
+                    del self.stop[0]
+                    raise KeyboardInterrupt
+        return Stepping(1, len(material.catalogue))
+
+
+def test_a_trial_that_goes_on_has_the_figures_of_all_its_epochs(
+    shop: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = planted(monkeypatch, Resuming(2, 3))
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            tune(shop, SETTINGS, "step", tmp_path, trials=2)
+    assert tune(shop, SETTINGS, "step", tmp_path, trials=2).trials == 2
+    assert recipe.told == [1, 2, 3, 4, 1, 2, 3, 3, 4]
+    (kept,) = (tmp_path / "tune" / "step").glob("*/study.sqlite")
+    study = optuna.load_study(study_name="step", storage=f"sqlite:///{kept}")
+    figures = [trial.intermediate_values for trial in study.get_trials(states=[optuna.trial.TrialState.COMPLETE])]
+    assert figures == [{1: 0.1, 2: 0.2, 3: 0.3, 4: 0.4}] * 2
+
+
 def test_who_was_stopped_in_the_first_trial_begins_with_what_there_is_again(
     shop: Tables, step: Step, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,14 +233,39 @@ def test_who_was_stopped_in_the_first_trial_begins_with_what_there_is_again(
     assert step.fitted == [StepConfig()]
 
 
-def test_other_tables_or_settings_begin_anew_and_leave_nothing_behind(shop: Tables, step: Step, tmp_path: Path) -> None:
-    tune(shop, SETTINGS, "step", tmp_path, trials=2)
-    other = msgspec.structs.replace(
-        SETTINGS, train=TrainSettings(threads=1, max_requests=200, tracker="none", half_life_days=9.0)
-    )
-    assert tune(shop, other, "step", tmp_path, trials=2).trials == 2
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"train": TrainSettings(threads=1, max_requests=200, tracker="none", half_life_days=9.0)},
+        {"encoder": EncoderSettings(model="none", max_unknown_share=0.9)},
+    ],
+    ids=str,
+)
+def test_other_settings_begin_anew_and_leave_what_was_tried_alone(
+    shop: Tables, step: Step, tmp_path: Path, other: dict[str, Any]
+) -> None:
+    expected = tune(shop, SETTINGS, "step", tmp_path, trials=2)
+    (former,) = (tmp_path / "tune" / "step").iterdir()
+    (former / "models").mkdir()
+    (former / "models" / "checkpoint.pt").write_bytes(b"large")
+    assert tune(shop, msgspec.structs.replace(SETTINGS, **other), "step", tmp_path, trials=2).trials == 2
     assert len(step.fitted) == 4
-    assert len([*(tmp_path / "tune" / "step").iterdir()]) == 1
+    assert not (former / "models").exists()
+    assert tune(shop, SETTINGS, "step", tmp_path, trials=2) == expected
+    assert len(step.fitted) == 4
+
+
+@pytest.mark.parametrize(("in_epochs", "tried"), [(False, [1, 2, 3]), (True, [1, 1, 2])])
+def test_another_budget_is_another_study_only_where_trials_take_their_time_from_it(
+    shop: Tables, step: Step, tmp_path: Path, in_epochs: bool, tried: list[int]
+) -> None:
+    step.in_epochs = in_epochs
+    found = [
+        tune(shop, SETTINGS, "step", tmp_path, trials=trials, budget_minutes=budget).trials
+        for trials, budget in zip(tried, (60.0, 120.0, 60.0), strict=True)
+    ]
+    assert found == tried
+    assert len(step.fitted) == 3
 
 
 def test_who_is_worse_than_the_median_is_given_up(
@@ -214,6 +275,7 @@ def test_who_is_worse_than_the_median_is_given_up(
     found = tune(shop, SETTINGS, "step", tmp_path, trials=11)
     assert 0 < found.given_up == sum(told < 6 for told in recipe.told) < 6
     assert recipe.told[: tuning.UNPRUNED] == [6] * tuning.UNPRUNED
+    assert min(recipe.told) == 2, "what may be chance after one epoch"
     assert found.settings["step"] in {
         config.step for config, told in zip(recipe.fitted, recipe.told, strict=True) if told == 6
     }
@@ -235,6 +297,14 @@ def test_the_budget_ends_it_and_bounds_each_trial(
     assert step.budget == pytest.approx(0.25)
     assert tune(shop, SETTINGS, "step", tmp_path, trials=50, budget_minutes=2.5).trials == 4
     assert tune(shop, SETTINGS, "step", tmp_path / "short", trials=50, budget_minutes=0.1).trials == 1
+    opened = Workshop.open
+
+    def slowly(*told: Any, **more: Any) -> Workshop:
+        clock[0] += 60.0
+        return opened(*told, **more)
+
+    monkeypatch.setattr(Workshop, "open", slowly)
+    assert tune(shop, SETTINGS, "step", tmp_path / "read", trials=50, budget_minutes=3.5).trials == 2
 
 
 def test_what_cannot_be_learned_with_is_given_up_unless_it_is_what_there_is(

@@ -250,7 +250,8 @@ class SourceRecipe(Protocol):
 
     learns_from_events: False when the fit reads the catalogue alone, so that a replay of the past need not refit it.
     It may offer `when: str`, a line on when to choose it, which `shopkeeper models` prints; `config_type`, the
-    msgspec.Struct that [models.NAME] of shop.toml is read as; and `in_epochs`, True where its fit keeps to
+    msgspec.Struct that [models.NAME] of shop.toml is read as; `check(settings)`, which raises SettingsError, before
+    anything is fitted, for what its fit would refuse; and `in_epochs`, True where its fit keeps to
     its `Material.course`, with a checkpoint in `Material.work`: several such share the time of a training's first fit.
     """
 

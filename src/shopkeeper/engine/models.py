@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from shopkeeper.engine.context import SourceRecipe
 from shopkeeper.engine.ranking.fusion import FUSIONS
 from shopkeeper.engine.ranking.recipe import RankerRecipe, ranker_recipes
@@ -10,6 +12,21 @@ from shopkeeper.errors import SettingsError, did_you_mean
 from shopkeeper.settings import Settings, Surface, model_settings
 
 TAKEN = ("fused", "served", "popularity", *FUSIONS)  # names that stand beside those of models in a tournament
+
+
+def check_fits(settings: Settings) -> None:
+    """Asks every model of a surface, before anything is fitted, whether its fit would refuse what it is given. Raises
+    SettingsError and MissingExtraError."""
+    surfaces = settings.surfaces.values()
+    ranked = [surface for surface in surfaces if surface.rank == "learned"]
+    named: list[SourceRecipe | RankerRecipe] = [
+        *recipes(dict.fromkeys(name for surface in surfaces for name in surface.sources)).values(),
+        *ranker_recipes(dict.fromkeys(name for surface in ranked for name in surface.rankers)).values(),
+    ]
+    for recipe in named:
+        check: Callable[[Settings], None] | None = getattr(recipe, "check", None)
+        if check:
+            check(settings)
 
 
 def check_models(settings: Settings, text: str = "") -> None:

@@ -18,6 +18,7 @@ from shopkeeper import __version__
 from shopkeeper.data.scratch import Scratch
 from shopkeeper.engine.context import Course, FittedSource, Material, Reached, ReleaseParts, SourceRecipe
 from shopkeeper.engine.encoder import Encoder
+from shopkeeper.errors import DivergedError
 from shopkeeper.learn.halving import halve
 from shopkeeper.learn.tracking import Hear, Telling, Tracking, unheard
 from shopkeeper.release.catalogue import Catalogue
@@ -33,9 +34,9 @@ class Fitter:
 
     Sources that learn from the catalogue alone are fitted once, and kept in `cache` for the next training, which may be
     the same one taken up again after an interruption; they are fitted anew when the items or what shapes a source in
-    the settings changes. Of several that learn epoch by epoch, the first fit lets the worse drop out, but for those of
-    `spared`, and later ones leave those out (halving.py). `seconds`: by source, what its last fit took; `dropped`: who
-    dropped out, and why.
+    the settings changes. Of those that learn epoch by epoch, the first fit lets the worse of several and who learns
+    nothing drop out, but for those of `spared`, and later ones leave these out (halving.py). `seconds`: by source, what
+    its last fit took; `dropped`: who dropped out, and why.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class Fitter:
         self.seconds: dict[str, float] = {}
         self.dropped: dict[str, str] = {}
         self._in_epochs = [name for name, recipe in recipes.items() if getattr(recipe, "in_epochs", False)]
-        self._rivals = self._in_epochs if len(self._in_epochs) > 1 else []
+        self._rivals = self._in_epochs
         self._lasting: dict[str, FittedSource] = {}
         self._last: tuple[Interactions, float, dict[str, FittedSource]] | None = None
 
@@ -130,12 +131,17 @@ class Fitter:
         shelves = [surface.sources for surface in self._settings.surfaces.values()]
         budget = 60.0 * self._settings.train.budget_minutes
         self.dropped |= halve(rivals, fit, budget, spared=self._spared, shelves=shelves)
+        for name, why in self.dropped.items():
+            _log.warning("%s dropped out: %s.", name, why)
         self.seconds |= took
         return {name: source for name, source in sources.items() if name not in self.dropped}
 
     def _timed(self, recipe: SourceRecipe, material: Material) -> FittedSource:
         begin = time.perf_counter()
-        source = recipe.fit(material)
+        try:
+            source = recipe.fit(material)
+        except DivergedError as error:
+            raise DivergedError(error.what, where=f"[models.{recipe.name}]", remedy=error.remedy) from error
         self.seconds[recipe.name] = time.perf_counter() - begin
         return source
 

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Collection, Sequence
 
 from shopkeeper.engine.context import Reached
+from shopkeeper.errors import DivergedError
 
 Fit = Callable[[str, float], Reached]
 """Fits the contestant of a name until so many seconds, counted from its beginning, are over."""
@@ -25,13 +26,20 @@ def halve(
 
     Of the worse half all stay that have learned what they can, so that nobody drops out where time is not short, those
     of `spared`, and the best of a shelf of `shelves` that would be left with nothing. Halves are made of what can be
-    compared.
+    compared. Who learns nothing drops out at once, but that a shelf or `spared` cannot do without: raises
+    DivergedError.
     """
     unfinished, reached, out = list(names), dict[str, Reached](), dict[str, str]()
     for halvings in range((len(names) - 1).bit_length(), -1, -1):
         part = seconds / 2**halvings
         for name in unfinished:
-            reached[name] = fit(name, part)
+            try:
+                reached[name] = fit(name, part)
+            except DivergedError as error:
+                reached.pop(name, None)
+                out[name] = error.why
+                if name in spared or any(name in shelf and out.keys() >= {*shelf} for shelf in shelves):
+                    raise
         if halvings:
             standing = {name: how for name, how in reached.items() if name not in out}
             out |= _worse(standing, part, spared, [{*shelf} - out.keys() for shelf in shelves])

@@ -15,6 +15,7 @@ from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.fusion import FUSIONS
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.engine.ranking.recipe import ranker_recipes
+from shopkeeper.errors import DivergedError
 from shopkeeper.learn import metrics
 from shopkeeper.learn.costs import Cost
 from shopkeeper.learn.evaluate import MEASURE, Figures, K, figures_of, measure
@@ -48,8 +49,8 @@ class Choice(msgspec.Struct, frozen=True):
     older Shopkeeper tells); popularity stands beside them and cannot win; beats: by how much the winner (without one,
     the best) beats the fusion; why: in a sentence; importances: by ranker that can say, each feature's share in it, the
     largest first; until: seconds, the last event that it was chosen by, None without a clock; contest: with the
-    incumbent's choice, where it was held against one; dropped: contestants that dropped out before, when time was
-    short, each with why; pace: how long the contestants' answers take; costs: of every ranker."""
+    incumbent's choice, where it was held against one; dropped: contestants that dropped out before, as time was
+    short or they learned nothing, with why; pace: how long the contestants' answers take; costs: of every ranker."""
 
     winner: str
     why: str
@@ -111,11 +112,12 @@ def compete(
     means = {system: float(values[system].mean()) for system in contestants}
     choice = Choice(
         winner=winner,
-        why=_too_slow(pace, means) + _why(winner, best, field.rankers),
+        why=_too_slow(pace, means) + _why(winner, best, field),
         requests=len(judging),
         figures=figures_of(field.quick, judging, answers, groups={}, seed=seed),
         beats=beats,
         importances={ranker: dict(fitted.importance) for ranker, fitted in field.rankers.items() if fitted.importance},
+        dropped=dict(field.dropped),
         pace=pace,
         costs=field.costs,
     )
@@ -137,7 +139,8 @@ def judge(values: Mapping[str, metrics.Values], seed: int) -> tuple[str, str, Co
 @dataclass(frozen=True)
 class _Field:
     """What competes for a surface. quick: an engine that asks the sources which fit its budget alone; scorers: what
-    orders their candidates, the fusion first; laps: what the parts of their answers take; fit_s: of each ranker."""
+    orders their candidates, the fusion first; laps: what the parts of their answers take; fit_s: of each ranker;
+    dropped: rankers that learned nothing, each with why."""
 
     name: str
     quick: Engine
@@ -145,6 +148,7 @@ class _Field:
     scorers: Mapping[str, Scorer]
     laps: Laps
     fit_s: Mapping[str, float]
+    dropped: Mapping[str, str]
 
     @property
     def surface(self) -> Surface:
@@ -171,14 +175,14 @@ def _field(
 ) -> _Field:
     laps = time_answers(engine, asked, {FUSED: engine.score}, progress=progress, clock=clock)
     quick = engine.asking(name, fitting(laps, FUSED, engine.settings.surfaces[name].budget_ms))
-    rankers, fit_s = _fitted(quick, name, learning, watching, seed, progress)
+    rankers, fit_s, dropped = _fitted(quick, name, learning, watching, seed, progress)
     challengers: dict[str, Scorer] = {
         **{way: fused(quick, way) for way in _other_fusions(quick, name)},
         **{ranker: learned(quick, fitted) for ranker, fitted in rankers.items()},
     }
     if challengers:
         laps = laps.ordered_by(time_answers(quick, asked, challengers, progress=progress, clock=clock))
-    return _Field(name, quick, rankers, {FUSED: quick.score, **challengers}, laps, fit_s)
+    return _Field(name, quick, rankers, {FUSED: quick.score, **challengers}, laps, fit_s, dropped)
 
 
 def _other_fusions(engine: Engine, name: str) -> list[Fusion]:
@@ -222,24 +226,29 @@ def _serving(quick: Surface, winner: str, sources: Collection[str]) -> Surface:
 
 def _fitted(
     engine: Engine, name: str, learning: Sequence[Asked], watching: Sequence[Asked], seed: int, progress: Progress
-) -> tuple[dict[str, Ranker], dict[str, float]]:
-    """The rankers of the surface, and the seconds that each took; none where too few requests found what was wanted."""
+) -> tuple[dict[str, Ranker], dict[str, float], dict[str, str]]:
+    """The rankers of the surface, the seconds that each took, and which learned nothing, each with why; none where too
+    few requests found what was wanted."""
     surface = engine.settings.surfaces[name]
     recipes = ranker_recipes(surface.rankers) if surface.rank == LEARNED else {}
     if not recipes:
-        return {}, {}
+        return {}, {}, {}
     examples = examples_of(engine, learning, seed=seed, progress=progress, stage=f"replay {name}")
     watched = examples_of(engine, watching, seed=seed, progress=progress, stage=f"replay {name} (to stop by)")
     if len(examples) < FEWEST_TO_LEARN or not len(watched):
-        return {}, {}
-    rankers, fit_s = dict[str, Ranker](), dict[str, float]()
+        return {}, {}, {}
+    rankers, fit_s, dropped = dict[str, Ranker](), dict[str, float](), dict[str, str]()
     for done, (ranker, recipe) in enumerate(recipes.items()):
         progress(f"learn {name}", done, len(recipes))
         begin = time.perf_counter()
-        rankers[ranker] = recipe.fit(examples, watched, engine.feature_names(name), engine.settings)
+        try:
+            rankers[ranker] = recipe.fit(examples, watched, engine.feature_names(name), engine.settings)
+        except DivergedError as error:
+            dropped[ranker] = error.why
+            continue
         fit_s[ranker] = time.perf_counter() - begin
     progress(f"learn {name}", len(recipes), len(recipes))
-    return rankers, fit_s
+    return rankers, fit_s, dropped
 
 
 def _too_slow(pace: Pace, means: Mapping[str, float]) -> str:
@@ -257,8 +266,8 @@ def _too_slow(pace: Pace, means: Mapping[str, float]) -> str:
     return "; ".join(said) + ": " if said else ""
 
 
-def _why(winner: str, best: str, rankers: Mapping[str, Ranker]) -> str:
-    if winner in rankers:
+def _why(winner: str, best: str, field: _Field) -> str:
+    if winner in field.rankers:
         return f"the ranker {winner} beat the fusion of the sources"
     if winner in FUSIONS:
         return f"the fusion by {winner} beat the usual one"
@@ -266,6 +275,6 @@ def _why(winner: str, best: str, rankers: Mapping[str, Ranker]) -> str:
         return f"{winner} alone beat the fusion of the sources"
     if best != FUSED:
         return f"{best} was ahead of the fusion of the sources, but not by enough to be sure"
-    if not rankers:
+    if not field.rankers and not field.dropped:
         return "the fusion of the sources did best; there was too little to learn a ranker from"
     return "the fusion of the sources did best"

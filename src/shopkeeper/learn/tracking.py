@@ -61,7 +61,8 @@ class WeightsAndBiases:
     def __init__(self, wandb: Any, folder: Path, name: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         mode = os.environ.get("WANDB_MODE", "offline")
-        self._run = wandb.init(project="shopkeeper", name=name, dir=str(folder), mode=mode)
+        told = {"project": "shopkeeper", "name": name, "dir": str(folder), "mode": mode}
+        self._run = wandb.init(**told, reinit="create_new")  # else all models of a stage would share the first's run
 
     def add(self, number: int, epoch: Epoch) -> None:
         self._run.log(epoch._asdict(), step=number)

@@ -9,6 +9,7 @@ import msgspec
 import pyarrow.parquet as pq
 
 from shopkeeper.data.tables import Tables
+from shopkeeper.engine.models import check_fits
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.errors import DataError, ReleaseError
@@ -45,11 +46,12 @@ def train(
     release keeps it, on today's data.
     Raises DataError without tables, for tables that contradict themselves, and with `if_better` for those that lost
     most of what the current release knows; ReleaseError while another training runs, or where a replay of the past
-    knows the future; MissingExtraError and SettingsError for an encoder or a source that cannot be had.
+    knows the future; MissingExtraError and SettingsError for an encoder or a model that cannot be had or fitted.
     """
     with releases.draft() as draft, tables.held() as tables:
         if not tables.folder.is_dir():
             raise DataError("there are no tables", where=str(tables.named), remedy="Make them with: shopkeeper ingest")
+        check_fits(settings)
         incumbent = _incumbent(releases) if if_better else None
         live = tables.live  # before the tables are read: an event that comes twice is better than one lost
         shop = Workshop.open(
@@ -117,7 +119,7 @@ def _choose(shop: Workshop, part: Part, progress: Progress) -> tuple[dict[str, W
     for name, surface in shop.settings.surfaces.items():
         dropped = {one: why for one, why in shop.fitter.dropped.items() if one in surface.sources}
         if dropped and name in winners:
-            winners[name] = winners[name].noting(dropped=dropped)
+            winners[name] = winners[name].noting(dropped={**dropped, **winners[name].choice.dropped})
     return winners, len(checked(engine, asked))
 
 

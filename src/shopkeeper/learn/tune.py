@@ -42,7 +42,9 @@ from shopkeeper.vocabulary import Progress, silent
 TRIALS = 30
 SHARE_OF_A_TRIAL = 0.1  # of the whole budget, at most, for fitting once
 UNPRUNED = 5  # trials that are finished before any is given up
+FIRST_TO_JUDGE = 2  # epoch, by whose figure a trial may be given up
 AS_IS = "as it is"  # marks the trial of the settings as they are
+HEARD = "heard"  # of a trial that was stopped and goes on from its checkpoint: figures, by epoch
 
 
 class Tuning(msgspec.Struct, frozen=True):
@@ -133,12 +135,12 @@ def tune(
     budget_minutes: float | None = None,
 ) -> Tuning:
     """trials: in all, those of an earlier run on the same tables and settings among them; budget_minutes: for all that
-    this run does: no trial begins that would probably end later, but one in any case.
+    this run does, from reading the tables on: no trial begins that would probably end later, but one in any case.
 
     Raises SettingsError for a model that is unknown or has nothing to tune; DataError where there is too little to
     judge by, and while another tuning runs; MissingExtraError.
     """
-    space = space_of(name, settings)
+    begin, space = time.monotonic(), space_of(name, settings)
     if trials < 1:
         raise SettingsError(f"{trials} trials find nothing", expected="at least one")
     optuna = library("optuna", "tuning a model")
@@ -150,7 +152,7 @@ def tune(
     with alone(cache / "tune", "tuning", DataError), tables.held() as tables:
         bench = Bench.open(tables, settings, name, cache, progress)
         study = Study(optuna, bench, space)
-        study.run(trials, math.inf if budget_minutes is None else 60.0 * budget_minutes, progress)
+        study.run(trials, math.inf if budget_minutes is None else begin + 60.0 * budget_minutes, progress)
         return study.outcome()
 
 
@@ -179,7 +181,8 @@ class Bench:
         if parts is None or len(asked) < FEWEST_TO_JUDGE:
             few = f"only {len(asked)} requests to {surface} in the validation part"
             raise DataError(few, where="tables", expected=f"at least {FEWEST_TO_JUDGE}, to judge by")
-        folder = _folder(cache / "tune" / name, tables, settings)
+        in_epochs = bool(getattr(recipes([name])[name], "in_epochs", False))
+        folder = _folder(cache / "tune" / name, tables, settings, in_epochs=in_epochs)
         return cls(name, surface, shop, parts.validation, asked, folder, progress)
 
     def values(self, table: dict[str, Any], stage: str, hear: Hear) -> Values:
@@ -194,15 +197,18 @@ class Bench:
         )
 
 
-def _folder(root: Path, tables: Tables, settings: Settings) -> Path:
-    """For just these; that of others goes."""
-    terms = __version__, settings.models, settings.surfaces, settings.train.shaping, settings.train.budget_minutes
+def _folder(root: Path, tables: Tables, settings: Settings, *, in_epochs: bool) -> Path:
+    """For just these, with the budget where more of it learns more. What was tried for others stays, and is small; what
+    their fits kept, in folders of its own, goes."""
+    train = settings.train
+    budget_minutes = train.budget_minutes if in_epochs else None
+    terms = __version__, settings.encoder, settings.models, settings.surfaces, train.shaping, budget_minutes
     told = hashlib.sha256(msgspec.json.encode((tables.fingerprint(), *terms)))
     folder = root / told.hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
-    for other in root.iterdir():
-        if other != folder:
-            shutil.rmtree(other)
+    for kept in root.glob("*/*/"):
+        if kept.parent != folder:
+            shutil.rmtree(kept)
     return folder
 
 
@@ -216,17 +222,18 @@ class Study:
         self._study = optuna.create_study(
             study_name=bench.name,
             storage=f"sqlite:///{bench.folder / 'study.sqlite'}",
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=UNPRUNED, n_warmup_steps=1),
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=UNPRUNED, n_warmup_steps=FIRST_TO_JUDGE),
             direction="maximize",
             load_if_exists=True,
         )
 
-    def run(self, trials: int, seconds: float, progress: Progress) -> None:
+    def run(self, trials: int, end: float, progress: Progress) -> None:
+        """end: of the monotonic clock."""
         self._take_up()
-        begin, longest, stage = time.monotonic(), 0.0, f"tune {self._bench.name}"
+        longest, stage = 0.0, f"tune {self._bench.name}"
         while (done := len(self._over())) < trials:
             started = time.monotonic()
-            if longest and started - begin + longest > seconds:
+            if longest and started + longest > end:
                 break
             progress(stage, done, trials)
             # Anew for each trial, so that whoever was stopped draws what it would have drawn.
@@ -254,12 +261,15 @@ class Study:
         )
 
     def _take_up(self) -> None:
-        """What was in the middle when a run was stopped is tried again; the first of all is what there is."""
+        """What was in the middle when a run was stopped is tried again, with the figures that were heard of it, as its
+        fit goes on after those epochs; the first of all is what there is."""
         state = self._optuna.trial.TrialState
         for trial in self._study.get_trials(states=[state.RUNNING]):
             self._study.tell(trial.number, state=state.FAIL)
             given = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
-            self._study.enqueue_trial(given, user_attrs=trial.user_attrs)
+            heard = {str(number): figure for number, figure in trial.intermediate_values.items()}
+            heard = {**trial.user_attrs.get(HEARD, {}), **heard}
+            self._study.enqueue_trial(given, user_attrs={**trial.user_attrs, HEARD: heard})
         if not self._study.trials:
             given = {name: dimension.nearest for name, dimension in self._space.items()}
             self._study.enqueue_trial(given, user_attrs={AS_IS: True})
@@ -268,9 +278,13 @@ class Study:
         for name, dimension in self._space.items():
             dimension.draw(trial, name)
         as_is, state = AS_IS in trial.user_attrs, self._optuna.trial.TrialState
+        heard = trial.user_attrs.get(HEARD, {})
+        for number, figure in heard.items():
+            trial.report(figure, int(number))
 
         def hear(number: int, epoch: Epoch) -> None:
-            trial.report(epoch.figure, number)
+            if str(number) not in heard:  # what came after the checkpoint is learned again, to the same figure
+                trial.report(epoch.figure, number)
             if not as_is and trial.should_prune():
                 raise self._optuna.TrialPruned
 

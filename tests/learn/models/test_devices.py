@@ -48,10 +48,10 @@ def drawn_elsewhere(frequency: Tensor, k: int, generator: torch.Generator) -> Dr
 def test_all_that_a_model_is_given_is_moved_to_it_first(config: SasRecConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     histories, settings = Histories.of(chains(people=300).interactions), TrainSettings(device="cpu")
     config, from_numpy = msgspec.structs.replace(config, epochs=2), torch.from_numpy
-    expected = fitted("sasrec", SasRec, histories, config, settings)
+    expected = fitted("sasrec", SasRec, histories, config, settings).model
     monkeypatch.setattr(torch, "from_numpy", lambda array: from_numpy(array).as_subclass(Elsewhere))
     monkeypatch.setattr(next_item, "draw", drawn_elsewhere)
-    assert torch.equal(fitted("sasrec", SasRec, histories, config, settings).items, expected.items)
+    assert torch.equal(fitted("sasrec", SasRec, histories, config, settings).model.items, expected.items)
 
 
 @pytest.mark.gpu
@@ -62,7 +62,7 @@ def test_a_graphics_card_learns_what_the_processor_learns(config: SasRecConfig) 
     shares, figures = [], []
     for device in ("cpu", "cuda"):
         course = Course(ended=lambda reached: figures.append(reached.figure))
-        model = fitted("sasrec", SasRec, histories, config, TrainSettings(device=device), course=course)
+        model = fitted("sasrec", SasRec, histories, config, TrainSettings(device=device), course=course).model
         vectors = model.vectors().detach().numpy()
         network = Network(Graph(graph_of(model.reader, config.width)), config.length)
         wanted = network(vectors[:, None], codes, codes * np.nan)

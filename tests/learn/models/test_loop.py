@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from shopkeeper.engine.context import Reached
-from shopkeeper.errors import SettingsError
+from shopkeeper.errors import DivergedError, SettingsError
 from shopkeeper.learn.models.loop import Epoch, Loop, Schedule, device_of
 
 FAST = Schedule(rate=0.05, warm_up=5, epochs=12, patience=12, keep_s=0.0)
@@ -117,7 +117,7 @@ def test_a_loss_that_is_no_number_ends_it() -> None:
     loop = Loop(model(), FAST)
     assert torch.isfinite(loop.fit(batches, worse, closeness).weight).all()
     assert len(loop.epochs) == 3
-    with pytest.raises(SettingsError, match="Lower the rate"):
+    with pytest.raises(DivergedError, match="Lower the rate"):
         Loop(model(), FAST).fit(batches, lambda *given: loss(*given) * torch.nan, closeness)
 
 

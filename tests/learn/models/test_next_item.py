@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from shopkeeper.learn.models import next_item
 from shopkeeper.learn.models.config import SasRecConfig
 from shopkeeper.learn.models.histories import Batch, Histories
 from shopkeeper.learn.models.lessons import KEPT
-from shopkeeper.learn.models.next_item import Teacher, learned
+from shopkeeper.learn.models.next_item import Teacher, fitted, learned
 from shopkeeper.learn.models.sasrec import SasRec as SasRecNetwork
 from shopkeeper.learn.models.sequence import SasRec, SequenceRecipe
 from shopkeeper.learn.models.watch import Watch, watched_of
@@ -48,7 +50,7 @@ def test_what_was_learned_is_kept_for_whoever_asks_for_the_same(
     for seed in range(5):  # something else is learned anew, and what is old goes by and by
         settings = Settings(train=TrainSettings(seed=seed + 1))
         SasRec(msgspec.structs.replace(config, epochs=1)).fit(dataclasses.replace(shop, settings=settings))
-    assert len(list((tmp_path / "models").iterdir())) <= KEPT
+    assert len(list((tmp_path / "models" / "sasrec").iterdir())) <= KEPT
 
 
 def starts_of(monkeypatch: pytest.MonkeyPatch, recipe: SequenceRecipe, *materials: Material) -> list[bool]:
@@ -124,6 +126,53 @@ def test_nobody_is_watched_who_did_nothing_since() -> None:
     watched = watched_of(histories, 5, since=NOW - 299.0)
     assert len(watched) >= 20
     assert histories.people[watched].max() < 300
+
+
+def test_where_nobody_is_watched_a_fit_that_was_stopped_comes_to_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, told = itertools.count(), list[int]()
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+    histories, settings = Histories.of(chains().interactions), TrainSettings(device="cpu", threads=1)
+    config = small_config(SasRecConfig, epochs=6, batch=400)
+    assert not len(watched_of(histories, settings.seed))
+    expected = fitted("sasrec", SasRecNetwork, histories, config, settings).model
+    pausing = Course(12.0, lambda number, _: told.append(number))
+    fitted("sasrec", SasRecNetwork, histories, config, settings, work=tmp_path, course=pausing)
+    assert told in ([1, 2, 3], [1, 2, 3, 4])
+    resumed = fitted("sasrec", SasRecNetwork, histories, config, settings, work=tmp_path).model
+    assert torch.equal(resumed.items, expected.items)
+
+
+def test_who_was_learned_from_to_the_last_is_not_watched_by_a_fit_that_starts_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of few nobody is watched; when more come, only these, and in fits after that too."""
+    came = {range(100): NOW - 9 * DAY, range(100, 500): NOW - 5 * DAY, range(500, 900): NOW - DAY}
+    events = [
+        (person, (person + step) % 9, VIEW, time + step, 0)
+        for people, time in came.items()
+        for person in people
+        for step in (0, 1)
+    ]
+    shop = material_of(items_table([{"item_id": f"i{row}"} for row in range(9)]), interactions_of(events))
+    watched = list[np.ndarray]()
+
+    def noting(histories: Histories, *more: float) -> np.ndarray:
+        found = watched_of(histories, *more)
+        watched.append(histories.people[found])
+        return found
+
+    monkeypatch.setattr(next_item, "watched_of", noting)
+    start, once = None, msgspec.structs.replace(QUICK, epochs=1)
+    for now in (NOW - 8 * DAY, NOW - 4 * DAY, NOW):
+        then = dataclasses.replace(shop, now=now, interactions=shop.interactions.before(now))
+        start = learned("sasrec", SasRecNetwork, Histories.of(then.interactions), then, once, None, start).end
+    first, second, third = ({*people.tolist()} for people in watched)
+    assert not first
+    assert len(second) >= 20
+    assert min(second) >= 100
+    assert {person for person in third if person < 500} <= second
 
 
 class Compared:

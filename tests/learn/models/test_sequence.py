@@ -23,7 +23,7 @@ from shopkeeper.learn.models.histories import PADDING, Batch, Histories
 from shopkeeper.learn.models.network import NextItem, Reader, buckets_of, graph_of
 from shopkeeper.learn.models.next_item import fitted
 from shopkeeper.learn.models.sequence import Bert4Rec, Gru4Rec, Hstu, SasRec, SequenceRecipe
-from shopkeeper.settings import parse_settings
+from shopkeeper.settings import EncoderSettings, Settings, parse_settings
 from shopkeeper.vocabulary import EventType
 
 RECIPES = (SasRec, Gru4Rec, Bert4Rec, Hstu)
@@ -129,7 +129,7 @@ def test_served_is_what_was_fitted(recipe: type[SequenceRecipe]) -> None:
     shop = chains()
     config, histories = small_config(recipe.config_type, epochs=3), Histories.of(shop.interactions)
     source = recipe(config).fit(shop)
-    model = fitted(recipe.name, network_of(recipe), histories, config, shop.settings.train)
+    model = fitted(recipe.name, network_of(recipe), histories, config, shop.settings.train).model
     people = np.arange(len(histories))
     with torch.inference_mode():
         vectors = model.vectors()
@@ -213,6 +213,8 @@ def test_what_is_saved_says_the_same_of_items_that_nobody_met(tmp_path: Path) ->
 def test_texts_need_an_encoder() -> None:
     with pytest.raises(SettingsError, match="encoder"):
         small(SasRec, text=True).fit(chains())
+    with pytest.raises(SettingsError, match="encoder"):
+        small(SasRec, text=True).check(Settings(encoder=EncoderSettings(model="none")))
 
 
 @pytest.mark.parametrize(
@@ -227,7 +229,8 @@ def test_texts_need_an_encoder() -> None:
     ],
 )
 def test_a_config_that_does_not_fit_is_a_sentence(text: str, sentence: str) -> None:
-    shop = dataclasses.replace(chains(), settings=parse_settings(text))
-    with pytest.raises(SettingsError) as caught:
-        SasRec().fit(shop)
-    assert sentence in str(caught.value)
+    settings = parse_settings(text)
+    for refuse in (SasRec().check, lambda told: SasRec().fit(dataclasses.replace(chains(), settings=told))):
+        with pytest.raises(SettingsError) as caught:
+            refuse(settings)
+        assert sentence in str(caught.value)

@@ -16,7 +16,10 @@ from source_contract import NOW, context_of
 
 from shopkeeper.engine.context import Material
 from shopkeeper.errors import SettingsError
+from shopkeeper.learn.models import lessons
 from shopkeeper.learn.models.config import SasRecConfig
+from shopkeeper.learn.models.histories import Histories
+from shopkeeper.learn.models.lessons import checkpoint_of
 from shopkeeper.learn.models.network import NextItem
 from shopkeeper.learn.models.sasrec import SasRec as SasRecNetwork
 from shopkeeper.learn.models.sequence import Hstu, SasRec
@@ -31,7 +34,7 @@ def model_of(n_items: int, config: SasRecConfig = CONFIG, seed: int = 0) -> Next
 
 
 def start_of(rows: list[int], now: float) -> Start:
-    return Start.of(model_of(len(rows)), np.array(rows, np.int32), now)
+    return Start.of(model_of(len(rows)), np.array(rows, np.int32), now, now)
 
 
 def test_items_are_found_again_by_their_ids(tmp_path: Path) -> None:
@@ -61,11 +64,27 @@ def test_what_cannot_be_read_is_passed_over_and_few_are_kept(tmp_path: Path) -> 
     catalogue = chains().catalogue
     for day in range(KEPT + 3):
         keep(tmp_path, "sasrec", start_of([0, 1], NOW + day), catalogue)
-    assert len(list(tmp_path.iterdir())) == KEPT
-    (tmp_path / f"sasrec-{NOW + KEPT + 2}.start").write_bytes(b"half a file")
+    folder = tmp_path / "sasrec"
+    assert len(list(folder.iterdir())) == KEPT
+    (folder / f"{NOW + KEPT + 2}.start").write_bytes(b"half a file")
     found = last_kept(tmp_path, "sasrec", NOW + 100, catalogue)
     assert found is not None
     assert found.now == NOW + KEPT + 1
+
+
+def test_a_model_whose_name_begins_alike_has_files_of_its_own(tmp_path: Path) -> None:
+    shop = dataclasses.replace(chains(), work=tmp_path)
+    histories = Histories.of(shop.interactions)
+    for at, name in enumerate(("sasrec", *["sasrec-text"] * (KEPT + 3))):
+        keep(tmp_path, name, start_of([0, 1], NOW + at), shop.catalogue)
+        checkpoint = checkpoint_of(tmp_path, name, histories, (), (at,))
+        assert checkpoint is not None
+        checkpoint.write_bytes(b"weights")
+    checkpoint_of(tmp_path, "sasrec", histories, (), ("another",))
+    assert len([*(tmp_path / "sasrec-text").glob("*.pt")]) == lessons.KEPT
+    found = last_kept(tmp_path, "sasrec", NOW + 100, shop.catalogue)
+    assert found is not None
+    assert found.now == NOW
 
 
 def test_of_another_shape_it_does_not_fit() -> None:
@@ -142,7 +161,7 @@ def test_what_was_learned_in_another_shop_is_a_beginning(tmp_path: Path) -> None
     other, here = (titled(chains(n_items=4, people=people, encoder=encoder), kinds) for people in (200, 3))
     work = tmp_path / "models"
     small(SasRec, epochs=20, text=True, go_on=True).fit(dataclasses.replace(other, work=work))
-    (kept,) = work.glob("*.start")
+    (kept,) = work.glob("sasrec/*.start")
     for path, least, most in ((str(kept), 3, 4), ("", 0, 2)):
         source = small(SasRec, epochs=1, text=True, pretrained=path, rate=1e-5).fit(here)
         found = [source.retrieve(context_of(here, user=-1, items=(f"i{row}",)), 1).rows[0] for row in range(3)]
@@ -159,7 +178,7 @@ def test_what_was_learned_elsewhere_by_another_network_is_not_taken(
 ) -> None:
     shop = dataclasses.replace(chains(), work=tmp_path)
     small(Hstu, epochs=1, go_on=True).fit(shop)
-    (kept,) = tmp_path.glob("*.start")
+    (kept,) = tmp_path.glob("hstu/*.start")
     with caplog.at_level(logging.WARNING):
         small(SasRec, epochs=1, pretrained=str(kept)).fit(chains())
     assert "another width or shape" in caplog.text

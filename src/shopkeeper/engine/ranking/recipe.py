@@ -37,8 +37,9 @@ class RankerRecipe(Protocol):
 
     fit: on `examples`, each of which has something that was wanted; what is stopped or chosen by looks at `watched`,
     later requests; `names` are those of the F features. The same from the same: `settings.train` has the seed.
-    It may offer `when: str`, a line on when to choose it, which `shopkeeper models` prints, and `config_type`, the
-    msgspec.Struct that [models.NAME] of shop.toml is read as.
+    It may offer `when: str`, a line on when to choose it, which `shopkeeper models` prints; `config_type`, the
+    msgspec.Struct that [models.NAME] of shop.toml is read as; and `check(settings)`, which raises SettingsError, before
+    anything is fitted, for what its fit would refuse.
     """
 
     name: str

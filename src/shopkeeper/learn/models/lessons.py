@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -65,11 +64,10 @@ def learn(
         patience=max(1, config.patience // hurry),
         pause=math.inf if course.seconds is None else course.seconds,
     )
-    later = itertools.count()  # where nobody is watched, the last epoch counts as the best
-    watch: Callable[[Any], float] = lambda _: float(next(later))  # noqa: E731
+    loop = Loop(model.to(device_of(settings.device)), schedule, checkpoint)
+    watch: Callable[[Any], float] = lambda _: float(len(loop.epochs))  # noqa: E731 - the last is the best
     if len(watched):
         watch = Watch(histories.without_last(watched), watched, histories, length)
-    loop = Loop(model.to(device_of(settings.device)), schedule, checkpoint)
     loop.fit(teacher.batches, teacher.loss, watch, course.tell)
     course.ended(loop.reached(among(histories, watched)))
     return model.cpu()
@@ -92,20 +90,20 @@ def seeded(settings: TrainSettings) -> Iterator[None]:
 def checkpoint_of(
     work: Path | None, name: str, histories: Histories, arrays: Iterable[npt.NDArray[Any]], terms: tuple[Any, ...]
 ) -> Path | None:
-    """A file in `work` for a fit of the source `name` on just these histories, arrays and terms; of others, the few
-    that were used last stay."""
+    """A file in `work/name` for a fit of the source `name` on just these histories, arrays and terms; of others, the
+    few that were used last stay."""
     if work is None:
         return None
     told = hashlib.sha256(msgspec.json.encode((FORMAT, __version__, str(torch.__version__), *terms)))
     of_people = (histories.items, histories.codes, histories.times, histories.starts, histories.known)
     for array in (*of_people, *arrays):
         told.update(np.ascontiguousarray(array).data)
-    checkpoint = work / f"{name}-{told.hexdigest()[:16]}.pt"
+    checkpoint = work / name / f"{told.hexdigest()[:16]}.pt"
     if checkpoint.exists():
         checkpoint.touch()
-    others = {*work.glob(f"{name}-*.pt")} - {checkpoint}
+    others = {*checkpoint.parent.glob("*.pt")} - {checkpoint}
     for old in sorted(others, key=lambda path: path.stat().st_mtime)[: 1 - KEPT]:
         old.unlink()
-    for half in work.glob(f"{name}-*.unfinished"):
+    for half in checkpoint.parent.glob("*.unfinished"):
         half.unlink()
     return checkpoint

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from shopkeeper.engine.context import Epoch, Reached
-from shopkeeper.errors import SettingsError
+from shopkeeper.errors import DivergedError, SettingsError
 from shopkeeper.learn.models.config import LoopConfig
 from shopkeeper.learn.models.rows import Average, RowAdamW, parts_of
 from shopkeeper.settings import TrainSettings
@@ -94,7 +94,7 @@ class Loop(Generic[Model]):
         tell: Callable[[int, Epoch], None] = lambda _, __: None,
     ) -> Model:
         """The model of the best epoch. batches: those of the epoch of that number, the first being 0; watch: how good a
-        model is, on what it does not learn from. Raises SettingsError where the first epoch comes to nothing."""
+        model is, on what it does not learn from. Raises DivergedError where the first epoch comes to nothing."""
         self._restore()
         begin = time.monotonic() - (self.epochs[-1].seconds if self.epochs else 0.0)
         while not self._is_over():
@@ -167,7 +167,7 @@ class Loop(Generic[Model]):
     def _diverged(self) -> None:
         if not self._best:
             remedy = "Lower the rate of the model in shop.toml."
-            raise SettingsError(f"the loss is no number any more, at the rate {self.schedule.rate:g}", remedy=remedy)
+            raise DivergedError(f"the loss is no number any more, at the rate {self.schedule.rate:g}", remedy=remedy)
         _log.warning("The loss is no number any more; the best of %d epochs is taken.", len(self.epochs))
 
     def _keep(self) -> None:

@@ -29,6 +29,13 @@ from shopkeeper.vocabulary import Rows, Scores
 _log = logging.getLogger(__name__)
 
 
+class Fitted(NamedTuple):
+    """since: who did nothing from then on was perhaps learned from to the last; inf where everybody was."""
+
+    model: NextItem
+    since: float
+
+
 class Learned(NamedTuple):
     """The graph of the network; the vectors of the known items, float32 [m, d]; how an item that nobody met has one by
     its text; and where a later fit may start."""
@@ -51,7 +58,7 @@ def learned(
     """By the source `name`. meanings: if items are known by their texts as well; earlier: where the last fit of this
     training ended, on less of the same history. What is learned is kept in `material.work`, for whoever asks for the
     same again. Raises SettingsError for what was learned elsewhere and cannot be read."""
-    model = fitted(
+    model, since = fitted(
         name,
         network,
         histories,
@@ -62,7 +69,7 @@ def learned(
         meanings=None if meanings is None else _of(histories.known, meanings),
         course=material.course(name),
     )
-    end = Start.of(model, histories.known, material.now)
+    end = Start.of(model, histories.known, material.now, min(since, material.now))
     if config.go_on and material.work is not None:
         keep(material.work, name, end, material.catalogue)
     text = None if model.text is None else TextMap(*(part.detach().numpy() for part in model.text.map.parameters()))
@@ -101,7 +108,7 @@ def fitted(
     start: Start | None = None,
     meanings: Scores | None = None,
     course: Course = Course(),  # noqa: B008 - nothing can change it
-) -> NextItem:
+) -> Fitted:
     """work: a folder for checkpoints; meanings: float32 [m, e], zeros where there is none."""
     with seeded(settings):
         told = None if meanings is None else torch.from_numpy(meanings)
@@ -111,10 +118,11 @@ def fitted(
             start = None
         if start is not None:
             start.given_to(model, histories.known)
-        watched = watched_of(histories, settings.seed, -math.inf if start is None else start.since)
+        since = -math.inf if start is None else start.since
+        watched = watched_of(histories, settings.seed, since)
         begun = () if start is None else (start.known, *(weight.numpy() for weight in start.weights.values()))
         arrays = begun if meanings is None else (meanings, *begun)
-        return learn(
+        learn(
             model,
             Teacher(histories.without_last(watched), config, settings.seed),
             histories,
@@ -123,9 +131,10 @@ def fitted(
             settings,
             length=config.length,
             course=course,
-            checkpoint=checkpoint_of(work, name, histories, arrays, (config, settings.shaping)),
+            checkpoint=checkpoint_of(work, name, histories, arrays, (config, settings.shaping, since)),
             hurry=1 if start is None or start.elsewhere else 3,
         )
+        return Fitted(model, since if len(watched) else math.inf)
 
 
 class Teacher:

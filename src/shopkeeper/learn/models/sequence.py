@@ -15,7 +15,7 @@ from shopkeeper.engine.meaning import Meanings
 from shopkeeper.engine.sources.sequence import Network, SequenceSource, TextMap
 from shopkeeper.engine.vectors import Vectors
 from shopkeeper.errors import SettingsError
-from shopkeeper.learn.libraries import library
+from shopkeeper.learn.libraries import check_device, library
 from shopkeeper.learn.models.config import Bert4RecConfig, Gru4RecConfig, HstuConfig, SasRecConfig, SequenceConfig
 from shopkeeper.learn.models.histories import Histories
 from shopkeeper.settings import Settings
@@ -43,16 +43,25 @@ class SequenceRecipe(Configured[SequenceConfig]):
         if not len(histories):
             empty = np.empty((0, config.width), np.float32), np.empty(0, np.int32)
             return SequenceSource(self.name, None, Vectors.build(*empty, len(material.catalogue)), material.catalogue)
-        job = f"fitting the source {self.name}"
-        teaching = library("shopkeeper.learn.models.next_item", job, needs="torch")
+        teaching = library("shopkeeper.learn.models.next_item", self._job, needs="torch")
         module, network = self.network.split(":")
-        reader = getattr(library(module, job, needs="torch"), network)
+        reader = getattr(library(module, self._job, needs="torch"), network)
         meanings = self._meanings(material) if config.text else None
         done = teaching.learned(self.name, reader, histories, material, config, meanings, self._earlier(material))
         self._last = material.catalogue.ids, material.settings, done.end
         vectors, rows = _with_unmet(done.vectors, histories.known, done.text, meanings)
         held = Vectors.build(vectors, rows, len(material.catalogue))
         return SequenceSource(self.name, Network(Graph(done.graph), config.length), held, material.catalogue, done.text)
+
+    def check(self, settings: Settings) -> None:
+        """Raises SettingsError, MissingExtraError."""
+        config = self._config_of(settings)
+        if config.text and settings.encoder.model == "none":
+            raise self._unread()
+        if config.pretrained:
+            starts = library("shopkeeper.learn.models.starts", self._job, needs="torch")
+            starts.pretrained(Path(config.pretrained), f"models.{self.name}.pretrained")
+        check_device(settings.train, self._job)
 
     def load(self, directory: Path, release: ReleaseParts) -> SequenceSource:
         return SequenceSource.load(self.name, directory, release)
@@ -76,10 +85,17 @@ class SequenceRecipe(Configured[SequenceConfig]):
     def _meanings(self, material: Material) -> Meanings:
         if self._read is None or self._read[0] is not material.catalogue.ids:
             if material.meanings is None:
-                told, where = "the texts of items are read by an encoder, and there is none", "encoder.model"
-                raise SettingsError(told, where=where, expected=f'not "none", or models.{self.name}.text = false')
+                raise self._unread()
             self._read = material.catalogue.ids, material.meanings
         return self._read[1]
+
+    def _unread(self) -> SettingsError:
+        told, expected = "the texts of items are read by an encoder, and there is none", 'not "none"'
+        return SettingsError(told, where="encoder.model", expected=f"{expected}, or models.{self.name}.text = false")
+
+    @property
+    def _job(self) -> str:
+        return f"fitting the source {self.name}"
 
 
 def _with_unmet(vectors: Scores, known: Rows, text: TextMap | None, meanings: Meanings | None) -> tuple[Scores, Rows]:

@@ -40,8 +40,9 @@ class Start(NamedTuple):
         return not len(self.known)
 
     @classmethod
-    def of(cls, model: NextItem, known: Rows, now: float) -> Start:
-        return cls({name: weight.detach().cpu().clone() for name, weight in model.state_dict().items()}, known, now)
+    def of(cls, model: NextItem, known: Rows, now: float, since: float) -> Start:
+        weights = {name: weight.detach().cpu().clone() for name, weight in model.state_dict().items()}
+        return cls(weights, known, now, since)
 
     def fits(self, model: NextItem) -> bool:
         """Whether the model is made of the same: of weights that this lacks it keeps what it began with."""
@@ -56,19 +57,20 @@ class Start(NamedTuple):
 
 
 def keep(work: Path, name: str, start: Start, catalogue: Catalogue) -> None:
-    """As a file of the folder `work`, by the ids of the items, whose rows another training may number anew."""
+    """As a file of the folder `work/name`, by the ids of the items, whose rows another training may number anew."""
     ids = catalogue.ids.texts.take(start.known).to_pylist()
-    kept, unfinished = work / f"{name}-{start.now}.start", work / f"{name}-start.unfinished"
-    work.mkdir(parents=True, exist_ok=True)
+    folder = work / name
+    kept, unfinished = folder / f"{start.now}.start", folder / "start.unfinished"
+    folder.mkdir(parents=True, exist_ok=True)
     torch.save({"weights": start.weights, "ids": ids}, unfinished)
     os.replace(unfinished, kept)
-    for old in sorted(work.glob(f"{name}-*.start"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+    for old in sorted(folder.glob("*.start"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
         old.unlink()
 
 
 def last_kept(work: Path, name: str, before: float, catalogue: Catalogue) -> Start | None:
     """The latest that knew nothing of the moment `before` or later; None without one that can be read."""
-    moments = {float(path.stem.removeprefix(f"{name}-")): path for path in work.glob(f"{name}-*.start")}
+    moments = {float(path.stem): path for path in (work / name).glob("*.start")}
     for now in sorted((now for now in moments if now < before), reverse=True):
         try:
             weights, ids = _read(moments[now])
@@ -88,7 +90,7 @@ def pretrained(path: Path, setting: str) -> Start:
     try:
         weights, _ = _read(path)
     except Exception as error:
-        kept = "a file NAME-….start, as a training with go_on = true keeps it in a shop's cache/models"
+        kept = "a file ….start, as a training with go_on = true keeps it in a shop's cache/models/NAME"
         raise SettingsError(f"{path} cannot be read ({error})", where=setting, expected=kept) from error
     return Start({**weights, "items": weights["items"][:0]}, np.empty(0, np.int32), -math.inf)
 

@@ -19,9 +19,10 @@ from shopkeeper.engine.item_tower import ItemTower
 from shopkeeper.engine.meaning import Meanings
 from shopkeeper.engine.sources.towers import CrossedSource, NearestSource, TowerSource
 from shopkeeper.engine.vectors import EXACT_BELOW, Vectors
-from shopkeeper.learn.libraries import library
+from shopkeeper.learn.libraries import check_device, library
 from shopkeeper.learn.models.config import HybridConfig, NeuMfConfig, TowerConfig, TwoTowerConfig
 from shopkeeper.learn.models.histories import Histories
+from shopkeeper.settings import Settings
 from shopkeeper.vocabulary import Ids, Rows
 
 
@@ -49,13 +50,12 @@ class TowerRecipe(Configured[TowerConfig]):
         histories = Histories.of(done.where(part[done.items]))
         if not len(histories):
             return self._silent(material)
-        job = f"fitting the source {self.name}"
-        teaching = library("shopkeeper.learn.models.tower_lessons", job, needs="torch")
+        teaching = library("shopkeeper.learn.models.tower_lessons", self._job, needs="torch")
         module, network = self.network.split(":")
         features, described = self._described(material)
         model = teaching.fitted(
             self.name,
-            getattr(library(module, job, needs="torch"), network),
+            getattr(library(module, self._job, needs="torch"), network),
             histories,
             described.of(histories.known),
             len(features),
@@ -71,12 +71,20 @@ class TowerRecipe(Configured[TowerConfig]):
         held = Vectors.build(vectors, rows, len(material.catalogue), exact_below=self.exact_below)
         return self.source(self.name, Graph(graph), config.length, tower, held, material.catalogue)
 
+    def check(self, settings: Settings) -> None:
+        """Raises SettingsError, MissingExtraError."""
+        check_device(settings.train, self._job)
+
     def partaking(self, material: Material, config: TowerConfig) -> Rows:  # noqa: ARG002
         """int32 [k], ascending: the items that take part."""
         return np.arange(len(material.catalogue), dtype=np.int32)
 
     def load(self, directory: Path, release: ReleaseParts) -> TowerSource:
         return self.source.load(self.name, directory, release)
+
+    @property
+    def _job(self) -> str:
+        return f"fitting the source {self.name}"
 
     def _described(self, material: Material) -> tuple[ItemFeatures, Described]:
         """Once for all fits of a training, which are of other moments, but of the same items and texts, and mostly of

@@ -36,9 +36,9 @@ class Answering(Protocol):
 
 
 def watched_of(histories: Histories, seed: int, since: float = -math.inf) -> Places:
-    """Some people, int64 [k], ascending: nobody in a shop of so few that chance would decide. Who was not watched in a
-    fit of less is not watched in one of more either, so that nobody is watched for what an earlier fit has learned; and
-    nobody who did nothing `since`."""
+    """Some people, int64 [k], ascending: nobody in a shop of so few that chance would decide, and nobody who did
+    nothing `since`. Who was not watched in a fit of less is not watched in one of more either, so that nobody is
+    watched for what an earlier fit has learned. Where that watched nobody, its moment has to be `since`."""
     could = np.ones(len(histories), np.bool_)
     if since > -math.inf:
         could = histories.times[histories.starts[1:] - 1] >= since

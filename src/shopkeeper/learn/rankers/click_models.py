@@ -8,7 +8,7 @@ from typing import ClassVar
 from shopkeeper.engine.configured import Configured
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.engine.ranking.recipe import Examples
-from shopkeeper.learn.libraries import library
+from shopkeeper.learn.libraries import check_device, library
 from shopkeeper.learn.rankers.config import DcnConfig, DeepFmConfig, MlpConfig, MmoeConfig, NetworkConfig, PleConfig
 from shopkeeper.settings import Settings
 
@@ -21,11 +21,18 @@ class NetworkRecipe(Configured[NetworkConfig]):
     def fit(self, examples: Examples, watched: Examples, names: Sequence[str], settings: Settings) -> Ranker:
         """Raises MissingExtraError without PyTorch, SettingsError for a config that comes to nothing."""
         config = self.configured(settings)
-        job = f"fitting the ranker {self.name}"
-        network = getattr(library("shopkeeper.learn.rankers.networks", job, needs="torch"), self.network)
-        teaching = library("shopkeeper.learn.rankers.teaching", job, needs="torch")
+        network = getattr(library("shopkeeper.learn.rankers.networks", self._job, needs="torch"), self.network)
+        teaching = library("shopkeeper.learn.rankers.teaching", self._job, needs="torch")
         ranker: Ranker = teaching.fitted_ranker(network, examples, watched, names, config, settings.train)
         return ranker
+
+    def check(self, settings: Settings) -> None:
+        """Raises SettingsError, MissingExtraError."""
+        check_device(settings.train, self._job)
+
+    @property
+    def _job(self) -> str:
+        return f"fitting the ranker {self.name}"
 
 
 class Mlp(NetworkRecipe):
