@@ -52,6 +52,18 @@ def test_every_epoch_is_told_to_the_progress_and_to_who_listens(tmp_path: Path) 
     assert not any(tmp_path.iterdir())
 
 
+def test_a_fit_that_goes_on_says_from_where(tmp_path: Path) -> None:
+    said: list[str] = []
+    tracking = Tracking(TrainSettings(tracker="none"), tmp_path, lambda stage, *_: said.append(stage), unheard)
+    with tracking.telling(["line", "idle"], "fit") as told:
+        told["line"].course.tell(3, EPOCHS[0])
+        told["line"].course.tell(4, EPOCHS[1])
+        told["idle"].course.ended(Reached(0.3, finished=True, among=""))
+    assert said[0] == "fit, line: goes on after epoch 2, where it was stopped"
+    assert said[-1] == "fit, idle: had been fitted before it was stopped"
+    assert len(said) == 4
+
+
 def test_tensorboard_has_a_run_for_each_fit_that_learned(tmp_path: Path) -> None:
     tell(tmp_path / "fits", "tensorboard")
     (run,) = (tmp_path / "fits").glob("*/*")

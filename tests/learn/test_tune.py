@@ -348,6 +348,7 @@ def test_a_real_model_is_tuned(shop: Tables, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "trials", "sentence"),
     [
+        ("lambdamart", 5, "'lambdamart' is a ranker; expected a source: only these can be tuned"),
         ("slsit", 5, r"there is no source 'slsit' to tune\. Did you mean 'slist'\?"),
         ("popular", 5, r"the source 'popular' has no settings to tune\. These have some: als, "),
         ("slist", 0, "0 trials find nothing; expected at least one"),

@@ -162,7 +162,7 @@ def _minutes(text: str) -> float:
 
 @app.command()
 def tune(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Its name; shopkeeper models lists them.")],
+    model: Annotated[str, typer.Argument(metavar="SOURCE", help="Its name; shopkeeper models lists them.")],
     shop: ShopDir = Path(),
     trials: Annotated[int, typer.Option(help="How many, with those of an earlier run on the same tables.")] = 30,
     budget: Annotated[
@@ -170,11 +170,13 @@ def tune(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Look for better settings of a model, by the validation part alone, and print them for shop.toml."""
+    """Look for better settings of a source, by the validation part alone, and print them for shop.toml."""
     minutes = None if budget is None else _minutes(budget)
     with shown(show.console(stderr=True)) as progress:
         found = Shop(shop).tune(model, progress, trials=trials, budget_minutes=minutes)
     show.as_json(found) if json else show.tuned(found)
+    if not json and found.trials < trials:
+        show.say(f"Time was over after {found.trials} of {trials} trials; run it again to go on.")
 
 
 @app.command()

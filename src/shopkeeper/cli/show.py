@@ -143,7 +143,7 @@ def tuned(found: Tuning) -> None:
     table(("settings", f"ndcg@10 of {found.requests:,} requests"), rows, right=())
     say(found.verdict)
     if found.settings:
-        say(f"\n{model_text(found.model, found.settings)}")
+        say(f"\nFor shop.toml:\n\n{model_text(found.model, found.settings)}")
 
 
 def groups(figures: Mapping[str, Any]) -> None:

@@ -95,12 +95,16 @@ class Telling:
     def __init__(self, what: str, progress: Progress, begin: Callable[[], Run] | None, hear: Hear) -> None:
         self._what, self._progress, self._begin, self._hear = what, progress, begin, hear
         self._run: Run | None = None
+        self._silent = True  # until the first epoch
 
     @property
     def course(self) -> Course:
         return Course(self.seconds, self.epoch, self._ended)
 
     def epoch(self, number: int, epoch: Epoch) -> None:
+        if self._silent and number > 1:
+            self._progress(f"{self._what}: goes on after epoch {number - 1}, where it was stopped", number - 1, 0)
+        self._silent = False
         said = f"epoch {number}, loss {epoch.loss:.4f}, figure {epoch.figure:.4f}, {epoch.seconds:.0f} s"
         _log.info("%s: %s.", self._what, said)
         self._progress(f"{self._what}: {said}", number, 0)
@@ -114,6 +118,9 @@ class Telling:
             self._run.close()
 
     def _ended(self, reached: Reached) -> None:
+        if self._silent:
+            self._progress(f"{self._what}: had been fitted before it was stopped", 1, 1)
+        self._silent = False
         self.reached = reached
 
 

@@ -24,6 +24,7 @@ from shopkeeper import __version__
 from shopkeeper.data.durable import alone
 from shopkeeper.data.tables import Tables
 from shopkeeper.engine.context import Epoch
+from shopkeeper.engine.ranking.recipe import ranker_recipes
 from shopkeeper.engine.sources import recipes
 from shopkeeper.errors import DataError, SettingsError, did_you_mean
 from shopkeeper.learn import metrics
@@ -103,6 +104,8 @@ class Dimension(NamedTuple):
 def space_of(name: str, settings: Settings) -> dict[str, Dimension]:
     """What of a source's settings can be tuned. Raises SettingsError."""
     installed = recipes()
+    if name in ranker_recipes():
+        raise SettingsError(f"{name!r} is a ranker", expected="a source: only these can be tuned")
     if name not in installed:
         remedy = did_you_mean(name, installed) or f"Installed here: {', '.join(sorted(installed))}."
         raise SettingsError(f"there is no source {name!r} to tune", remedy=remedy)
