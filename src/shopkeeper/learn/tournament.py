@@ -96,8 +96,7 @@ def compete(
     surface = engine.settings.surfaces[name]
     learn, watch = (int(len(asked) * share) for share in (LEARN_SHARE, LEARN_SHARE + WATCH_SHARE))
     judging = asked[watch:]
-    if len(judging) < FEWEST_TO_JUDGE:
-        why = f"only {len(asked)} requests in the validation part: too few to choose by"
+    if why := _no_contest(engine, surface, asked, judging):
         return Winner(surface, None, Choice(FUSED, why, len(judging)))
     field = _field(engine, name, asked, asked[:learn], asked[learn:watch], seed, progress, clock)
     answers = _answers(engine, field, judging, progress)
@@ -111,7 +110,7 @@ def compete(
     means = {system: float(values[system].mean()) for system in contestants}
     choice = Choice(
         winner=winner,
-        why=_too_slow(pace, means) + _why(winner, best, field.rankers),
+        why=_too_slow(pace, means) + _why(winner, best, field.rankers) + field.unlearned,
         requests=len(judging),
         figures=figures_of(field.quick, judging, answers, groups={}, seed=seed),
         beats=beats,
@@ -120,6 +119,18 @@ def compete(
         costs=field.costs,
     )
     return Winner(_serving(field.surface, winner, surface.sources), field.rankers.get(winner), choice)
+
+
+def _no_contest(engine: Engine, surface: Surface, asked: Sequence[Asked], judging: Sequence[Asked]) -> str:
+    """Why nothing competes for the surface, "" where something does. To order what stands in for silent sources would
+    win the surface for what it is not."""
+    if len(judging) < FEWEST_TO_JUDGE:
+        return f"only {len(asked)} requests in the validation part: too few to choose by"
+    pools = (engine.candidates(engine.context(one.request)) for one in judging)
+    if all(np.isnan(pool.ranks).all() for pool in pools):
+        instead = "" if surface.needs == "query" else ", and the most popular items stand in"
+        return f"its sources have nothing to say in this shop{instead}"
+    return ""
 
 
 def judge(values: Mapping[str, metrics.Values], seed: int) -> tuple[str, str, Comparison]:
@@ -137,7 +148,8 @@ def judge(values: Mapping[str, metrics.Values], seed: int) -> tuple[str, str, Co
 @dataclass(frozen=True)
 class _Field:
     """What competes for a surface. quick: an engine that asks the sources which fit its budget alone; scorers: what
-    orders their candidates, the fusion first; laps: what the parts of their answers take; fit_s: of each ranker."""
+    orders their candidates, the fusion first; laps: what the parts of their answers take; fit_s: of each ranker;
+    unlearned: why there is none, where one was to be learned."""
 
     name: str
     quick: Engine
@@ -145,6 +157,7 @@ class _Field:
     scorers: Mapping[str, Scorer]
     laps: Laps
     fit_s: Mapping[str, float]
+    unlearned: str
 
     @property
     def surface(self) -> Surface:
@@ -171,14 +184,14 @@ def _field(
 ) -> _Field:
     laps = time_answers(engine, asked, {FUSED: engine.score}, progress=progress, clock=clock)
     quick = engine.asking(name, fitting(laps, FUSED, engine.settings.surfaces[name].budget_ms))
-    rankers, fit_s = _fitted(quick, name, learning, watching, seed, progress)
+    rankers, fit_s, unlearned = _fitted(quick, name, learning, watching, seed, progress)
     challengers: dict[str, Scorer] = {
         **{way: fused(quick, way) for way in _other_fusions(quick, name)},
         **{ranker: learned(quick, fitted) for ranker, fitted in rankers.items()},
     }
     if challengers:
         laps = laps.ordered_by(time_answers(quick, asked, challengers, progress=progress, clock=clock))
-    return _Field(name, quick, rankers, {FUSED: quick.score, **challengers}, laps, fit_s)
+    return _Field(name, quick, rankers, {FUSED: quick.score, **challengers}, laps, fit_s, unlearned)
 
 
 def _other_fusions(engine: Engine, name: str) -> list[Fusion]:
@@ -222,16 +235,18 @@ def _serving(quick: Surface, winner: str, sources: Collection[str]) -> Surface:
 
 def _fitted(
     engine: Engine, name: str, learning: Sequence[Asked], watching: Sequence[Asked], seed: int, progress: Progress
-) -> tuple[dict[str, Ranker], dict[str, float]]:
-    """The rankers of the surface, and the seconds that each took; none where too few requests found what was wanted."""
+) -> tuple[dict[str, Ranker], dict[str, float], str]:
+    """The rankers of the surface, and the seconds that each took; none where too few requests found what was wanted,
+    which is then said, to follow why the winner won."""
     surface = engine.settings.surfaces[name]
     recipes = ranker_recipes(surface.rankers) if surface.rank == LEARNED else {}
     if not recipes:
-        return {}, {}
+        return {}, {}, ""
     examples = examples_of(engine, learning, seed=seed, progress=progress, stage=f"replay {name}")
     watched = examples_of(engine, watching, seed=seed, progress=progress, stage=f"replay {name} (to stop by)")
     if len(examples) < FEWEST_TO_LEARN or not len(watched):
-        return {}, {}
+        found = f"{len(examples):,} of {len(learning):,}, and {len(watched):,} of {len(watching):,} to stop by"
+        return {}, {}, f"; too few requests had a wanted item among the candidates to learn a ranker from: {found}"
     rankers, fit_s = dict[str, Ranker](), dict[str, float]()
     for done, (ranker, recipe) in enumerate(recipes.items()):
         progress(f"learn {name}", done, len(recipes))
@@ -239,7 +254,7 @@ def _fitted(
         rankers[ranker] = recipe.fit(examples, watched, engine.feature_names(name), engine.settings)
         fit_s[ranker] = time.perf_counter() - begin
     progress(f"learn {name}", len(recipes), len(recipes))
-    return rankers, fit_s
+    return rankers, fit_s, ""
 
 
 def _too_slow(pace: Pace, means: Mapping[str, float]) -> str:
@@ -266,6 +281,4 @@ def _why(winner: str, best: str, rankers: Mapping[str, Ranker]) -> str:
         return f"{winner} alone beat the fusion of the sources"
     if best != FUSED:
         return f"{best} was ahead of the fusion of the sources, but not by enough to be sure"
-    if not rankers:
-        return "the fusion of the sources did best; there was too little to learn a ranker from"
     return "the fusion of the sources did best"
