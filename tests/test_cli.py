@@ -162,6 +162,14 @@ def test_metrics_are_a_table_next_to_popularity(capsys: pytest.CaptureFixture[st
         assert part in said
 
 
+def test_surfaces_that_were_not_measured_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    figures = {"requests": 40, "systems": {}}
+    show.metrics({"surfaces": {"home": figures}, "unasked": ["search", "cart"]})
+    assert "Not measured, as no requests for them were held back: search, cart" in capsys.readouterr().out
+    show.metrics({"surfaces": {}, "unasked": ["home"]})
+    assert "Not measured" not in capsys.readouterr().out
+
+
 def test_what_was_tuned_is_a_table_to_paste(capsys: pytest.CaptureFixture[str]) -> None:
     figure, gain = Estimate(0.25, 0.2, 0.3), Comparison(Estimate(0.01, -0.01, 0.03), 0.8)
     found = Tuning("slist", "home", 1200, 9, 2, before=figure, ndcg=figure, gain=gain, settings={"ridge": 12.5})

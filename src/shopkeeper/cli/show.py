@@ -134,6 +134,8 @@ def metrics(measured: Mapping[str, Any]) -> None:
         table(("model", *COSTS.values()), costs, right=tuple(COSTS.values()))
     if not measured.get("surfaces"):
         say("Nothing was measured: the shop has too few events.")
+    elif unasked := measured.get("unasked"):
+        say(f"Not measured, as no requests for them were held back: {', '.join(unasked)}")
 
 
 def tuned(found: Tuning) -> None:

@@ -26,7 +26,8 @@ class Evaluation(msgspec.Struct, frozen=True):
     """How good a release is. items, events: how many it knows; surfaces: figures on the test part by surface (and on
     people's judgements); choices: what won on the validation part by surface; checked_for_leaks: requests of the
     validation part whose answers stay the same when all that happened later is deleted (else nothing is released);
-    costs: of each source and ranker."""
+    costs: of each source and ranker; unasked: surfaces that no request was held back for, so that nothing measured
+    them."""
 
     items: int
     events: int
@@ -34,6 +35,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     choices: dict[str, Choice]
     checked_for_leaks: int = 0
     costs: dict[str, Cost] = {}
+    unasked: tuple[str, ...] = ()
 
 
 def write_report(evaluation: Evaluation, directory: Path, shop: str, now: float) -> None:
