@@ -213,6 +213,17 @@ def test_the_table_of_a_release_is_read_at_100_columns(monkeypatch: pytest.Monke
     assert served.split() == ["served", "0.1235", "(0.100–0.200)", "0.1235", "0.1235", "0.1235"]
 
 
+def test_a_group_that_one_source_alone_serves_better_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    systems = {
+        name: {"ndcg@10": {"value": value, "low": value, "high": value}}
+        for name, value in (("served", 0.05), ("similar", 0.125), ("popularity", 0.0))
+    }
+    group = {"requests": 143, "systems": systems, "beaten_by": "similar"}
+    show.metrics({"surfaces": {"home": {"requests": 143, "systems": systems, "groups": {"new items": group}}}})
+    told = "For new items, similar alone is surely better than what is served: 0.1250 against 0.0500 NDCG@10"
+    assert told in capsys.readouterr().out.splitlines()
+
+
 def test_train_ends_with_the_table_and_the_page(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     release = Shop(shop).releases.current()
     monkeypatch.setattr(Shop, "train", lambda *_, **__: release)

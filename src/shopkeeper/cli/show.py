@@ -149,10 +149,14 @@ def tuned(found: Tuning) -> None:
 
 
 def groups(figures: Mapping[str, Any]) -> None:
-    """By who asked and what was wanted: what was served, popularity, and the best source alone."""
-    rows = []
+    """By who asked and what was wanted: what was served, popularity, and the best source alone; and where one of these
+    should rather have been served."""
+    rows, losses = [], []
     for name, group in figures.get("groups", {}).items():
         values = {system: measures[CHIEF] for system, measures in group["systems"].items()}
+        if better := group.get("beaten_by"):
+            told = f"{_value(values[better])} against {_value(values['served'])} {CHIEF.upper()}"
+            losses.append(f"For {name}, {better} alone is surely better than what is served: {told}")
         served, popularity = values.pop("served", None), values.pop("popularity", None)
         best = max(values, key=lambda system: values[system]["value"], default=None)
         alone = "" if best is None else f"{_value(values[best])} {best}"
@@ -160,6 +164,8 @@ def groups(figures: Mapping[str, Any]) -> None:
     if rows:
         headers = (f"{CHIEF} by group", "requests", "served", "popularity", "best source alone")
         table(headers, rows, right=headers[1:4])
+    for loss in losses:
+        say(loss, "yellow")
 
 
 def _contest(contest: Mapping[str, Any]) -> str:

@@ -18,14 +18,17 @@ SERVED = "served"
 MEASURE = "ndcg@10"  # by which systems are compared and chosen
 K = 10
 OF_GROUPS = (MEASURE, f"hr@{K}")
+SURE, FEWEST_TO_BE_SURE = 0.99, 30  # of a loss; requests of a group: there are many groups, for chance to lose in
 
 
 class GroupFigures(msgspec.Struct, frozen=True):
-    """The same of the requests of one group, of OF_GROUPS alone; without requests there are no figures."""
+    """The same of the requests of one group, of OF_GROUPS alone; without requests there are no figures. beaten_by: the
+    best of the systems that surely are better here than the first, "" where none is."""
 
     requests: int
     systems: dict[str, dict[str, Estimate]] = {}
     against: dict[str, Comparison] = {}
+    beaten_by: str = ""
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -96,7 +99,16 @@ def _of_group(values: Mapping[str, Mapping[str, metrics.Values]], mask: Mask, se
         return GroupFigures(0)
     inside = {system: {name: measured[name][mask] for name in OF_GROUPS} for system, measured in values.items()}
     systems = {system: _estimates(measured, seed) for system, measured in inside.items()}
-    return GroupFigures(int(np.count_nonzero(mask)), systems, _against(inside, seed))
+    return GroupFigures(int(np.count_nonzero(mask)), systems, _against(inside, seed), _beaten_by(inside, seed))
+
+
+def _beaten_by(values: Mapping[str, Mapping[str, metrics.Values]], seed: int) -> str:
+    ours, *_ = (measured[MEASURE] for measured in values.values())
+    others = {name: measured[MEASURE] for name, measured in list(values.items())[1:]}
+    if not others or len(ours) < FEWEST_TO_BE_SURE:
+        return ""
+    better = [name for name, chance in metrics.best_of_many(others, ours, seed).items() if chance >= SURE]
+    return max(better, key=lambda name: float(others[name].mean()), default="")
 
 
 def _estimates(measured: Mapping[str, metrics.Values], seed: int) -> dict[str, Estimate]:
