@@ -162,6 +162,13 @@ def test_metrics_are_a_table_next_to_popularity(capsys: pytest.CaptureFixture[st
         assert part in said
 
 
+def test_popularity_is_not_told_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    figure, best = ({"ndcg@10": {"value": value, "low": value, "high": value}} for value in (0.25, 0.5))
+    systems = {"served": best, "popular": figure, "popularity": figure}
+    show.metrics({"surfaces": {"home": {"requests": 1200, "systems": systems}}})
+    assert "popularity" not in capsys.readouterr().out
+
+
 def test_surfaces_that_were_not_measured_are_named(capsys: pytest.CaptureFixture[str]) -> None:
     figures = {"requests": 40, "systems": {}}
     show.metrics({"surfaces": {"home": figures}, "unasked": ["search", "cart"]})

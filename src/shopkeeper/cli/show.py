@@ -112,11 +112,13 @@ def ingested(report: IngestReport) -> None:
 
 def metrics(measured: Mapping[str, Any]) -> None:
     """How good a release was: for each surface what was served, next to popularity and to each source alone."""
+    from shopkeeper.learn.evaluate import distinct
+
     for surface, figures in measured.get("surfaces", {}).items():
         say(f"{surface}: {figures['requests']:,} requests held back", "bold")
         rows = [
             (system, _estimate(values.get(CHIEF)), *(_value(values.get(measure)) for measure in MEASURES))
-            for system, values in figures["systems"].items()
+            for system, values in distinct(figures["systems"]).items()
         ]
         table(("system", CHIEF, *MEASURES), rows, right=(CHIEF, *MEASURES))
         groups(figures)

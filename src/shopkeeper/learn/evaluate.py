@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -10,9 +11,11 @@ import numpy as np
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.learn import metrics
 from shopkeeper.learn.metrics import Comparison, Estimate, Ranks
-from shopkeeper.learn.replay import Scorer, replay
+from shopkeeper.learn.replay import POPULARITY, Scorer, replay
 from shopkeeper.learn.requests import Asked
 from shopkeeper.vocabulary import Mask, Progress, silent
+
+Told = TypeVar("Told")
 
 SERVED = "served"
 MEASURE = "ndcg@10"  # by which systems are compared and chosen
@@ -42,6 +45,12 @@ class Figures(msgspec.Struct, frozen=True):
     against: dict[str, Comparison]
     chances: dict[str, dict[str, float]] = {}
     groups: dict[str, GroupFigures] = {}
+
+
+def distinct(systems: Mapping[str, Told]) -> dict[str, Told]:
+    """The systems, without popularity where a source alone says all the same."""
+    sources = [told for name, told in systems.items() if name not in (SERVED, POPULARITY)]
+    return {name: told for name, told in systems.items() if name != POPULARITY or told not in sources}
 
 
 def evaluate(
