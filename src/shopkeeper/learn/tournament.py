@@ -126,11 +126,16 @@ def _no_contest(engine: Engine, surface: Surface, asked: Sequence[Asked], judgin
     win the surface for what it is not."""
     if len(judging) < FEWEST_TO_JUDGE:
         return f"only {len(asked)} requests in the validation part: too few to choose by"
-    pools = (engine.candidates(engine.context(one.request)) for one in judging)
-    if all(np.isnan(pool.ranks).all() for pool in pools):
+    if mute(engine, judging):
         instead = "" if surface.needs == "query" else ", and the most popular items stand in"
         return f"its sources have nothing to say in this shop{instead}"
     return ""
+
+
+def mute(engine: Engine, asked: Sequence[Asked]) -> bool:
+    """Whether the sources of a surface propose nothing at all to these requests."""
+    pools = (engine.candidates(engine.context(one.request)) for one in asked)
+    return all(np.isnan(pool.ranks).all() for pool in pools)
 
 
 def judge(values: Mapping[str, metrics.Values], seed: int) -> tuple[str, str, Comparison]:
