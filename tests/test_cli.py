@@ -162,6 +162,21 @@ def test_metrics_are_a_table_next_to_popularity(capsys: pytest.CaptureFixture[st
         assert part in said
 
 
+def test_popularity_is_not_told_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    figure, best = ({"ndcg@10": {"value": value, "low": value, "high": value}} for value in (0.25, 0.5))
+    systems = {"served": best, "popular": figure, "popularity": figure}
+    show.metrics({"surfaces": {"home": {"requests": 1200, "systems": systems}}})
+    assert "popularity" not in capsys.readouterr().out
+
+
+def test_surfaces_that_were_not_measured_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    figures = {"requests": 40, "systems": {}}
+    show.metrics({"surfaces": {"home": figures}, "unasked": ["search", "cart"]})
+    assert "Not measured, as no requests for them were held back: search, cart" in capsys.readouterr().out
+    show.metrics({"surfaces": {}, "unasked": ["home"]})
+    assert "Not measured" not in capsys.readouterr().out
+
+
 def test_what_was_tuned_is_a_table_to_paste(capsys: pytest.CaptureFixture[str]) -> None:
     figure, gain = Estimate(0.25, 0.2, 0.3), Comparison(Estimate(0.01, -0.01, 0.03), 0.8)
     found = Tuning("slist", "home", 1200, 9, 2, before=figure, ndcg=figure, gain=gain, settings={"ridge": 12.5})
@@ -203,6 +218,17 @@ def test_the_table_of_a_release_is_read_at_100_columns(monkeypatch: pytest.Monke
     assert any(line.split() == ["heavy", "users", "0"] for line in said.splitlines())
     (served,) = [line for line in said.splitlines() if line.lstrip().startswith("served")]
     assert served.split() == ["served", "0.1235", "(0.100–0.200)", "0.1235", "0.1235", "0.1235"]
+
+
+def test_a_group_that_one_source_alone_serves_better_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    systems = {
+        name: {"ndcg@10": {"value": value, "low": value, "high": value}}
+        for name, value in (("served", 0.05), ("similar", 0.125), ("popularity", 0.0))
+    }
+    group = {"requests": 143, "systems": systems, "beaten_by": "similar"}
+    show.metrics({"surfaces": {"home": {"requests": 143, "systems": systems, "groups": {"new items": group}}}})
+    told = "For new items, similar alone is surely better than what is served: 0.1250 against 0.0500 NDCG@10"
+    assert told in capsys.readouterr().out.splitlines()
 
 
 def test_train_ends_with_the_table_and_the_page(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,7 +79,7 @@ def engine_of(
     )
 
 
-def asked(user: int, *rows: int, time: float, gains: Sequence[float] = ()) -> Asked:
+def asked(user: int, *rows: int, time: float, gains: Sequence[float] = (), query: str = "") -> Asked:
     """A request to "home" of somebody who wants these items."""
-    request = Request(surface="home", user=f"u{user}", time=time)
+    request = Request(surface="home", query=query, user=f"u{user}", time=time)
     return Asked(request, np.array(rows, np.int32), np.array(gains or [1.0] * len(rows), np.float32))

@@ -145,6 +145,22 @@ def test_planted_figures_of_groups_are_found() -> None:
     assert told.chances == {"served": {"other": 1.0}, "other": {"served": 0.0}}
 
 
+@pytest.mark.parametrize(("inside", "hits", "beaten_by"), [(40, 30, "better"), (40, 3, ""), (29, 29, "")])
+def test_a_group_names_who_surely_beats_what_is_served_there(inside: int, hits: int, beaten_by: str) -> None:
+    part = part_of([(0, item, 1.0, 0) for item in range(3)])
+    requests = [asked(at % 6, 0, time=NOW) for at in range(80)]
+    nothing, group = np.full((80, 1), -1, np.int32), np.arange(80) < inside
+    answers = {
+        "served": np.where(group, -1, 0).astype(np.int32)[:, None],  # best for all, and nothing for the group
+        "good": np.where(np.arange(80) < hits // 2, 0, -1).astype(np.int32)[:, None],
+        "better": np.where(np.arange(80) < hits, 0, -1).astype(np.int32)[:, None],
+        "idle": nothing,
+    }
+    groups = {"lost": group, "won": ~group}
+    told = figures_of(engine_of(part, 3), requests, answers, groups=groups, seed=0).groups
+    assert (told["lost"].beaten_by, told["won"].beaten_by) == (beaten_by, "")
+
+
 def test_figures_of_a_group_are_those_of_its_requests_alone() -> None:
     part = part_of([(user, item, float(at), 0) for at, (user, item) in enumerate(np.ndindex(4, 5))])
     engine = engine_of(part, 8)

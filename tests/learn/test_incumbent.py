@@ -174,6 +174,12 @@ def test_an_incumbent_that_is_too_slow_by_now_gives_way(shop: Tables, monkeypatc
     assert "it takes 125 ms, above the 100 ms of the surface" in told["why"]
 
 
+def test_an_incumbent_whose_sources_are_silent_gives_way(shop: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(incumbent, "mute", lambda *_: True)
+    told = contest(trained(shop, with_similar(BAD)))
+    assert (told["kept"], told["why"]) == (False, incumbent.MUTE)
+
+
 def test_what_an_older_shopkeeper_tells_is_understood(good: Release, tmp_path: Path) -> None:
     """Without groups, chances, figures of contestants and times."""
     told = copy.deepcopy(good.manifest.metrics)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import msgspec
 import numpy as np
@@ -22,7 +22,17 @@ from shopkeeper.learn.metrics import Values, best_of_many, compare
 from shopkeeper.learn.report import Evaluation
 from shopkeeper.learn.requests import Asked
 from shopkeeper.learn.split import Part
-from shopkeeper.learn.tournament import CONFIDENCE, EVERYTHING, FUSED, Winner, _other_fusions, _serving, compete, judge
+from shopkeeper.learn.tournament import (
+    CONFIDENCE,
+    EVERYTHING,
+    FUSED,
+    Choice,
+    Winner,
+    _other_fusions,
+    _serving,
+    compete,
+    judge,
+)
 from shopkeeper.settings import Settings, Surface
 from shopkeeper.vocabulary import Scores, silent
 
@@ -76,7 +86,8 @@ class World:
 
     def winner(self, surface: Surface | None = None) -> Winner:
         self.surface = surface or self.surface
-        requests = [asked(at % 5 + 1, wanted(1_000 + at), time=1_000.0 + at) for at in range(REQUESTS)]
+        query = "mug" if self.surface.needs == "query" else ""
+        requests = [asked(at % 5 + 1, wanted(1_000 + at), time=1_000.0 + at, query=query) for at in range(REQUESTS)]
         return compete(self.engine, "home", requests, seed=0, progress=silent, clock=self.hands)
 
 
@@ -145,9 +156,9 @@ def test_a_ranker_that_is_too_slow_does_not_win(monkeypatch: pytest.MonkeyPatch,
         importance: ClassVar[dict[str, float]] = {}
         size_mb = 1.0
 
-    def fitted(_: Engine, __: str, learning: Sequence[Asked], *___: object) -> tuple[dict[str, Any], ...]:
+    def fitted(_: Engine, __: str, learning: Sequence[Asked], *___: object) -> Any:
         assert len(learning)
-        return {"thinker": Thinker()}, {"thinker": 2.0}, {}
+        return tournament._Taught({"thinker": Thinker()}, {"thinker": 2.0}, {})
 
     monkeypatch.setattr(tournament, "_fitted", fitted)
     monkeypatch.setattr(tournament, "learned", lambda *_: score)
@@ -175,7 +186,36 @@ def test_a_ranker_that_learns_nothing_is_told_and_leaves_the_choice_to_the_other
     choice = World(good=20).winner(surface).choice
     assert choice.dropped == {"bold": "no number. Lower its rate"}
     assert "bold" not in choice.ndcg
-    assert "too little" not in choice.why
+
+
+@pytest.mark.parametrize(
+    ("needs", "told"),
+    [
+        ("nothing", "its sources have nothing to say in this shop, and the most popular items stand in"),
+        ("query", "its sources have nothing to say in this shop"),
+    ],
+)
+def test_where_all_sources_are_silent_nothing_is_learned_or_won(needs: Literal["nothing", "query"], told: str) -> None:
+    world = World(good=1)
+    world.sources = [Planted("mute", lambda _: [], world.hands)]
+    surface = Surface(sources=("mute",), needs=needs)
+    winner = world.winner(surface)
+    assert (winner.surface, winner.ranker) == (surface, None)
+    assert winner.choice == Choice(FUSED, told, requests=60)
+
+
+def test_one_answer_is_something_to_say() -> None:
+    world = World(good=1)
+    world.sources = [Planted("rare", lambda context: [3] if context.now == 1_000.0 + REQUESTS - 1 else [], world.hands)]
+    assert world.winner(Surface(sources=("rare",), rank="fused")).choice.figures is not None
+
+
+def test_too_few_requests_that_found_what_was_wanted_teach_nothing_and_are_counted() -> None:
+    world = World(good=1)
+    world.sources = [Planted("quick", lambda context: world.others(context)[:12], world.hands)]
+    told = "had a wanted item among the candidates to learn a ranker from: 0 of 144, and 0 of 36 to stop by"
+    assert world.winner(Surface(sources=("quick",))).choice.why.endswith(told)
+    assert "learn" not in world.winner(Surface(sources=("quick",), rank="fused")).choice.why
 
 
 def lucky_ones(n: int, generator: np.random.Generator) -> dict[str, Values]:

@@ -60,6 +60,7 @@ def release(shop: Tables) -> Release:
 def test_a_predictable_world_is_learned(release: Release) -> None:
     surfaces = release.manifest.metrics["surfaces"]
     assert {"home", "similar", "cart", "search"} <= set(surfaces)
+    assert release.manifest.metrics["unasked"] == []
     assert value(release, "similar", "served") > 0.5 > value(release, "similar", "popularity")
     assert value(release, "home", "served") > value(release, "home", "popularity") + 0.1
     assert value(release, "search", "served") > value(release, "search", "popularity") + 0.3
@@ -185,6 +186,9 @@ def test_a_shop_without_a_clock_leaves_one_out(tmp_path: Path) -> None:
     assert release.manifest.metrics["surfaces"]["home"]["requests"] == 300
     assert value(release, "home", "served") > 0.8
     assert served(release, Request(surface="home", user="u1"))
+    assert release.manifest.metrics["unasked"] == ["search", "cart"]
+    page = (release.path / "evaluation" / "report.html").read_text(encoding="utf-8")
+    assert "no requests for them were held back: search, cart." in page
     groups = release.manifest.metrics["surfaces"]["home"]["groups"]
     assert {name: groups[name]["requests"] for name in USER_GROUPS} == {
         "newcomers": 0,
@@ -219,6 +223,7 @@ def test_judgements_are_measured_both_ways(tmp_path: Path) -> None:
     assert value(release, among, "served") == 1
     assert 0 < value(release, whole, "served") <= 1
     assert value(release, whole, "lexical") > value(release, whole, "popularity")
+    assert "search" not in release.manifest.metrics["unasked"]
 
 
 def test_an_interrupted_training_leaves_no_trace_and_the_next_goes_on(tmp_path: Path) -> None:

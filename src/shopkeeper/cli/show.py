@@ -112,11 +112,13 @@ def ingested(report: IngestReport) -> None:
 
 def metrics(measured: Mapping[str, Any]) -> None:
     """How good a release was: for each surface what was served, next to popularity and to each source alone."""
+    from shopkeeper.learn.evaluate import distinct
+
     for surface, figures in measured.get("surfaces", {}).items():
         say(f"{surface}: {figures['requests']:,} requests held back", "bold")
         rows = [
             (system, _estimate(values.get(CHIEF)), *(_value(values.get(measure)) for measure in MEASURES))
-            for system, values in figures["systems"].items()
+            for system, values in distinct(figures["systems"]).items()
         ]
         table(("system", CHIEF, *MEASURES), rows, right=(CHIEF, *MEASURES))
         groups(figures)
@@ -134,6 +136,8 @@ def metrics(measured: Mapping[str, Any]) -> None:
         table(("model", *COSTS.values()), costs, right=tuple(COSTS.values()))
     if not measured.get("surfaces"):
         say("Nothing was measured: the shop has too few events.")
+    elif unasked := measured.get("unasked"):
+        say(f"Not measured, as no requests for them were held back: {', '.join(unasked)}")
 
 
 def tuned(found: Tuning) -> None:
@@ -147,10 +151,14 @@ def tuned(found: Tuning) -> None:
 
 
 def groups(figures: Mapping[str, Any]) -> None:
-    """By who asked and what was wanted: what was served, popularity, and the best source alone."""
-    rows = []
+    """By who asked and what was wanted: what was served, popularity, and the best source alone; and where one of these
+    should rather have been served."""
+    rows, losses = [], []
     for name, group in figures.get("groups", {}).items():
         values = {system: measures[CHIEF] for system, measures in group["systems"].items()}
+        if better := group.get("beaten_by"):
+            told = f"{_value(values[better])} against {_value(values['served'])} {CHIEF.upper()}"
+            losses.append(f"For {name}, {better} alone is surely better than what is served: {told}")
         served, popularity = values.pop("served", None), values.pop("popularity", None)
         best = max(values, key=lambda system: values[system]["value"], default=None)
         alone = "" if best is None else f"{_value(values[best])} {best}"
@@ -158,6 +166,8 @@ def groups(figures: Mapping[str, Any]) -> None:
     if rows:
         headers = (f"{CHIEF} by group", "requests", "served", "popularity", "best source alone")
         table(headers, rows, right=headers[1:4])
+    for loss in losses:
+        say(loss, "yellow")
 
 
 def _contest(contest: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -10,22 +11,27 @@ import numpy as np
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.learn import metrics
 from shopkeeper.learn.metrics import Comparison, Estimate, Ranks
-from shopkeeper.learn.replay import Scorer, replay
+from shopkeeper.learn.replay import POPULARITY, Scorer, replay
 from shopkeeper.learn.requests import Asked
 from shopkeeper.vocabulary import Mask, Progress, silent
+
+Told = TypeVar("Told")
 
 SERVED = "served"
 MEASURE = "ndcg@10"  # by which systems are compared and chosen
 K = 10
 OF_GROUPS = (MEASURE, f"hr@{K}")
+SURE, FEWEST_TO_BE_SURE = 0.99, 30  # of a loss; requests of a group: there are many groups, for chance to lose in
 
 
 class GroupFigures(msgspec.Struct, frozen=True):
-    """The same of the requests of one group, of OF_GROUPS alone; without requests there are no figures."""
+    """The same of the requests of one group, of OF_GROUPS alone; without requests there are no figures. beaten_by: the
+    best of the systems that surely are better here than the first, "" where none is."""
 
     requests: int
     systems: dict[str, dict[str, Estimate]] = {}
     against: dict[str, Comparison] = {}
+    beaten_by: str = ""
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -39,6 +45,12 @@ class Figures(msgspec.Struct, frozen=True):
     against: dict[str, Comparison]
     chances: dict[str, dict[str, float]] = {}
     groups: dict[str, GroupFigures] = {}
+
+
+def distinct(systems: Mapping[str, Told]) -> dict[str, Told]:
+    """The systems, without popularity where a source alone says all the same."""
+    sources = [told for name, told in systems.items() if name not in (SERVED, POPULARITY)]
+    return {name: told for name, told in systems.items() if name != POPULARITY or told not in sources}
 
 
 def evaluate(
@@ -96,7 +108,16 @@ def _of_group(values: Mapping[str, Mapping[str, metrics.Values]], mask: Mask, se
         return GroupFigures(0)
     inside = {system: {name: measured[name][mask] for name in OF_GROUPS} for system, measured in values.items()}
     systems = {system: _estimates(measured, seed) for system, measured in inside.items()}
-    return GroupFigures(int(np.count_nonzero(mask)), systems, _against(inside, seed))
+    return GroupFigures(int(np.count_nonzero(mask)), systems, _against(inside, seed), _beaten_by(inside, seed))
+
+
+def _beaten_by(values: Mapping[str, Mapping[str, metrics.Values]], seed: int) -> str:
+    ours, *_ = (measured[MEASURE] for measured in values.values())
+    others = {name: measured[MEASURE] for name, measured in list(values.items())[1:]}
+    if not others or len(ours) < FEWEST_TO_BE_SURE:
+        return ""
+    better = [name for name, chance in metrics.best_of_many(others, ours, seed).items() if chance >= SURE]
+    return max(better, key=lambda name: float(others[name].mean()), default="")
 
 
 def _estimates(measured: Mapping[str, metrics.Values], seed: int) -> dict[str, Estimate]:

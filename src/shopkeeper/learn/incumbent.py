@@ -20,7 +20,7 @@ from shopkeeper.learn.replay import Scorer, learned, replay
 from shopkeeper.learn.report import Evaluation
 from shopkeeper.learn.requests import Asked
 from shopkeeper.learn.split import Part
-from shopkeeper.learn.tournament import CONFIDENCE, FEWEST_TO_JUDGE, LEARNED, Contest, Winner
+from shopkeeper.learn.tournament import CONFIDENCE, FEWEST_TO_JUDGE, LEARNED, Contest, Winner, mute
 from shopkeeper.learn.workshop import Workshop
 from shopkeeper.release.store import Release
 from shopkeeper.settings import Surface
@@ -31,6 +31,7 @@ BETTER = "what was learned today beat it on the newest requests"
 ALIKE = "what was learned today answers alike"
 NOT_BETTER = "what was learned today did not surely beat it on the newest requests: it stays"
 TOO_SLOW = "it takes {:.3g} ms, above the {:g} ms of the surface, and what was learned today does not"
+MUTE = "its sources have nothing to say to the newest requests"
 LEAST_LEFT = 0.5  # of the items and of the events that the incumbent knew: with less, an export is rather broken
 
 
@@ -142,6 +143,8 @@ def _contest(
         return Contest(release, kept=False, why="the same was chosen again")
     if new is None or len(asked) < FEWEST_TO_JUDGE:
         return Contest(release, kept=True, why=TOO_FEW, requests=len(asked))
+    if mute(theirs.engine, asked):
+        return Contest(release, kept=False, why=MUTE, requests=len(asked))
     budget_ms = old.surface.budget_ms
     if budget_ms and len(asked) >= FEWEST_TO_TIME:
         slow = theirs.answer_ms(name, asked, progress)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -13,20 +13,23 @@ from tensorboardX.proto import event_pb2, summary_pb2
 from tensorboardX.record_writer import RecordWriter
 
 from shopkeeper.learn.costs import Cost, cost_of
-from shopkeeper.learn.evaluate import MEASURE, OF_GROUPS, SERVED, Figures, K
+from shopkeeper.learn.evaluate import MEASURE, OF_GROUPS, SERVED, Figures, K, distinct
+from shopkeeper.learn.glossary import GLOSSARY
 from shopkeeper.learn.metrics import Estimate
 from shopkeeper.learn.plots import bars, shares, tradeoff
 from shopkeeper.learn.replay import POPULARITY
 from shopkeeper.learn.tournament import CONFIDENCE, Choice
 
-COMPARED = tuple(f"{name}@{K}" for name in ("hr", "mrr", "map", "coverage", "diversity", "novelty"))
+COMPARED = tuple(f"{name}@{K}" for name in ("ndcg", "hr", "mrr", "map", "coverage", "diversity", "novelty"))
+SAME_OF_ONE = {f"map@{K}": f"mrr@{K}", f"recall@{K}": f"hr@{K}"}  # what says the same where one item is wanted
 
 
 class Evaluation(msgspec.Struct, frozen=True):
     """How good a release is. items, events: how many it knows; surfaces: figures on the test part by surface (and on
     people's judgements); choices: what won on the validation part by surface; checked_for_leaks: requests of the
     validation part whose answers stay the same when all that happened later is deleted (else nothing is released);
-    costs: of each source and ranker."""
+    costs: of each source and ranker; unasked: surfaces that no request was held back for, so that nothing measured
+    them."""
 
     items: int
     events: int
@@ -34,6 +37,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     choices: dict[str, Choice]
     checked_for_leaks: int = 0
     costs: dict[str, Cost] = {}
+    unasked: tuple[str, ...] = ()
 
 
 def write_report(evaluation: Evaluation, directory: Path, shop: str, now: float) -> None:
@@ -55,7 +59,9 @@ def _html(evaluation: Evaluation, shop: str, now: float) -> str:
     return template.render(
         evaluation=evaluation,
         names=list(dict.fromkeys((*evaluation.surfaces, *choices))),
-        ranked={name: _best_first(choice.ndcg) for name, choice in choices.items()},
+        shown={name: distinct(figures.systems) for name, figures in evaluation.surfaces.items()},
+        ranked={name: _best_first(choice) for name, choice in choices.items()},
+        columns=_columns,
         costs=costs,
         shop=shop,
         day=datetime.fromtimestamp(now, UTC).date().isoformat() if now else None,
@@ -65,10 +71,8 @@ def _html(evaluation: Evaluation, shop: str, now: float) -> str:
         of_groups=OF_GROUPS,
         compared=COMPARED,
         confidence=CONFIDENCE,
-        bars={
-            name: bars({system: measures[MEASURE] for system, measures in figures.systems.items()})
-            for name, figures in evaluation.surfaces.items()
-        },
+        glossary=GLOSSARY,
+        bars={name: bars(figures.systems) for name, figures in evaluation.surfaces.items()},
         tradeoffs={
             name: tradeoff(choice.ndcg, costs[name], choice.winner, choice.pace.budget_ms)
             for name, choice in choices.items()
@@ -80,8 +84,20 @@ def _html(evaluation: Evaluation, shop: str, now: float) -> str:
     )
 
 
-def _best_first(estimates: Mapping[str, Estimate]) -> list[str]:
-    return sorted(estimates, key=lambda name: -estimates[name].value)
+def _best_first(choice: Choice) -> list[str]:
+    systems = choice.figures.systems if choice.figures else {}
+    return sorted(distinct(systems), key=lambda name: -systems[name][MEASURE].value)
+
+
+def _columns(systems: Mapping[str, Mapping[str, Estimate]], names: Iterable[str] = ()) -> list[str]:
+    """Of these measures, or all, those that say something of their own."""
+    rows = list(systems.values())
+
+    def repeats(name: str) -> bool:
+        other = SAME_OF_ONE.get(name)
+        return other is not None and all(row[name] == row[other] for row in rows)
+
+    return [name for name in names or rows[0] if not repeats(name)]
 
 
 def _write_scalars(evaluation: Evaluation, directory: Path, now: float) -> None:

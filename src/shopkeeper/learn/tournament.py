@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -97,8 +97,7 @@ def compete(
     surface = engine.settings.surfaces[name]
     learn, watch = (int(len(asked) * share) for share in (LEARN_SHARE, LEARN_SHARE + WATCH_SHARE))
     judging = asked[watch:]
-    if len(judging) < FEWEST_TO_JUDGE:
-        why = f"only {len(asked)} requests in the validation part: too few to choose by"
+    if why := _no_contest(engine, surface, asked, judging):
         return Winner(surface, None, Choice(FUSED, why, len(judging)))
     field = _field(engine, name, asked, asked[:learn], asked[learn:watch], seed, progress, clock)
     answers = _answers(engine, field, judging, progress)
@@ -112,16 +111,35 @@ def compete(
     means = {system: float(values[system].mean()) for system in contestants}
     choice = Choice(
         winner=winner,
-        why=_too_slow(pace, means) + _why(winner, best, field),
+        why=_too_slow(pace, means) + _why(winner, best, field.taught.rankers) + field.taught.unlearned,
         requests=len(judging),
         figures=figures_of(field.quick, judging, answers, groups={}, seed=seed),
         beats=beats,
-        importances={ranker: dict(fitted.importance) for ranker, fitted in field.rankers.items() if fitted.importance},
-        dropped=dict(field.dropped),
+        importances={
+            ranker: dict(fitted.importance) for ranker, fitted in field.taught.rankers.items() if fitted.importance
+        },
+        dropped=dict(field.taught.dropped),
         pace=pace,
         costs=field.costs,
     )
-    return Winner(_serving(field.surface, winner, surface.sources), field.rankers.get(winner), choice)
+    return Winner(_serving(field.surface, winner, surface.sources), field.taught.rankers.get(winner), choice)
+
+
+def _no_contest(engine: Engine, surface: Surface, asked: Sequence[Asked], judging: Sequence[Asked]) -> str:
+    """Why nothing competes for the surface, "" where something does. To order what stands in for silent sources would
+    win the surface for what it is not."""
+    if len(judging) < FEWEST_TO_JUDGE:
+        return f"only {len(asked)} requests in the validation part: too few to choose by"
+    if mute(engine, judging):
+        instead = "" if surface.needs == "query" else ", and the most popular items stand in"
+        return f"its sources have nothing to say in this shop{instead}"
+    return ""
+
+
+def mute(engine: Engine, asked: Sequence[Asked]) -> bool:
+    """Whether the sources of a surface propose nothing at all to these requests."""
+    pools = (engine.candidates(engine.context(one.request)) for one in asked)
+    return all(np.isnan(pool.ranks).all() for pool in pools)
 
 
 def judge(values: Mapping[str, metrics.Values], seed: int) -> tuple[str, str, Comparison]:
@@ -136,19 +154,27 @@ def judge(values: Mapping[str, metrics.Values], seed: int) -> tuple[str, str, Co
     return ahead[0], winner, metrics.compare(values[told], values[FUSED], seed)
 
 
+class _Taught(NamedTuple):
+    """The rankers of a surface. fit_s: the seconds that each took; dropped: which learned nothing, each with why;
+    unlearned: why there are none, where some were to be learned, to follow why the winner won."""
+
+    rankers: Mapping[str, Ranker]
+    fit_s: Mapping[str, float]
+    dropped: Mapping[str, str]
+    unlearned: str = ""
+
+
 @dataclass(frozen=True)
 class _Field:
     """What competes for a surface. quick: an engine that asks the sources which fit its budget alone; scorers: what
-    orders their candidates, the fusion first; laps: what the parts of their answers take; fit_s: of each ranker;
-    dropped: rankers that learned nothing, each with why."""
+    orders their candidates, the fusion first; laps: what the parts of their answers take; taught: its
+    rankers."""
 
     name: str
     quick: Engine
-    rankers: Mapping[str, Ranker]
+    taught: _Taught
     scorers: Mapping[str, Scorer]
     laps: Laps
-    fit_s: Mapping[str, float]
-    dropped: Mapping[str, str]
 
     @property
     def surface(self) -> Surface:
@@ -158,8 +184,8 @@ class _Field:
     def costs(self) -> dict[str, Cost]:
         """Of each ranker; its answer is to order the candidates."""
         return {
-            name: Cost(self.fit_s[name], float(np.median(self.laps.scorers[name])), ranker.size_mb)
-            for name, ranker in self.rankers.items()
+            name: Cost(self.taught.fit_s[name], float(np.median(self.laps.scorers[name])), ranker.size_mb)
+            for name, ranker in self.taught.rankers.items()
         }
 
 
@@ -175,14 +201,14 @@ def _field(
 ) -> _Field:
     laps = time_answers(engine, asked, {FUSED: engine.score}, progress=progress, clock=clock)
     quick = engine.asking(name, fitting(laps, FUSED, engine.settings.surfaces[name].budget_ms))
-    rankers, fit_s, dropped = _fitted(quick, name, learning, watching, seed, progress)
+    taught = _fitted(quick, name, learning, watching, seed, progress)
     challengers: dict[str, Scorer] = {
         **{way: fused(quick, way) for way in _other_fusions(quick, name)},
-        **{ranker: learned(quick, fitted) for ranker, fitted in rankers.items()},
+        **{ranker: learned(quick, fitted) for ranker, fitted in taught.rankers.items()},
     }
     if challengers:
         laps = laps.ordered_by(time_answers(quick, asked, challengers, progress=progress, clock=clock))
-    return _Field(name, quick, rankers, {FUSED: quick.score, **challengers}, laps, fit_s, dropped)
+    return _Field(name, quick, taught, {FUSED: quick.score, **challengers}, laps)
 
 
 def _other_fusions(engine: Engine, name: str) -> list[Fusion]:
@@ -226,17 +252,19 @@ def _serving(quick: Surface, winner: str, sources: Collection[str]) -> Surface:
 
 def _fitted(
     engine: Engine, name: str, learning: Sequence[Asked], watching: Sequence[Asked], seed: int, progress: Progress
-) -> tuple[dict[str, Ranker], dict[str, float], dict[str, str]]:
-    """The rankers of the surface, the seconds that each took, and which learned nothing, each with why; none where too
-    few requests found what was wanted."""
+) -> _Taught:
+    """None where too few requests found what was wanted."""
     surface = engine.settings.surfaces[name]
     recipes = ranker_recipes(surface.rankers) if surface.rank == LEARNED else {}
     if not recipes:
-        return {}, {}, {}
+        return _Taught({}, {}, {})
     examples = examples_of(engine, learning, seed=seed, progress=progress, stage=f"replay {name}")
     watched = examples_of(engine, watching, seed=seed, progress=progress, stage=f"replay {name} (to stop by)")
     if len(examples) < FEWEST_TO_LEARN or not len(watched):
-        return {}, {}, {}
+        found = f"{len(examples):,} of {len(learning):,}, and {len(watched):,} of {len(watching):,} to stop by"
+        return _Taught(
+            {}, {}, {}, f"; too few requests had a wanted item among the candidates to learn a ranker from: {found}"
+        )
     rankers, fit_s, dropped = dict[str, Ranker](), dict[str, float](), dict[str, str]()
     for done, (ranker, recipe) in enumerate(recipes.items()):
         progress(f"learn {name}", done, len(recipes))
@@ -248,7 +276,7 @@ def _fitted(
             continue
         fit_s[ranker] = time.perf_counter() - begin
     progress(f"learn {name}", len(recipes), len(recipes))
-    return rankers, fit_s, dropped
+    return _Taught(rankers, fit_s, dropped)
 
 
 def _too_slow(pace: Pace, means: Mapping[str, float]) -> str:
@@ -266,8 +294,8 @@ def _too_slow(pace: Pace, means: Mapping[str, float]) -> str:
     return "; ".join(said) + ": " if said else ""
 
 
-def _why(winner: str, best: str, field: _Field) -> str:
-    if winner in field.rankers:
+def _why(winner: str, best: str, rankers: Collection[str]) -> str:
+    if winner in rankers:
         return f"the ranker {winner} beat the fusion of the sources"
     if winner in FUSIONS:
         return f"the fusion by {winner} beat the usual one"
@@ -275,6 +303,4 @@ def _why(winner: str, best: str, field: _Field) -> str:
         return f"{winner} alone beat the fusion of the sources"
     if best != FUSED:
         return f"{best} was ahead of the fusion of the sources, but not by enough to be sure"
-    if not field.rankers and not field.dropped:
-        return "the fusion of the sources did best; there was too little to learn a ranker from"
     return "the fusion of the sources did best"

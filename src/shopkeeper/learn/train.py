@@ -28,6 +28,8 @@ from shopkeeper.release.store import Release, ReleaseStore
 from shopkeeper.settings import Settings
 from shopkeeper.vocabulary import Progress, silent
 
+JUDGED, JUDGED_ALONE = "search, judged by people", "search, judged by people, judged items only"
+
 _log = logging.getLogger(__name__)
 
 
@@ -79,6 +81,7 @@ def train(
             choices={name: winner.choice for name, winner in winners.items()},
             checked_for_leaks=unleaking,
             costs=costs_of(engine, asked, shop.fitter.seconds, draft / "sources") | of_rankers,
+            unasked=_unasked(shop, figures),
         )
         if pictures := tables.paths("images"):
             batches = (batch for path in pictures for batch in pq.ParquetFile(path).iter_batches(1024))
@@ -147,8 +150,14 @@ def _judge(tables: Tables, engine: Engine, seed: int, progress: Progress) -> dic
     if not asked or "search" not in engine.settings.surfaces:
         return {}
     return {
-        f"search, judged by people{', judged items only' if among else ''}": evaluate(
+        name: evaluate(
             engine, asked, among_judged=among, seed=seed, progress=progress, stage="measure search by judgements"
         )
-        for among in (False, True)
+        for name, among in ((JUDGED, False), (JUDGED_ALONE, True))
     }
+
+
+def _unasked(shop: Workshop, figures: Mapping[str, Figures]) -> tuple[str, ...]:
+    """The surfaces that leave something to choose, and of which nothing was measured."""
+    measured = {*figures, *(["search"] if JUDGED in figures else [])}
+    return tuple(name for name in shop.settings.surfaces if name in shop.open_to_choice and name not in measured)
