@@ -21,8 +21,9 @@ from shopkeeper.engine.encoder import Encoder
 from shopkeeper.engine.meaning import Meanings, read_items
 from shopkeeper.engine.sources.lexical import Lexical
 from shopkeeper.learn.workshop import Workshop
-from shopkeeper.settings import Settings, settings_text
+from shopkeeper.settings import Settings
 from shopkeeper.shop import Shop
+from shopkeeper.shop_toml import settings_text
 from shopkeeper.vocabulary import Progress, silent
 
 SMALL, SMALL_EVENTS, REPLAYED = 5_000, 200_000, 3_000

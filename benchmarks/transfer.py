@@ -86,7 +86,7 @@ def settings_of(shop: Shop, arguments: argparse.Namespace, config: dict[str, Any
 def pretrained(shop: Shop, settings: Settings, cache: Path) -> Path:
     """The file that is kept of a model that has learned all that the shop knows."""
     Workshop.open(Tables(shop.directory), settings, cache, silent).engine({})
-    (kept,) = (cache / "models").glob("*.start")
+    (kept,) = (cache / "models").rglob("*.start")
     return kept
 
 

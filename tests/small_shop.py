@@ -19,8 +19,9 @@ from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.images import Images
 from shopkeeper.release.interactions import Interactions
 from shopkeeper.release.store import Release, ReleaseStore
-from shopkeeper.settings import Settings, ShopSettings, settings_text
+from shopkeeper.settings import Settings, ShopSettings
 from shopkeeper.shop import Shop
+from shopkeeper.shop_toml import settings_text
 
 NOW = 1_700_000_000.0
 SOURCES = ("lexical", "similar", "viewed_together", "bought_together", "popular", "trending", "new", "recent")

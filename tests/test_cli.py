@@ -17,8 +17,8 @@ from shopkeeper.cli.progress import shown
 from shopkeeper.data.tables import Tables
 from shopkeeper.learn.metrics import Comparison, Estimate
 from shopkeeper.learn.tune import Tuning
-from shopkeeper.settings import parse_settings
 from shopkeeper.shop import Shop
+from shopkeeper.shop_toml import parse_settings
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from shopkeeper.settings import Settings, parse_settings, settings_text
+from shopkeeper.settings import Settings
+from shopkeeper.shop_toml import parse_settings, settings_text
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"

@@ -14,8 +14,9 @@ import small_shop
 from shopkeeper.doctor import Check, examine
 from shopkeeper.errors import ReleaseError, RequestError, SettingsError
 from shopkeeper.keys import KeyStore, Role
-from shopkeeper.settings import DataSettings, Settings, settings_text
+from shopkeeper.settings import DataSettings, Settings
 from shopkeeper.shop import Shop
+from shopkeeper.shop_toml import settings_text
 from shopkeeper.vocabulary import Event, EventType, Request
 
 

@@ -26,7 +26,8 @@ from shopkeeper.engine.opening import open_release
 from shopkeeper.errors import ReleaseError, ShopkeeperError, did_you_mean
 from shopkeeper.keys import KeyStore
 from shopkeeper.release.store import ReleaseStore
-from shopkeeper.settings import Settings, read_settings
+from shopkeeper.settings import Settings
+from shopkeeper.shop_toml import read_settings
 
 TRAIN_LIBRARIES = (
     "implicit",

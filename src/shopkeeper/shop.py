@@ -20,7 +20,8 @@ from shopkeeper.engine.pipeline import Engine
 from shopkeeper.errors import DataError, MissingExtraError, RequestError
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.store import Release, ReleaseStore
-from shopkeeper.settings import DataSettings, Settings, ShopSettings, settings_text
+from shopkeeper.settings import DataSettings, Settings, ShopSettings
+from shopkeeper.shop_toml import settings_text
 from shopkeeper.vocabulary import Change, Event, Explanation, Item, Progress, Request, Shown, Slate, silent
 
 if TYPE_CHECKING:

@@ -20,8 +20,9 @@ from shopkeeper.engine import live
 from shopkeeper.engine.live import LiveEngine
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.errors import DataError
-from shopkeeper.settings import Rule, Settings, settings_text
+from shopkeeper.settings import Rule, Settings
 from shopkeeper.shop import Shop
+from shopkeeper.shop_toml import settings_text
 from shopkeeper.vocabulary import Change, Event, EventType, Item, Request, Shown
 
 KETTLE = Change(id="kettle", time=1.0, item=Item(id="kettle", title="Copper kettle", categories=("Home", "Teapots")))

@@ -7,7 +7,8 @@ from contextlib import suppress
 from shopkeeper.data.mapping import format_mapping, parse_mapping
 from shopkeeper.data.schema import FIELDS
 from shopkeeper.errors import MappingError, SettingsError
-from shopkeeper.settings import Settings, parse_settings, settings_text
+from shopkeeper.settings import Settings
+from shopkeeper.shop_toml import parse_settings, settings_text
 
 SEEDS = [
     settings_text(Settings()).replace("\n# ", "\n").encode(),

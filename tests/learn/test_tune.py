@@ -26,7 +26,8 @@ from shopkeeper.learn import tune as tuning
 from shopkeeper.learn.metrics import Comparison, Estimate
 from shopkeeper.learn.tune import Tuning, space_of, tune
 from shopkeeper.learn.workshop import Workshop
-from shopkeeper.settings import EncoderSettings, Settings, Surface, TrainSettings, Tuned, model_settings, parse_settings
+from shopkeeper.settings import EncoderSettings, Settings, Surface, TrainSettings, Tuned
+from shopkeeper.shop_toml import model_settings, parse_settings
 
 SETTINGS = Settings(
     encoder=EncoderSettings(model="none"),

@@ -20,8 +20,9 @@ from starlette.testclient import TestClient
 from shopkeeper.server.app import create_app
 from shopkeeper.server.bodies import MAX_EVENTS
 from shopkeeper.server.intake import MAX_EVENTS_BYTES
-from shopkeeper.settings import Settings, settings_text
+from shopkeeper.settings import Settings
 from shopkeeper.shop import Shop
+from shopkeeper.shop_toml import settings_text
 from shopkeeper.vocabulary import Slate
 
 

@@ -22,8 +22,8 @@ from shopkeeper.cli.commands import app
 from shopkeeper.data.simulate import simulate
 from shopkeeper.server import daily
 from shopkeeper.server.daily import DailyLoop, Run, next_run
-from shopkeeper.settings import settings_text
 from shopkeeper.shop import Shop
+from shopkeeper.shop_toml import settings_text
 from shopkeeper.vocabulary import Event, EventType
 
 THREE = TimeOfDay(3)

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from shopkeeper.data.mapping import Mapping as FileMappings
-from shopkeeper.settings import model_text
+from shopkeeper.shop_toml import model_text
 from shopkeeper.vocabulary import Explanation, Item, Slate
 
 if TYPE_CHECKING:

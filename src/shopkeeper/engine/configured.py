@@ -6,7 +6,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from shopkeeper.settings import Settings, model_settings
+from shopkeeper.settings import Settings
+from shopkeeper.shop_toml import model_settings
 
 Config = TypeVar("Config", bound=msgspec.Struct)
 

@@ -23,7 +23,7 @@ from shopkeeper.engine.opening import open_release
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.errors import DataError, ShopkeeperError
 from shopkeeper.release.store import ReleaseStore
-from shopkeeper.settings import read_settings
+from shopkeeper.shop_toml import read_settings
 
 LOOK_S = 0.1  # between two looks at the log and the releases
 REST = 2.0  # after a change, this many times as long as it took: a busy catalogue leaves the cores to the answers

@@ -9,7 +9,8 @@ from shopkeeper.engine.ranking.fusion import FUSIONS
 from shopkeeper.engine.ranking.recipe import RankerRecipe, ranker_recipes
 from shopkeeper.engine.sources import recipes
 from shopkeeper.errors import SettingsError, did_you_mean
-from shopkeeper.settings import Settings, Surface, model_settings
+from shopkeeper.settings import Settings, Surface
+from shopkeeper.shop_toml import model_settings
 
 TAKEN = ("fused", "served", "popularity", *FUSIONS)  # names that stand beside those of models in a tournament
 

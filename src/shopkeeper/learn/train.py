@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 import pyarrow.parquet as pq
@@ -74,6 +75,7 @@ def train(
         figures |= _judge(tables, engine, settings.train.seed, progress)
         progress("publish", 0, 1)
         engine.save(draft)
+        _save_images(tables, shop, draft)
         evaluation = Evaluation(
             items=len(shop.catalogue),
             events=len(shop.interactions),
@@ -83,9 +85,6 @@ def train(
             costs=costs_of(engine, asked, shop.fitter.seconds, draft / "sources") | of_rankers,
             unasked=_unasked(shop, figures),
         )
-        if pictures := tables.paths("images"):
-            batches = (batch for path in pictures for batch in pq.ParquetFile(path).iter_batches(1024))
-            Images.build(batches, shop.catalogue.ids, draft / "images")
         write_report(evaluation, draft / "evaluation", settings.shop.name, shop.now)
         release = releases.publish(
             draft,
@@ -97,6 +96,12 @@ def train(
         releases.prune(settings.release.keep)
         progress("publish", 1, 1)
         return release
+
+
+def _save_images(tables: Tables, shop: Workshop, draft: Path) -> None:
+    if pictures := tables.paths("images"):
+        batches = (batch for path in pictures for batch in pq.ParquetFile(path).iter_batches(1024))
+        Images.build(batches, shop.catalogue.ids, draft / "images")
 
 
 def _incumbent(releases: ReleaseStore) -> Incumbent | None:

@@ -37,7 +37,8 @@ from shopkeeper.learn.split import Part, split
 from shopkeeper.learn.tournament import CONFIDENCE, FEWEST_TO_JUDGE
 from shopkeeper.learn.tracking import Hear
 from shopkeeper.learn.workshop import Workshop
-from shopkeeper.settings import Settings, Tuned, model_settings
+from shopkeeper.settings import Settings, Tuned
+from shopkeeper.shop_toml import model_settings
 from shopkeeper.vocabulary import Progress, silent
 
 TRIALS = 30

@@ -16,8 +16,9 @@ from shopkeeper.keys import Role
 from shopkeeper.server.callers import Caller, KeyRing
 from shopkeeper.server.limits import Buckets, neighbourhood, retry_after
 from shopkeeper.server.refusals import Refused
-from shopkeeper.settings import ServerSettings, read_settings
+from shopkeeper.settings import ServerSettings
 from shopkeeper.shop import Shop
+from shopkeeper.shop_toml import read_settings
 
 BURST_S = 2.0  # a key that was silent may ask this many seconds' worth at once
 PICTURES = 25.0  # pictures that an answer may bring along: they count apart, so many for one

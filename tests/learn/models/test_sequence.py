@@ -23,7 +23,8 @@ from shopkeeper.learn.models.histories import PADDING, Batch, Histories
 from shopkeeper.learn.models.network import NextItem, Reader, buckets_of, graph_of
 from shopkeeper.learn.models.next_item import fitted
 from shopkeeper.learn.models.sequence import Bert4Rec, Gru4Rec, Hstu, SasRec, SequenceRecipe
-from shopkeeper.settings import EncoderSettings, Settings, parse_settings
+from shopkeeper.settings import EncoderSettings, Settings
+from shopkeeper.shop_toml import parse_settings
 from shopkeeper.vocabulary import EventType
 
 RECIPES = (SasRec, Gru4Rec, Bert4Rec, Hstu)

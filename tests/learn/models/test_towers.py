@@ -40,7 +40,8 @@ from shopkeeper.learn.models.neumf import NeuMf as NeuMfNetwork
 from shopkeeper.learn.models.tower_lessons import Kin, Teacher, fitted
 from shopkeeper.learn.models.towers import Hybrid, NeuMf, TowerRecipe, TwoTower
 from shopkeeper.learn.models.two_tower import TwoTower as TwoTowerNetwork
-from shopkeeper.settings import Settings, Surface, parse_settings
+from shopkeeper.settings import Settings, Surface
+from shopkeeper.shop_toml import parse_settings
 from shopkeeper.vocabulary import Change, Event, EventType, Ids, Item, Request
 
 VIEW = EventType.VIEW

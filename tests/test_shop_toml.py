@@ -10,18 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shopkeeper.errors import SettingsError
-from shopkeeper.settings import (
-    DEFAULT_SURFACES,
-    DataSettings,
-    Rule,
-    Settings,
-    ShopSettings,
-    Surface,
-    model_settings,
-    parse_settings,
-    read_settings,
-    settings_text,
-)
+from shopkeeper.settings import DEFAULT_SURFACES, DataSettings, Rule, Settings, ShopSettings, Surface
+from shopkeeper.shop_toml import model_settings, parse_settings, read_settings, settings_text
 
 
 def test_an_empty_text_gives_the_defaults() -> None:
