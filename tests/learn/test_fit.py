@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from histories import history
 from worlds import catalogue, write_shop
 
+from shopkeeper.data.schema import IMAGES
 from shopkeeper.data.tables import Tables
 from shopkeeper.engine.context import Candidates, Context, Epoch, FittedSource, Material, Reached, ReleaseParts
 from shopkeeper.errors import DivergedError, ReleaseError
@@ -146,6 +149,36 @@ def test_one_alone_has_all_the_time_and_so_have_those_that_need_less(tmp_path: P
     fitter = shared(tmp_path / "two", bad, good)
     assert set(fitter.fit(PAST, 10.0, "fit")) == {"bad", "good"}
     assert (fitter.dropped, bad.log, good.log) == ({}, ["10: 20 s"], ["10: 30 s"])
+
+
+def test_other_pictures_are_a_reason_to_look_again(tmp_path: Path) -> None:
+    class Looking(Note):
+        reads_pictures = True
+
+        def fit(self, material: Material) -> FittedSource:
+            self.log.append(str(sum(batch.num_rows for batch in material.pictures())))
+            return self
+
+    tables = write_shop(tmp_path / "shop", catalogue(4))
+    rows = tables.items()
+    for n in (2, 2, 3):
+        pictures = [{"item_id": f"i{at}", "image": b"picture"} for at in range(n)]
+        pq.write_table(pa.Table.from_pylist(pictures, schema=IMAGES), tables.folder / "images.parquet")
+        eye, ear = Looking("eye", False), Note("ear", False)
+        for recipe in (eye, ear):
+            fitter = Fitter(
+                {recipe.name: recipe},
+                Catalogue.build(rows),
+                rows,
+                Settings(),
+                None,
+                tmp_path / recipe.name,
+                silent,
+                tables=tables,
+            )
+            fitter.fit(PAST, 10.0, "fit")
+        told = (eye.log, ear.log)
+    assert told == (["3"], ["load"])
 
 
 class Diverging(Deep):

@@ -20,7 +20,7 @@ from shopkeeper.data.schema import INFERRED, TABLES
 from shopkeeper.data.scratch import Scratch
 from shopkeeper.errors import DataError
 
-BATCH_ROWS = 131_072
+BATCH_ROWS, PICTURES_AT_ONCE = 131_072, 1_024
 LIVE = "live.json"
 REMEDY = "Make the tables again with: shopkeeper ingest"
 
@@ -65,6 +65,10 @@ class Tables:
             return sorted(self.folder.glob("events/month=*/*.parquet"))
         path = self.folder / f"{name}.parquet"
         return [path] if path.is_file() else []
+
+    def pictures(self) -> Iterator[pa.RecordBatch]:
+        """Of schema IMAGES, few at a time."""
+        return (batch for path in self.paths("images") for batch in pq.ParquetFile(path).iter_batches(PICTURES_AT_ONCE))
 
     def count(self, name: str) -> int:
         with _readable(self.named / name):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -170,7 +170,8 @@ class Material:
     items: Arrow table of schema ITEMS; its row r is the catalogue's row r (for a source that is merely `updated`, that
     row of the catalogue which comes with it, told at `times` float64 [k]). interactions hold nothing from `now` or
     later. work: a folder in which a long fit may keep what it has learned so far, for whoever takes it up again;
-    course: of the fit of the source of that name; like: another with the same texts, which are then read once.
+    course: of the fit of the source of that name; like: another with the same texts, which are then read once;
+    pictures: of items, batches of schema IMAGES, each time from the beginning.
     """
 
     catalogue: Catalogue
@@ -184,6 +185,7 @@ class Material:
     work: Path | None = None
     course: Callable[[str], Course] = lambda name: Course()  # noqa: ARG005
     like: Material | None = None
+    pictures: Callable[[], Iterator[pa.RecordBatch]] = lambda: iter(())
 
     @cached_property
     def meanings(self) -> Meanings | None:
@@ -252,7 +254,8 @@ class SourceRecipe(Protocol):
     It may offer `when: str`, a line on when to choose it, which `shopkeeper models` prints; `config_type`, the
     msgspec.Struct that [models.NAME] of shop.toml is read as; `check(settings)`, which raises SettingsError, before
     anything is fitted, for what its fit would refuse; and `in_epochs`, True where its fit keeps to
-    its `Material.course`, with a checkpoint in `Material.work`: several such share the time of a training's first fit.
+    its `Material.course`, with a checkpoint in `Material.work`: several such share the time of a training's first
+    fit; and `reads_pictures`, True where other pictures are a reason to fit it anew.
     """
 
     name: str

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import shutil
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from shopkeeper import __version__
 from shopkeeper.data.scratch import Scratch
+from shopkeeper.data.tables import Tables
 from shopkeeper.engine.context import Course, FittedSource, Material, Reached, ReleaseParts, SourceRecipe
 from shopkeeper.engine.encoder import Encoder
 from shopkeeper.errors import DivergedError
@@ -51,10 +52,14 @@ class Fitter:
         *,
         spared: Collection[str] = (),
         hear: Hear = unheard,
+        tables: Tables | None = None,
     ) -> None:
         self._recipes, self._catalogue, self._items = recipes, catalogue, items
         self._settings, self._encoder, self._progress = settings, encoder, progress
-        self._cache = cache / f"sources-{_digest(items, settings)}"
+        self._tables = tables
+        pictured = any(getattr(recipe, "reads_pictures", False) for recipe in recipes.values())
+        pictures = tables.paths("images") if tables is not None and pictured else []
+        self._cache = cache / f"sources-{_digest(items, settings, pictures)}"
         self._spared, self._tracking = spared, Tracking(settings.train, cache / "fits", progress, hear)
         self.seconds: dict[str, float] = {}
         self.dropped: dict[str, str] = {}
@@ -66,7 +71,9 @@ class Fitter:
     def under(self, settings: Settings, cache: Path, hear: Hear) -> Fitter:
         """For the same items under other settings; `hear` is told of every epoch as well."""
         recipes, catalogue, items = self._recipes, self._catalogue, self._items
-        return Fitter(recipes, catalogue, items, settings, self._encoder, cache, self._progress, hear=hear)
+        return Fitter(
+            recipes, catalogue, items, settings, self._encoder, cache, self._progress, hear=hear, tables=self._tables
+        )
 
     def fit(
         self, known: Interactions, now: float, stage: str, *, then: Catalogue | None = None
@@ -96,6 +103,7 @@ class Fitter:
             self._encoder,
             work=self._cache.parent / "models",
             course=lambda name: told[name].course if name in told else Course(),
+            pictures=self._tables.pictures if self._tables is not None else lambda: iter(()),
         )
         material = replace(whole, catalogue=then, items=self._items_of(then), like=whole)
         rivals, self._rivals = self._rivals, []
@@ -174,13 +182,16 @@ class Fitter:
         return source
 
 
-def _digest(items: pa.Table, settings: Settings) -> str:
-    """Of all that a source may read but events: the items, and the settings of sources and encoder."""
+def _digest(items: pa.Table, settings: Settings, pictures: Iterable[Path]) -> str:
+    """Of all that a source may read but events: the items, files of pictures, the settings of sources and encoder."""
     digest = hashlib.sha256(
         msgspec.json.encode((__version__, settings.encoder, settings.train.shaping, settings.surfaces, settings.models))
     )
     with pa.ipc.new_stream(pa.PythonFile(_Hashing(digest), mode="w"), items.schema) as stream:
         stream.write_table(items.combine_chunks())
+    for path in pictures:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:16]
 
 

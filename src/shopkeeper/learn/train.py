@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
-import pyarrow.parquet as pq
 
 from shopkeeper.data.tables import Tables
 from shopkeeper.engine.models import check_fits
@@ -99,9 +98,8 @@ def train(
 
 
 def _save_images(tables: Tables, shop: Workshop, draft: Path) -> None:
-    if pictures := tables.paths("images"):
-        batches = (batch for path in pictures for batch in pq.ParquetFile(path).iter_batches(1024))
-        Images.build(batches, shop.catalogue.ids, draft / "images")
+    if tables.paths("images"):
+        Images.build(tables.pictures(), shop.catalogue.ids, draft / "images")
 
 
 def _incumbent(releases: ReleaseStore) -> Incumbent | None:

@@ -67,7 +67,9 @@ class Workshop:
         progress("build encoder", 1, 1)
         spared = {name for surface in held for name in surface.sources}  # what serves now is to defend itself
         named = dict.fromkeys(name for surface in (*settings.surfaces.values(), *held) for name in surface.sources)
-        fitter = Fitter(recipes(named), catalogue, items, settings, encoder, cache, progress, spared=spared)
+        fitter = Fitter(
+            recipes(named), catalogue, items, settings, encoder, cache, progress, spared=spared, tables=tables
+        )
         return cls(
             tables=tables.folder,
             catalogue=catalogue,

@@ -30,14 +30,12 @@ _RECENCY = 0.8  # the weight of each, relative to the one after it
 _BLOCK = 100_000  # terms projected at a time
 
 
-class SimilarSource:
-    """Neighbours of the anchors, or, without anchors, of the recent history."""
+class Alike:
+    """A source: neighbours of the anchors, or, without anchors, of the recent history. likeness: “similar to”, as its
+    reasons say it."""
 
-    name = "similar"
-    reads_meaning = True  # so that it is updated again when an item's meaning is known
-
-    def __init__(self, vectors: Vectors, terms: Projection, catalogue: Catalogue) -> None:
-        self.vectors, self._terms, self._catalogue = vectors, terms, catalogue
+    def __init__(self, name: str, likeness: str, vectors: Vectors, catalogue: Catalogue) -> None:
+        self.name, self._likeness, self.vectors, self._catalogue = name, likeness, vectors, catalogue
 
     def retrieve(self, context: Context, limit: int) -> Candidates:
         rows, weights = _at_hand(context)
@@ -56,7 +54,20 @@ class SimilarSource:
         at_hand, _ = _at_hand(context)
         nearest = self.vectors.nearest_of(rows, at_hand)
         names = self._catalogue.names(at_hand)
-        return [f"similar to “{names[at]}”" for at in nearest.tolist()]
+        return [f"{self._likeness} “{names[at]}”" for at in nearest.tolist()]
+
+    def save(self, directory: Path) -> None:
+        self.vectors.save(directory)
+
+
+class SimilarSource(Alike):
+    """By words, attributes and meaning."""
+
+    reads_meaning = True  # so that it is updated again when an item's meaning is known
+
+    def __init__(self, vectors: Vectors, terms: Projection, catalogue: Catalogue) -> None:
+        super().__init__("similar", "similar to", vectors, catalogue)
+        self._terms = terms
 
     def updated(self, changed: Material, rows: Rows) -> SimilarSource:
         vectors = _joined(self._terms.vectors(changed.items), changed)
@@ -64,7 +75,7 @@ class SimilarSource:
         return SimilarSource(newer, self._terms, changed.catalogue)
 
     def save(self, directory: Path) -> None:
-        self.vectors.save(directory)
+        super().save(directory)
         self._terms.save(directory / "terms")
 
 
