@@ -58,9 +58,10 @@ def test_a_fit_that_goes_on_says_from_where(tmp_path: Path) -> None:
     with tracking.telling(["line", "idle"], "fit") as told:
         told["line"].course.tell(3, EPOCHS[0])
         told["line"].course.tell(4, EPOCHS[1])
+        told["idle"].course.ended(Reached(0.3, finished=False, among=""))
         told["idle"].course.ended(Reached(0.3, finished=True, among=""))
     assert said[0] == "fit, line: goes on after epoch 2, where it was stopped"
-    assert said[-1] == "fit, idle: had been fitted before it was stopped"
+    assert said[-1] == "fit, idle: had been fitted already"
     assert len(said) == 4
 
 

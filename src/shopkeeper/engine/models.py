@@ -16,8 +16,9 @@ TAKEN = ("fused", "served", "popularity", *FUSIONS)  # names that stand beside t
 
 
 def check_fits(settings: Settings) -> None:
-    """Asks every model of a surface, before anything is fitted, whether its fit would refuse what it is given. Raises
-    SettingsError and MissingExtraError."""
+    """As `check_models`, and asks every model of a surface, before anything is fitted, whether its fit would refuse
+    what it is given. Raises SettingsError and MissingExtraError."""
+    check_models(settings)
     surfaces = settings.surfaces.values()
     ranked = [surface for surface in surfaces if surface.rank == "learned"]
     named: list[SourceRecipe | RankerRecipe] = [

@@ -138,11 +138,12 @@ class Fitter:
 
         shelves = [surface.sources for surface in self._settings.surfaces.values()]
         budget = 60.0 * self._settings.train.budget_minutes
-        self.dropped |= halve(rivals, fit, budget, spared=self._spared, shelves=shelves)
-        for name, why in self.dropped.items():
+        dropped = halve(rivals, fit, budget, spared=self._spared, shelves=shelves)
+        for name, why in dropped.items():
             _log.warning("%s dropped out: %s.", name, why)
+        self.dropped |= dropped
         self.seconds |= took
-        return {name: source for name, source in sources.items() if name not in self.dropped}
+        return {name: source for name, source in sources.items() if name not in dropped}
 
     def _timed(self, recipe: SourceRecipe, material: Material) -> FittedSource:
         begin = time.perf_counter()

@@ -34,12 +34,13 @@ STYLE: dict[Any, Any] = {
 def bars(measured: Mapping[str, Mapping[str, Estimate]]) -> str:
     """The measure of each system with its interval, the served answers on top. measured: all measures, by system."""
     estimates = {name: measures[MEASURE] for name, measures in distinct(measured).items()}
-    plain = measured[POPULARITY][MEASURE]
     systems = sorted(estimates, key=lambda name: (name == SERVED, estimates[name].value))
     with mpl.rc_context(STYLE):
         figure, axes = _axes(0.7 + 0.3 * len(systems))
         values, spread = _with_spread([estimates[name] for name in systems])
-        colours = [CHOSEN if name == SERVED else PLAIN if estimates[name] == plain else OTHER for name in systems]
+        colours = [
+            CHOSEN if name == SERVED else PLAIN if measured[name] == measured[POPULARITY] else OTHER for name in systems
+        ]
         axes.barh(systems, values, xerr=spread, color=colours, ecolor=INK, capsize=3)
         axes.set_xlabel(MEASURE.upper())
         return _svg(figure, f"{MEASURE.upper()} on the test part: {_listed(estimates)}")

@@ -118,9 +118,8 @@ class Telling:
             self._run.close()
 
     def _ended(self, reached: Reached) -> None:
-        if self._silent:
-            self._progress(f"{self._what}: had been fitted before it was stopped", 1, 1)
-        self._silent = False
+        if self._silent and reached.finished:
+            self._progress(f"{self._what}: had been fitted already", 1, 1)
         self.reached = reached
 
 

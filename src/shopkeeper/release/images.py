@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,13 +45,10 @@ class Images:
         directory.mkdir(parents=True, exist_ok=True)
         begins, ends = np.zeros(len(ids), np.int64), np.zeros(len(ids), np.int64)
         with (directory / BYTES).open("wb") as file:
-            for batch in batches:
-                rows = ids.rows(batch.column("item_id").to_pylist())
-                for row, image in zip(rows, batch.column("image"), strict=True):
-                    if row != UNKNOWN_ROW and ends[row] == 0 and image.is_valid and len(picture := image.as_py()):
-                        begins[row] = file.tell()
-                        file.write(picture)
-                        ends[row] = file.tell()
+            for row, picture in pictures_of(batches, ids):
+                begins[row] = file.tell()
+                file.write(picture)
+                ends[row] = file.tell()
         save_arrays(directory, {"begins": begins, "ends": ends})
         return cls.load(directory)
 
@@ -78,6 +75,18 @@ class Images:
             return None
         picture = self.content[self.begins[row] : self.ends[row]]
         return (picture, media_type(picture)) if picture else None
+
+
+def pictures_of(batches: Iterable[pa.RecordBatch], ids: Ids) -> Iterator[tuple[int, bytes]]:
+    """The row of each known item that has one, and its picture, from batches of schema IMAGES, in their order; an
+    item's first one only."""
+    met = set[int]()
+    for batch in batches:
+        rows = ids.rows(batch.column("item_id").to_pylist()).tolist()
+        for row, image in zip(rows, batch.column("image"), strict=True):
+            if row != UNKNOWN_ROW and row not in met and image.is_valid and len(picture := image.as_py()):
+                met.add(row)
+                yield row, picture
 
 
 def media_type(picture: bytes) -> str:

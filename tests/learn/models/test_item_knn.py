@@ -58,15 +58,23 @@ def test_cosine_is_that_of_the_textbook(table: npt.NDArray[np.int64]) -> None:
     np.testing.assert_allclose(likeness(met(table), ItemKnnConfig(shrinkage=3.0), 5), wanted, atol=1e-5)
 
 
-@given(tables)
-def test_pearson_is_that_of_the_textbook_where_it_is_positive(table: npt.NDArray[np.int64]) -> None:
+@given(tables, st.sampled_from([0.0, 1.0, 20.0]))
+def test_pearson_is_that_of_the_textbook_where_it_is_positive(table: npt.NDArray[np.int64], shrinkage: float) -> None:
     """Among items that anybody met together: the others are not looked at."""
     centred = table - table.mean(0)
-    lengths = np.sqrt((centred**2).sum(0) + 1.0)
-    wanted = np.where(table.T @ table > 0, (centred.T @ centred) / np.outer(lengths, lengths), 0.0).clip(min=0.0)
+    lengths = np.outer(*[np.sqrt((centred**2).sum(0) + shrinkage)] * 2)
+    shared = np.where(table.T @ table > 0, centred.T @ centred, 0.0)
+    wanted = np.divide(shared, lengths, out=np.zeros_like(shared), where=shared > 1e-9)
     np.fill_diagonal(wanted, 0.0)
-    config = ItemKnnConfig(likeness="pearson", shrinkage=1.0)
+    config = ItemKnnConfig(likeness="pearson", shrinkage=shrinkage)
     np.testing.assert_allclose(likeness(met(table), config, 5), wanted, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_everybody_met_alike_is_like_nothing_by_pearson() -> None:
+    table = np.array([[1, 1, 1, 0], [1, 1, 0, 1], [1, 1, 1, 0]])
+    for shrinkage in (0.0, 20.0):
+        assert not likeness(met(table), ItemKnnConfig(likeness="pearson", shrinkage=shrinkage), 4)[:2].any()
 
 
 def test_only_the_nearest_are_kept() -> None:

@@ -102,9 +102,9 @@ class AlsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ItemKnnConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """neighbours: kept of each item; shrinkage: squared interest that each item is credited with, so that few
-    coincidences weigh little; recency: what an event of the history counts against the one after it when asked;
-    look_back: the events that are asked, the newest."""
+    """likeness: of the interest in two items; neighbours: kept of each item; shrinkage: squared interest that each item
+    is credited with, so that few coincidences weigh little; recency: what an event of the history counts against the
+    one after it when asked; look_back: the events that are asked, the newest."""
 
     likeness: Literal["cosine", "pearson"] = "cosine"
     neighbours: Annotated[Positive, Tuned(50, 500, log=True)] = 150

@@ -17,9 +17,10 @@ from shopkeeper.learn.models.als import met_by_people
 from shopkeeper.learn.models.config import ItemKnnConfig
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.fields import starts_of
-from shopkeeper.vocabulary import Rows, Scores
+from shopkeeper.vocabulary import Rows
 
 JOB = "fitting the source item_knn"
+ROUNDING = 1e-5  # of float32, in which interest is held
 
 
 class ItemKnn(Configured[ItemKnnConfig]):
@@ -48,37 +49,36 @@ class ItemKnn(Configured[ItemKnnConfig]):
 
 
 class Links(NamedTuple):
-    """items, others int32 [l]: columns of what was met, ordered; likeness float32 [l]."""
+    """items, others int32 [l]: columns of what was met, ordered; likeness float64 [l]."""
 
     items: Rows
     others: Rows
-    likeness: Scores
+    likeness: npt.NDArray[np.float64]
 
 
 def _nearest(met: Any, config: ItemKnnConfig, threads: int) -> Links:
     """The nearest of each item by the cosine of the columns of `met`, the items, with shrinkage; not itself."""
     if not met.nnz:
         nothing = np.empty(0, np.int32)
-        return Links(nothing, nothing, np.empty(0, np.float32))
+        return Links(nothing, nothing, np.empty(0))
     lengths = np.sqrt(_squares(met) + config.shrinkage)
     scaled = met.multiply(1.0 / lengths).tocsr().astype(np.float64)
     knn = library("implicit.nearest_neighbours", JOB).all_pairs_knn
-    found = knn(scaled, config.neighbours + 1, show_progress=False, num_threads=threads).tocsr()
-    found.sort_indices()
-    found = found.tocoo()
-    kept = (found.row != found.col) & (found.data > 0)
-    return Links(found.row[kept], found.col[kept], found.data[kept].astype(np.float32))
+    found = knn(scaled, min(config.neighbours + 1, met.shape[1]), show_progress=False, num_threads=threads)
+    kept = np.flatnonzero((found.row != found.col) & (found.data > 0))  # of few events most places are empty
+    kept = kept[np.lexsort((found.col[kept], found.row[kept]))]
+    return Links(found.row[kept], found.col[kept], found.data[kept])
 
 
 def _centred(links: Links, met: Any, shrinkage: float) -> Links:
-    """The same links by the correlation of two items over all people, where it is positive."""
-    means, squares = np.asarray(met.mean(axis=0)).ravel(), _squares(met)
+    """The same links by the correlation of two items over all people, where it is positive, and more than rounding."""
+    people, means, squares = met.shape[0], np.asarray(met.mean(axis=0), np.float64).ravel(), _squares(met)
     products = links.likeness * np.sqrt((squares + shrinkage)[links.items] * (squares + shrinkage)[links.others])
-    spread = np.sqrt(squares - met.shape[0] * means**2 + shrinkage)
-    shared = products - met.shape[0] * means[links.items] * means[links.others]
-    likeness = (shared / (spread[links.items] * spread[links.others])).astype(np.float32)
-    kept = likeness > 0
-    return Links(links.items[kept], links.others[kept], likeness[kept])
+    shared = products - people * means[links.items] * means[links.others]
+    spread = np.sqrt(np.maximum(squares - people * means**2, 0.0) + shrinkage)
+    kept = shared > ROUNDING * products
+    links = Links(links.items[kept], links.others[kept], shared[kept])
+    return links._replace(likeness=links.likeness / (spread[links.items] * spread[links.others]))
 
 
 def _squares(met: Any) -> npt.NDArray[np.float64]:
@@ -88,4 +88,4 @@ def _squares(met: Any) -> npt.NDArray[np.float64]:
 
 def _neighbours(links: Links, known: Rows, n_items: int) -> Neighbours:
     lengths = np.bincount(known[links.items], minlength=n_items)
-    return Neighbours(starts_of(lengths), known[links.others], links.likeness)
+    return Neighbours(starts_of(lengths), known[links.others], links.likeness.astype(np.float32))

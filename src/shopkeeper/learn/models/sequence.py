@@ -8,21 +8,21 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from shopkeeper.engine.configured import Configured
 from shopkeeper.engine.context import Material, ReleaseParts, places_among
 from shopkeeper.engine.graph import Graph
 from shopkeeper.engine.meaning import Meanings
 from shopkeeper.engine.sources.sequence import Network, SequenceSource, TextMap
 from shopkeeper.engine.vectors import Vectors
 from shopkeeper.errors import SettingsError
-from shopkeeper.learn.libraries import check_device, library
+from shopkeeper.learn.libraries import library
 from shopkeeper.learn.models.config import Bert4RecConfig, Gru4RecConfig, HstuConfig, SasRecConfig, SequenceConfig
 from shopkeeper.learn.models.histories import Histories
+from shopkeeper.learn.taught import Taught
 from shopkeeper.settings import Settings
 from shopkeeper.vocabulary import Ids, Rows, Scores
 
 
-class SequenceRecipe(Configured[SequenceConfig]):
+class SequenceRecipe(Taught[SequenceConfig]):
     """A recipe says its name, its type of config, when to choose it, and its network: `module:class` of a `Reader`,
     imported when it is fitted. A training fits it as of several moments: each fit starts where one of an earlier moment
     ended."""
@@ -43,9 +43,9 @@ class SequenceRecipe(Configured[SequenceConfig]):
         if not len(histories):
             empty = np.empty((0, config.width), np.float32), np.empty(0, np.int32)
             return SequenceSource(self.name, None, Vectors.build(*empty, len(material.catalogue)), material.catalogue)
-        teaching = library("shopkeeper.learn.models.next_item", self._job, needs="torch")
+        teaching = library("shopkeeper.learn.models.next_item", self.job, needs="torch")
         module, network = self.network.split(":")
-        reader = getattr(library(module, self._job, needs="torch"), network)
+        reader = getattr(library(module, self.job, needs="torch"), network)
         meanings = self._meanings(material) if config.text else None
         done = teaching.learned(self.name, reader, histories, material, config, meanings, self._earlier(material))
         self._last = material.catalogue.ids, material.settings, done.end
@@ -54,14 +54,13 @@ class SequenceRecipe(Configured[SequenceConfig]):
         return SequenceSource(self.name, Network(Graph(done.graph), config.length), held, material.catalogue, done.text)
 
     def check(self, settings: Settings) -> None:
-        """Raises SettingsError, MissingExtraError."""
         config = self._config_of(settings)
         if config.text and settings.encoder.model == "none":
             raise self._unread()
         if config.pretrained:
-            starts = library("shopkeeper.learn.models.starts", self._job, needs="torch")
+            starts = library("shopkeeper.learn.models.starts", self.job, needs="torch")
             starts.pretrained(Path(config.pretrained), f"models.{self.name}.pretrained")
-        check_device(settings.train, self._job)
+        super().check(settings)
 
     def load(self, directory: Path, release: ReleaseParts) -> SequenceSource:
         return SequenceSource.load(self.name, directory, release)
@@ -92,10 +91,6 @@ class SequenceRecipe(Configured[SequenceConfig]):
     def _unread(self) -> SettingsError:
         told, expected = "the texts of items are read by an encoder, and there is none", 'not "none"'
         return SettingsError(told, where="encoder.model", expected=f"{expected}, or models.{self.name}.text = false")
-
-    @property
-    def _job(self) -> str:
-        return f"fitting the source {self.name}"
 
 
 def _with_unmet(vectors: Scores, known: Rows, text: TextMap | None, meanings: Meanings | None) -> tuple[Scores, Rows]:

@@ -10,7 +10,6 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
-from shopkeeper.engine.configured import Configured
 from shopkeeper.engine.context import Material, ReleaseParts
 from shopkeeper.engine.encoder import Encoder
 from shopkeeper.engine.graph import Graph
@@ -19,14 +18,14 @@ from shopkeeper.engine.item_tower import ItemTower
 from shopkeeper.engine.meaning import Meanings
 from shopkeeper.engine.sources.towers import CrossedSource, NearestSource, TowerSource
 from shopkeeper.engine.vectors import EXACT_BELOW, Vectors
-from shopkeeper.learn.libraries import check_device, library
+from shopkeeper.learn.libraries import library
 from shopkeeper.learn.models.config import HybridConfig, NeuMfConfig, TowerConfig, TwoTowerConfig
 from shopkeeper.learn.models.histories import Histories
-from shopkeeper.settings import Settings
+from shopkeeper.learn.taught import Taught
 from shopkeeper.vocabulary import Ids, Rows
 
 
-class TowerRecipe(Configured[TowerConfig]):
+class TowerRecipe(Taught[TowerConfig]):
     """network: `module:class` of a `Tower`, imported when it is fitted; source: what serves it."""
 
     when: ClassVar[str]
@@ -50,12 +49,12 @@ class TowerRecipe(Configured[TowerConfig]):
         histories = Histories.of(done.where(part[done.items]))
         if not len(histories):
             return self._silent(material)
-        teaching = library("shopkeeper.learn.models.tower_lessons", self._job, needs="torch")
+        teaching = library("shopkeeper.learn.models.tower_lessons", self.job, needs="torch")
         module, network = self.network.split(":")
         features, described = self._described(material)
         model = teaching.fitted(
             self.name,
-            getattr(library(module, self._job, needs="torch"), network),
+            getattr(library(module, self.job, needs="torch"), network),
             histories,
             described.of(histories.known),
             len(features),
@@ -71,20 +70,12 @@ class TowerRecipe(Configured[TowerConfig]):
         held = Vectors.build(vectors, rows, len(material.catalogue), exact_below=self.exact_below)
         return self.source(self.name, Graph(graph), config.length, tower, held, material.catalogue)
 
-    def check(self, settings: Settings) -> None:
-        """Raises SettingsError, MissingExtraError."""
-        check_device(settings.train, self._job)
-
     def partaking(self, material: Material, config: TowerConfig) -> Rows:  # noqa: ARG002
         """int32 [k], ascending: the items that take part."""
         return np.arange(len(material.catalogue), dtype=np.int32)
 
     def load(self, directory: Path, release: ReleaseParts) -> TowerSource:
         return self.source.load(self.name, directory, release)
-
-    @property
-    def _job(self) -> str:
-        return f"fitting the source {self.name}"
 
     def _described(self, material: Material) -> tuple[ItemFeatures, Described]:
         """Once for all fits of a training, which are of other moments, but of the same items and texts, and mostly of

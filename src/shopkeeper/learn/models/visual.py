@@ -21,9 +21,11 @@ import pyarrow as pa
 from shopkeeper.engine.context import Material, ReleaseParts
 from shopkeeper.engine.sources.similar import Alike
 from shopkeeper.engine.vectors import Vectors
+from shopkeeper.errors import MissingExtraError
 from shopkeeper.learn.libraries import library
 from shopkeeper.release.catalogue import Catalogue
-from shopkeeper.vocabulary import UNKNOWN_ROW, Ids, Mask, Rows, Scores
+from shopkeeper.release.images import pictures_of
+from shopkeeper.vocabulary import Ids, Mask, Rows, Scores
 
 SIDE, CELL, OUTLINE = 64, 16, 8  # pixels of a picture, of a cell, and of the outline, both ways
 HUES, VALUES, GREYS, DIRECTIONS = 12, 3, 4, 9
@@ -41,7 +43,7 @@ class Visual:
     """The recipe."""
 
     name, learns_from_events, reads_pictures = "visual", False, True
-    when = "shops whose exports hold pictures, and whose shoppers go by looks: finds new items at once"
+    when = "shops whose exports hold pictures, and whose shoppers go by looks: needs no events"
 
     def fit(self, material: Material) -> Alike:
         """Raises MissingExtraError without Pillow where there are pictures."""
@@ -56,38 +58,36 @@ class Visual:
 
 
 def looks_of(batches: Iterable[pa.RecordBatch], ids: Ids) -> tuple[Rows, Scores]:
-    """The rows int32 [n], ascending, of the items with a picture that can be read, the first of each, and what is read
-    of it, float32 [n, COLOURS + EDGES + OUTLINE² + 1]. batches: of schema IMAGES."""
+    """The rows int32 [n], ascending, of the items with a picture that can be read, and what is read of it, float32
+    [n, COLOURS + EDGES + OUTLINE² + 1]. batches: of schema IMAGES."""
     found, unread = dict[int, Scores](), 0
-    for batch in batches:
-        rows = ids.rows(batch.column("item_id").to_pylist()).tolist()
-        for row, picture in zip(rows, batch.column("image"), strict=True):
-            if row != UNKNOWN_ROW and row not in found and picture.is_valid:
-                try:
-                    found[row] = look(picture.as_py())
-                except (OSError, ValueError, SyntaxError):  # what Pillow says of what is no picture, or is too large
-                    unread += 1
+    for row, picture in pictures_of(batches, ids):
+        try:
+            found[row] = look(picture)
+        except MissingExtraError:
+            raise
+        except Exception:  # of what is no picture, or one that is damaged, each reader of Pillow says it its own way
+            unread += 1
     if unread:
         _log.warning("%s pictures cannot be read, and are left out.", f"{unread:,}")
     rows = np.array(sorted(found), np.int32)
-    width = COLOURS + EDGES + OUTLINE**2 + 1
-    return rows, np.array([found[row] for row in rows.tolist()], np.float32).reshape(len(rows), width)
+    looks = np.empty((len(rows), COLOURS + EDGES + OUTLINE**2 + 1), np.float32)
+    for at, row in enumerate(rows.tolist()):
+        looks[at] = found.pop(row)
+    return rows, looks
 
 
 def look(picture: bytes) -> Scores:
     """float32 [COLOURS + EDGES + OUTLINE² + 1]: shares of colours, edges by cell and direction, outline, and how much
-    wider than high it is. Raises OSError, ValueError or SyntaxError for what Pillow cannot read; MissingExtraError."""
+    wider than high it is. Raises what Pillow does for what it cannot read; MissingExtraError."""
     pillow = library("PIL.Image", "reading pictures", needs="pillow")
-    try:
-        image = _opened(pillow, picture)
-    except pillow.DecompressionBombError as error:
-        raise ValueError(error) from error
+    image, ratio = _opened(pillow, picture)
     before = _before(np.asarray(image, np.float32) / 255.0)
     down, across = np.flatnonzero(before.any(1)), np.flatnonzero(before.any(0))
     box = (int(across[0]), int(down[0]), int(across[-1]) + 1, int(down[-1]) + 1)
     grey = image.crop(box).resize((SIDE, SIDE)).convert("L")
     outline = pillow.fromarray(before.astype(np.uint8) * 255).crop(box).resize((OUTLINE, OUTLINE))
-    wider = np.log((box[2] - box[0]) / (box[3] - box[1]))
+    wider = np.log(ratio * (box[2] - box[0]) / (box[3] - box[1]))
     parts = (
         _colours(np.asarray(image.convert("HSV"), np.float32)[before] / 255.0),
         _edges(np.asarray(grey, np.float32) / 255.0),
@@ -97,12 +97,14 @@ def look(picture: bytes) -> Scores:
     return np.concatenate(parts).astype(np.float32)
 
 
-def _opened(pillow: Any, picture: bytes) -> Any:
-    """RGB, SIDE by SIDE; what is transparent is white."""
+def _opened(pillow: Any, picture: bytes) -> tuple[Any, float]:
+    """RGB, SIDE by SIDE, and how much wider than high it was; what is transparent is white."""
     image = pillow.open(BytesIO(picture))
     image.draft("RGB", (2 * SIDE, 2 * SIDE))  # of a JPEG only as much is read as is needed
+    image = library("PIL.ImageOps", "reading pictures", needs="pillow").exif_transpose(image)
+    ratio = image.width / image.height
     image = image.convert("RGBA").resize((SIDE, SIDE))
-    return pillow.alpha_composite(pillow.new("RGBA", image.size, "white"), image).convert("RGB")
+    return pillow.alpha_composite(pillow.new("RGBA", image.size, "white"), image).convert("RGB"), ratio
 
 
 def _before(pixels: Pixels) -> Mask:
@@ -132,10 +134,9 @@ def _edges(grey: Pixels) -> npt.NDArray[np.float64]:
 
 
 def joined(looks: Scores) -> Scores:
-    """float32 [n, d]: each part less what all have in common, by its share."""
-    if not len(looks):
-        return looks
-    parts = np.split(looks - looks.mean(axis=0), (COLOURS, COLOURS + EDGES), axis=1)
-    for part, share in zip(parts, SHARES, strict=True):
-        part *= np.sqrt(share) / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-6)
-    return np.concatenate(parts, axis=1)
+    """The same array, each part less what all have in common, by its share."""
+    if len(looks):
+        looks -= looks.mean(axis=0)
+        for part, share in zip(np.split(looks, (COLOURS, COLOURS + EDGES), axis=1), SHARES, strict=True):
+            part *= np.sqrt(share) / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-6)
+    return looks

@@ -5,34 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from shopkeeper.engine.configured import Configured
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.engine.ranking.recipe import Examples
-from shopkeeper.learn.libraries import check_device, library
+from shopkeeper.learn.libraries import library
 from shopkeeper.learn.rankers.config import DcnConfig, DeepFmConfig, MlpConfig, MmoeConfig, NetworkConfig, PleConfig
+from shopkeeper.learn.taught import Taught
 from shopkeeper.settings import Settings
 
 
-class NetworkRecipe(Configured[NetworkConfig]):
+class NetworkRecipe(Taught[NetworkConfig]):
     """network: the name of its class in `networks.py`."""
 
+    kind = "ranker"
     network: ClassVar[str]
 
     def fit(self, examples: Examples, watched: Examples, names: Sequence[str], settings: Settings) -> Ranker:
         """Raises MissingExtraError without PyTorch, SettingsError for a config that comes to nothing."""
         config = self.configured(settings)
-        network = getattr(library("shopkeeper.learn.rankers.networks", self._job, needs="torch"), self.network)
-        teaching = library("shopkeeper.learn.rankers.teaching", self._job, needs="torch")
+        network = getattr(library("shopkeeper.learn.rankers.networks", self.job, needs="torch"), self.network)
+        teaching = library("shopkeeper.learn.rankers.teaching", self.job, needs="torch")
         ranker: Ranker = teaching.fitted_ranker(network, examples, watched, names, config, settings.train)
         return ranker
-
-    def check(self, settings: Settings) -> None:
-        """Raises SettingsError, MissingExtraError."""
-        check_device(settings.train, self._job)
-
-    @property
-    def _job(self) -> str:
-        return f"fitting the ranker {self.name}"
 
 
 class Mlp(NetworkRecipe):
