@@ -80,19 +80,35 @@ def test_the_next_training_takes_it_from_the_cache(tmp_path: Path) -> None:
     assert again.log == ["load"]
 
 
-@pytest.mark.parametrize("change", ["items", "settings"])
-def test_what_shaped_it_makes_it_anew_and_the_old_one_goes(tmp_path: Path, change: str) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"items": 5},
+        {"settings": Settings(train=TrainSettings(seed=7))},
+        {"settings": Settings(models={"words": {"size": 3}})},
+    ],
+)
+def test_what_shaped_it_makes_it_anew_and_the_old_one_goes(tmp_path: Path, change: dict[str, Any]) -> None:
     fitted(tmp_path, Note("words", False))
     again = Note("words", False)
-    other = msgspec.structs.replace(Settings(), train=TrainSettings(seed=7))
-    fitted(tmp_path, again, **({"items": 5} if change == "items" else {"settings": other}))
+    fitted(tmp_path, again, **change)
     assert again.log == ["fit 10"]
-    assert len(list((tmp_path / "cache").iterdir())) == 1
+    assert len(list((tmp_path / "cache").glob("sources-*/*/*"))) == 1
+
+
+def test_the_settings_of_shelves_and_of_other_models_leave_it_as_it_is(tmp_path: Path) -> None:
+    """To read all texts anew for them would take hours in a large shop."""
+    fitted(tmp_path, Note("words", False))
+    home = msgspec.structs.replace(Settings().surfaces["home"], explore=0.5)
+    for other in (Settings(surfaces={"home": home}), Settings(models={"sasrec": {"width": 64}})):
+        again = Note("words", False)
+        fitted(tmp_path, again, settings=other)
+        assert again.log == ["load"]
 
 
 def test_a_damaged_cache_is_no_reason_to_fail(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     fitted(tmp_path, Note("words", False))
-    next((tmp_path / "cache").glob("*/words/note")).write_text("broken", encoding="utf-8")
+    next((tmp_path / "cache").glob("*/words/*/note")).write_text("broken", encoding="utf-8")
     again = Note("words", False)
     fitted(tmp_path, again)
     assert again.log == ["fit 10"]

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import shutil
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,10 +34,10 @@ class Fitter:
     """Fits sources on a shop's catalogue and whatever was known at a moment.
 
     Sources that learn from the catalogue alone are fitted once, and kept in `cache` for the next training, which may be
-    the same one taken up again after an interruption; they are fitted anew when the items or what shapes a source in
-    the settings changes. Of those that learn epoch by epoch, the first fit lets the worse of several and who learns
-    nothing drop out, but for those of `spared`, and later ones leave these out (halving.py). `seconds`: by source, what
-    its last fit took; `dropped`: who dropped out, and why.
+    the same one taken up again after an interruption; they are fitted anew when the items change, their own settings,
+    the encoder's or the seed. Of those that learn epoch by epoch, the first fit lets the worse of several and who
+    learns nothing drop out, but for those of `spared`, and later ones leave these out (halving.py). `seconds`: by
+    source, what its last fit took; `dropped`: who dropped out, and why.
     """
 
     def __init__(
@@ -57,9 +57,7 @@ class Fitter:
         self._recipes, self._catalogue, self._items = recipes, catalogue, items
         self._settings, self._encoder, self._progress = settings, encoder, progress
         self._tables = tables
-        pictured = any(getattr(recipe, "reads_pictures", False) for recipe in recipes.values())
-        pictures = tables.paths("images") if tables is not None and pictured else []
-        self._cache = cache / f"sources-{_digest(items, settings, pictures)}"
+        self._cache = cache / f"sources-{_digest(items, settings)}"
         self._spared, self._tracking = spared, Tracking(settings.train, cache / "fits", progress, hear)
         self.seconds: dict[str, float] = {}
         self.dropped: dict[str, str] = {}
@@ -160,7 +158,7 @@ class Fitter:
         return self._lasting[recipe.name]
 
     def _cached(self, recipe: SourceRecipe, material: Material) -> FittedSource | None:
-        directory = self._cache / recipe.name
+        directory = self._place(recipe)
         if not directory.is_dir():
             return None
         parts = ReleaseParts(self._catalogue, material.interactions, self._settings, self._encoder)
@@ -172,27 +170,33 @@ class Fitter:
             return None
 
     def _keep(self, recipe: SourceRecipe, material: Material) -> FittedSource:
-        source = self._timed(recipe, material)
+        source, place = self._timed(recipe, material), self._place(recipe)
         self._cache.mkdir(parents=True, exist_ok=True)
         for old in self._cache.parent.iterdir():
             if old != self._cache and old.name.startswith("sources-"):
                 shutil.rmtree(old)
+        shutil.rmtree(place.parent, ignore_errors=True)
         with Scratch(self._cache) as half:
-            source.save(half / recipe.name)
-            (half / recipe.name).rename(self._cache / recipe.name)
+            source.save(half / place.name)
+            place.parent.mkdir()
+            (half / place.name).rename(place)
         return source
 
+    def _place(self, recipe: SourceRecipe) -> Path:
+        """Of a source that reads the catalogue alone, as its own settings shape it, and pictures, if it reads them."""
+        digest = hashlib.sha256(msgspec.json.encode(self._settings.models.get(recipe.name, {}), order="deterministic"))
+        if self._tables is not None and getattr(recipe, "reads_pictures", False):
+            for path in self._tables.paths("images"):
+                with path.open("rb") as file:
+                    digest.update(hashlib.file_digest(file, "sha256").digest())
+        return self._cache / recipe.name / digest.hexdigest()[:16]
 
-def _digest(items: pa.Table, settings: Settings, pictures: Iterable[Path]) -> str:
-    """Of all that a source may read but events: the items, files of pictures, the settings of sources and encoder."""
-    digest = hashlib.sha256(
-        msgspec.json.encode((__version__, settings.encoder, settings.train.shaping, settings.surfaces, settings.models))
-    )
+
+def _digest(items: pa.Table, settings: Settings) -> str:
+    """Of what all sources may read but events: the items, the settings of the encoder, and the seed."""
+    digest = hashlib.sha256(msgspec.json.encode((__version__, settings.encoder, settings.train.seed)))
     with pa.ipc.new_stream(pa.PythonFile(_Hashing(digest), mode="w"), items.schema) as stream:
         stream.write_table(items.combine_chunks())
-    for path in pictures:
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:16]
 
 
