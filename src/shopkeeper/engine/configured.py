@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
-
-import msgspec
+from typing import Generic
 
 from shopkeeper.settings import Settings
-from shopkeeper.shop_toml import model_settings
-
-Config = TypeVar("Config", bound=msgspec.Struct)
+from shopkeeper.shop_toml import Config, model_settings
 
 
 class Configured(Generic[Config]):

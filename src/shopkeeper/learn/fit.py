@@ -154,23 +154,23 @@ class Fitter:
 
     def _once(self, recipe: SourceRecipe, material: Material) -> FittedSource:
         if recipe.name not in self._lasting:
-            self._lasting[recipe.name] = self._cached(recipe, material) or self._keep(recipe, material)
+            place = self._place(recipe)
+            self._lasting[recipe.name] = self._cached(recipe, material, place) or self._keep(recipe, material, place)
         return self._lasting[recipe.name]
 
-    def _cached(self, recipe: SourceRecipe, material: Material) -> FittedSource | None:
-        directory = self._place(recipe)
-        if not directory.is_dir():
+    def _cached(self, recipe: SourceRecipe, material: Material, place: Path) -> FittedSource | None:
+        if not place.is_dir():
             return None
         parts = ReleaseParts(self._catalogue, material.interactions, self._settings, self._encoder)
         try:
-            return recipe.load(directory, parts)
+            return recipe.load(place, parts)
         except Exception as error:  # a cache is never a reason to fail
             _log.warning("The cached source %s cannot be read and is fitted again (%s).", recipe.name, error)
-            shutil.rmtree(directory)
+            shutil.rmtree(place)
             return None
 
-    def _keep(self, recipe: SourceRecipe, material: Material) -> FittedSource:
-        source, place = self._timed(recipe, material), self._place(recipe)
+    def _keep(self, recipe: SourceRecipe, material: Material, place: Path) -> FittedSource:
+        source = self._timed(recipe, material)
         self._cache.mkdir(parents=True, exist_ok=True)
         for old in self._cache.parent.iterdir():
             if old != self._cache and old.name.startswith("sources-"):

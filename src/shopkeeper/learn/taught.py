@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from shopkeeper.engine.configured import Config, Configured
+from shopkeeper.engine.configured import Configured
 from shopkeeper.learn.libraries import check_device
 from shopkeeper.settings import Settings
+from shopkeeper.shop_toml import Config
 
 
 class Taught(Configured[Config]):
