@@ -10,18 +10,15 @@ Journal of Statistical Software 2010) on sums over pairs of events, many items a
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import numpy as np
 from msgspec import Meta
 
-from shopkeeper.engine.configured import Configured
-from shopkeeper.engine.context import Material, ReleaseParts
+from shopkeeper.engine.context import Material
 from shopkeeper.engine.sources.regressions import Systems, Weighing, fitted, gram_of
-from shopkeeper.engine.sources.together import Neighbours, Together, trail_of
-from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.engine.sources.together import FromNeighbours, Together, trail_of
 from shopkeeper.settings import Positive, Share, Tuned
 from shopkeeper.vocabulary import INTEREST, Scores
 
@@ -42,11 +39,12 @@ class SlimConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     neighbours: Positive = 400
 
 
-class Slim(Configured[SlimConfig]):
+class Slim(FromNeighbours[SlimConfig]):
     """The recipe of the source `slim`."""
 
     name, learns_from_events = "slim", True
     config_type = SlimConfig
+    reason = "goes together"
     when = "collections and wish lists in which order says little: as ease, at any size, and by fewer weights"
 
     def fit(self, material: Material) -> Together:
@@ -58,14 +56,7 @@ class Slim(Configured[SlimConfig]):
         gram = gram_of(trail, len(material.catalogue), Weighing(alike, alike, alike, across=1.0))
         solve = partial(sparse_weights, sparsity=config.sparsity)
         neighbours = fitted(gram, config.ridge, config.candidates, config.neighbours, solve)
-        return self._source(neighbours, material.catalogue, config)
-
-    def load(self, directory: Path, release: ReleaseParts) -> Together:
-        config = self.configured(release.settings)
-        return self._source(Neighbours.load(directory), release.catalogue, config)
-
-    def _source(self, neighbours: Neighbours, catalogue: Catalogue, config: SlimConfig) -> Together:
-        return Together(self.name, "goes together", neighbours, catalogue, config.recency, config.look_back)
+        return self.source(neighbours, material.catalogue, material.settings)
 
 
 def sparse_weights(systems: Systems, sparsity: float) -> Scores:

@@ -14,18 +14,15 @@ its own, on the others that explain it best (`regressions`). Of each item only t
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import numpy as np
 from msgspec import Meta
 
-from shopkeeper.engine.configured import Configured
-from shopkeeper.engine.context import Material, ReleaseParts
+from shopkeeper.engine.context import Material
 from shopkeeper.engine.sources.regressions import Weighing, fitted, gram_of, ridge_weights
-from shopkeeper.engine.sources.together import Neighbours, Together, Trail, trail_of
-from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.engine.sources.together import FromNeighbours, Neighbours, Together, Trail, trail_of
 from shopkeeper.release.fields import starts_of
 from shopkeeper.settings import Positive, Share, Tuned
 from shopkeeper.vocabulary import INTEREST, Rows, Scores
@@ -68,11 +65,12 @@ class EaseConfig(SlistConfig, frozen=True, forbid_unknown_fields=True):
     ridge: Annotated[float, Meta(gt=0.0), Tuned(5.0, 2_000.0, log=True)] = 200.0
 
 
-class Slist(Configured[SlistConfig]):
+class Slist(FromNeighbours[SlistConfig]):
     """The recipe of the source `slist`."""
 
     name, learns_from_events = "slist", True
     config_type = SlistConfig
+    reason = "goes together"
     when = "some thousand histories in which order matters, at any size: hard to beat"
 
     def fit(self, material: Material) -> Together:
@@ -81,14 +79,7 @@ class Slist(Configured[SlistConfig]):
         interactions = material.interactions.of_types(INTEREST)
         trail = trail_of(interactions, material.now, material.settings.train.half_life_days)
         neighbours = fit_neighbours(trail, len(material.catalogue), config)
-        return self._source(neighbours, material.catalogue, config)
-
-    def load(self, directory: Path, release: ReleaseParts) -> Together:
-        config = self.configured(release.settings)
-        return self._source(Neighbours.load(directory), release.catalogue, config)
-
-    def _source(self, neighbours: Neighbours, catalogue: Catalogue, config: SlistConfig) -> Together:
-        return Together(self.name, "goes together", neighbours, catalogue, config.recency, config.look_back)
+        return self.source(neighbours, material.catalogue, material.settings)
 
 
 class Ease(Slist):

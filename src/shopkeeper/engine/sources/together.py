@@ -14,17 +14,20 @@ from dataclasses import dataclass, fields
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from shopkeeper.engine.configured import Configured
 from shopkeeper.engine.context import Candidates, Context, Material, ReleaseParts
 from shopkeeper.engine.interest import decay, interest_of
 from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.fields import places_of, starts_of
 from shopkeeper.release.interactions import Interactions
+from shopkeeper.settings import Settings
+from shopkeeper.shop_toml import Config
 from shopkeeper.vocabulary import INTEREST, EventType, Mask, Rows, Scores
 
 Integers = npt.NDArray[np.int64]
@@ -237,6 +240,21 @@ class Together:
         told = interest_of(context.history_codes) > 0
         recent = context.history[told][: -self._look_back - 1 : -1]  # newest first
         return recent, (self._recency ** np.arange(len(recent))).astype(np.float32)
+
+
+class FromNeighbours(Configured[Config]):
+    """A recipe whose fit ends with neighbours of items. reason: as `Together` has it; its config says `recency` and
+    `look_back`, which are those of `Together`."""
+
+    reason: ClassVar[str]
+
+    def load(self, directory: Path, release: ReleaseParts) -> Together:
+        return self.source(Neighbours.load(directory), release.catalogue, release.settings)
+
+    def source(self, neighbours: Neighbours, catalogue: Catalogue, settings: Settings) -> Together:
+        """Raises SettingsError."""
+        config: Any = self.configured(settings)
+        return Together(self.name, self.reason, neighbours, catalogue, config.recency, config.look_back)
 
 
 class TogetherRecipe:

@@ -3,19 +3,16 @@ Riedl, "Item-Based Collaborative Filtering Recommendation Algorithms", WWW 2001)
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from shopkeeper.engine.configured import Configured
-from shopkeeper.engine.context import Material, ReleaseParts
-from shopkeeper.engine.sources.together import Neighbours, Together
+from shopkeeper.engine.context import Material
+from shopkeeper.engine.sources.together import FromNeighbours, Neighbours, Together
 from shopkeeper.learn.libraries import library
 from shopkeeper.learn.models.als import met_by_people
 from shopkeeper.learn.models.config import ItemKnnConfig
-from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.fields import starts_of
 from shopkeeper.vocabulary import Rows
 
@@ -23,13 +20,14 @@ JOB = "fitting the source item_knn"
 ROUNDING = 1e-5  # of float32, in which interest is held
 
 
-class ItemKnn(Configured[ItemKnnConfig]):
+class ItemKnn(FromNeighbours[ItemKnnConfig]):
     """The recipe."""
 
     name, learns_from_events = "item_knn", True
     when = "as what others have to beat: neighbours by cosine or Pearson, whatever the order, near or far"
 
     config_type = ItemKnnConfig
+    reason = "met together"
 
     def fit(self, material: Material) -> Together:
         """Raises MissingExtraError without `implicit`, SettingsError."""
@@ -38,14 +36,7 @@ class ItemKnn(Configured[ItemKnnConfig]):
         links = _nearest(met, config, material.settings.train.threads)
         if config.likeness == "pearson" and len(links.items):
             links = _centred(links, met, config.shrinkage)
-        return self._source(_neighbours(links, known, len(material.catalogue)), material.catalogue, config)
-
-    def load(self, directory: Path, release: ReleaseParts) -> Together:
-        config = self.configured(release.settings)
-        return self._source(Neighbours.load(directory), release.catalogue, config)
-
-    def _source(self, neighbours: Neighbours, catalogue: Catalogue, config: ItemKnnConfig) -> Together:
-        return Together(self.name, "met together", neighbours, catalogue, config.recency, config.look_back)
+        return self.source(_neighbours(links, known, len(material.catalogue)), material.catalogue, material.settings)
 
 
 class Links(NamedTuple):
