@@ -95,11 +95,16 @@ def test_a_second_training_is_told_of_the_first_and_a_stopped_one_leaves_nothing
             _, said = first.communicate(timeout=60)
         finally:
             first.kill()
-    assert (first.returncode, "run it again to go on" in said) == (130, True)
+    assert (as_a_shell_tells_it(first.returncode), "run it again to go on" in said) == (130, True)
     assert not list(shop.directory.glob("releases/.drafts/*"))
     assert shop.releases.list() == ()
     assert subprocess.run(train, capture_output=True, timeout=60).returncode == 0
     assert Shop(shop.directory).search("red mug").placements
+
+
+def as_a_shell_tells_it(code: int) -> int:
+    """Python ends by SIGINT itself where the interruption came within an `exec` of text, as dataclasses are made by."""
+    return 128 - code if code < 0 else code
 
 
 def said_by_the_daily_loop(shop: Path, monkeypatch: pytest.MonkeyPatch) -> str:
