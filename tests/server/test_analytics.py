@@ -1,4 +1,4 @@
-"""Events as GA4 and Segment send them: what becomes of them, once, whatever they hold."""
+"""Events as GA4, Segment and UBI send them: what becomes of them, once, whatever they hold."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from shopkeeper.errors import RequestError
-from shopkeeper.server.analytics import GA4, MAX_TOLD, SEGMENT, translate
+from shopkeeper.server.analytics import MAX_TOLD, translate
+from shopkeeper.server.analytics.ga4 import GA4
+from shopkeeper.server.analytics.segment import SEGMENT
+from shopkeeper.server.analytics.ubi import UBI
 from shopkeeper.server.app import create_app
 from shopkeeper.vocabulary import EventType
 
@@ -92,6 +95,9 @@ def test_every_name_becomes_its_event() -> None:
     for name, kind in GA4.items():
         event, passed_over = told(ga4({"name": name, "params": said}))
         assert (event.type, passed_over) == (kind, 0)
+    for name, kind in UBI.items():
+        event, passed_over = told(ubi(name.upper()))
+        assert (event.type, passed_over) == (kind, 0)
     for name, kind in SEGMENT.items():
         event, passed_over = told(track(name.title(), said))
         assert (event.type, passed_over) == (kind, 0)
@@ -114,6 +120,41 @@ def test_a_clock_that_cannot_be_right_is_now(moment: Any) -> None:
     view = {"name": "view_item", "timestamp_micros": moment, "params": {"items": [{"item_id": "a"}]}}
     assert told(ga4(view))[0].time is None
     assert told(track("Product Viewed", {"sku": "a"}, timestamp=moment))[0].time is None
+
+
+def ubi(action: str, item: object = "mug", **more: Any) -> dict[str, Any]:
+    thing = {"object": {"object_id": item, "object_id_field": "sku"}, "position": {"ordinal": 3}}
+    sent = {"action_name": action, "query_id": "q-1", "session_id": "v", "client_id": "anon", "user_query": "red mug"}
+    return {**sent, "timestamp": "2023-11-14T22:13:20.500Z", "event_attributes": thing, **more}
+
+
+def test_an_event_of_ubi_names_its_slate_and_place() -> None:
+    event, passed_over = told(ubi("click", application="type-ahead"))
+    assert (event.type, event.item, event.slate, event.position) == (EventType.VIEW, "mug", "q-1", 3)
+    assert (event.user, event.session, event.query, event.time) == ("anon", "v", "red mug", 1_700_000_000.5)
+    assert (event.attributes, passed_over) == ({"application": "type-ahead"}, 0)
+    known, _, search, passed_over = told(
+        [ubi("purchase", 4711, user_id="u1"), ubi("view"), ubi("on_search"), ubi("page_exit"), ubi("click", None)]
+    )
+    assert (known.type, known.item, known.user) == (EventType.PURCHASE, "4711", "u1")
+    assert (search.type, search.query, passed_over) == (EventType.SEARCH, "red mug", 2)
+
+
+def test_an_impression_of_ubi_without_a_place_has_none() -> None:
+    event, _ = told(ubi("impression", event_attributes={"object": {"object_id": "mug"}, "position": {"xy": {"x": 1}}}))
+    assert (event.type, event.position) == (EventType.IMPRESSION, None)
+
+
+def test_a_query_of_ubi_is_a_search_and_what_was_shown() -> None:
+    query = {"user_query": "红 mug", "query_id": "q-2", "client_id": "anon", "query_response_hit_ids": ["a", "b"]}
+    search, *shown, passed_over = told(query)
+    assert (search.type, search.query, search.slate) == (EventType.SEARCH, "红 mug", "q-2")
+    assert [(one.type, one.item, one.position, one.slate) for one in shown] == [
+        (EventType.IMPRESSION, "a", 1, "q-2"),
+        (EventType.IMPRESSION, "b", 2, "q-2"),
+    ]
+    assert passed_over == 0
+    assert told({"user_query": "", "query_response_hit_ids": ["a"]}) == [1]
 
 
 def test_what_has_neither_shape_is_left_to_others() -> None:
@@ -150,6 +191,22 @@ def test_no_body_of_either_shape_breaks_anything(name: Any, said: Any, common: A
     assert [(event.id, event.item) for event in events] == [(event.id, event.item) for event in told(sent)[:-1]]
 
 
+@given(
+    action=st.sampled_from([*UBI]) | json_values,
+    values=st.lists(json_values, min_size=4, max_size=4),
+    thing=st.dictionaries(st.sampled_from(["object_id", "object_detail", "transaction_id"]), json_values),
+)
+def test_no_body_of_ubi_breaks_anything(action: Any, values: list[Any], thing: Any) -> None:
+    query, slate, place, hits = values
+    attributes = {"object": thing, "position": {"ordinal": place}}
+    event = ubi(action, user_query=query, query_id=slate, event_attributes=attributes)
+    asked = {"user_query": query, "query_id": slate, "query_response_hit_ids": [hits, hits]}
+    for sent in ([event, hits, asked], event, asked):
+        *events, passed_over = told(sent)
+        assert passed_over >= 0
+        assert len({each.id for each in events}) == len(events)
+
+
 def test_both_come_in_by_the_same_door(tmp_path: Path) -> None:
     shop = small_shop.open_shop(tmp_path / "shop")
     view = {"name": "view_item", "params": {"items": [{"item_id": "mug-red"}]}}
@@ -161,4 +218,6 @@ def test_both_come_in_by_the_same_door(tmp_path: Path) -> None:
         assert client.post("/v1/events", json=bought).json() == {"accepted": 1, "known": 0}
         recent = client.post("/v1/shelves/recent", json={"user": "12.34"}).json()["placements"]
         assert {placement["item"]["id"] for placement in recent} == {"mug-red", "lamp/blue"}
+        clicked = ubi("click", "lamp/blue")
+        assert client.post("/v1/events", json=[clicked, clicked]).json() == {"accepted": 1, "known": 1}
         assert client.post("/v1/events", json={"evnts": []}).status_code == 400

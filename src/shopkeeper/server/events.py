@@ -24,8 +24,8 @@ def add_routes(app: FastAPI, shop: Shop) -> None:
         openapi_extra=openapi.body(EventBody, openapi.EVENT, many=True, also=openapi.ANALYTICS),
     )
     def events(http: HttpRequest, caller: Teller, body: EventBytes) -> Response:
-        """Take in what people did, one event or a list, or what GA4 or Segment tell of it. When this answers, they are
-        on the disk; an id counts once."""
+        """Take in what people did, one event or a list, or what GA4, Segment or UBI tell of it. When this answers, they
+        are on the disk; an id counts once."""
         told = _told(body)
         sent = [caller.bind_event(event) for event in told.events]
         fresh = shop.record(sent)

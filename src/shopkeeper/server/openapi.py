@@ -9,7 +9,7 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from shopkeeper.server.analytics import CALLS
+from shopkeeper.server.analytics.segment import CALLS
 from shopkeeper.server.bodies import MAX_EVENTS, EventBody, ItemBody, SearchBody, StockBody
 from shopkeeper.shop import Shopper
 from shopkeeper.vocabulary import Explanation, Facet, FacetValue, Item, Placement, Reason, Slate
@@ -90,6 +90,20 @@ ANALYTICS = (
         "type": "object",
         "required": ["batch"],
         "properties": {"batch": {"type": "array", "maxItems": MAX_EVENTS}},
+    },
+    {
+        "title": "UBI event",
+        "description": _PASSED_OVER,
+        "type": "object",
+        "required": ["action_name"],
+        "properties": {"action_name": {"type": "string"}},
+    },
+    {
+        "title": "UBI query",
+        "description": _PASSED_OVER,
+        "type": "object",
+        "required": ["user_query"],
+        "properties": {"user_query": {"type": "string"}},
     },
 )
 EVENT = {"id": "e1", "type": "cart", "user": "u42", "session": "s7", "item": "mug-17", "slate": "0b5e", "position": 1}
