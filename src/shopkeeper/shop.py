@@ -148,6 +148,12 @@ class Shop:
         """How good the current release was when it was trained, on the days held back. Raises ReleaseError."""
         return self.releases.current().manifest.metrics
 
+    def export_ubi(self, folder: Path) -> dict[str, int]:
+        """Searches and events of the tables as files of User Behavior Insights; see data/ubi.py. Raises DataError."""
+        from shopkeeper.data.ubi import export_ubi  # serving never needs it
+
+        return export_ubi(Tables(self.directory), folder, self.settings.shop.name)
+
     def rollback(self, to: str | None = None) -> Release:
         """Serve an earlier release: `to`, or the one before the current. Raises ReleaseError."""
         return self.releases.rollback(to)

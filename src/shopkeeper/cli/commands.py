@@ -197,6 +197,16 @@ def evaluate(
         show.say(f"With plots: {report}")
 
 
+@app.command("export-ubi")
+def export_ubi(
+    folder: Annotated[Path, typer.Argument(help="Made, where it is not there.")],
+    shop: ShopDir = Path(),
+) -> None:
+    """Write what was searched and done, as far as it was ingested, as files of User Behavior Insights (UBI)."""
+    for name, lines in Shop(shop).export_ubi(folder).items():
+        show.say(f"{folder / name}.jsonl: {lines:,} lines")
+
+
 @app.command()
 def serve(
     shops: Annotated[

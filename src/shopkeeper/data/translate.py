@@ -178,8 +178,8 @@ def _reach(name: str, how: str, columns: dict[str, DuckDBPyType], lines: str | N
         column = Value(parent, identifier(parent), columns[parent])
         record = column.element if column.is_list and parent == lines else column.kind
         base = "__line" if parent == lines else column.sql
-        if field in fields_of(record):
-            return Value(field, f"{base}.{identifier(field)}", fields_of(record)[field], how)
+        if found := _within(base, record, field):
+            return Value(field, *found, how)
         if parent != lines and ex.has_parameters(column.kind):
             return ex.parameter(replace(column, format=how), field)
         if parent == lines and record.id == "varchar":
@@ -189,6 +189,16 @@ def _reach(name: str, how: str, columns: dict[str, DuckDBPyType], lines: str | N
     raise MappingError(
         f"there is no column {name!r}", where=path, expected=f"one of {', '.join(columns) or 'none'}", remedy=remedy
     )
+
+
+def _within(base: str, record: DuckDBPyType, field: str) -> tuple[str, DuckDBPyType] | None:
+    """The SQL and the type of a record's field, or, as "object.id", of a field of the record within it."""
+    if field in fields_of(record):
+        return f"{base}.{identifier(field)}", fields_of(record)[field]
+    outer, _, inner = field.partition(".")
+    if inner and outer in fields_of(record):
+        return _within(f"{base}.{identifier(outer)}", fields_of(record)[outer], inner)
+    return None
 
 
 def json_path(field: str) -> str:

@@ -87,7 +87,8 @@ class Profile:
 
 
 def profile_table(table: pa.Table) -> list[Profile]:
-    """Profiles of all columns; the fields of nested records follow their column as `column.field`."""
+    """Profiles of all columns; the fields of nested records follow their column as `column.field`, those of
+    records within them as `column.field.inner`."""
     profiles: list[Profile] = []
     for name, column in zip(table.column_names, table.columns, strict=True):
         profiles.append(profile_column(name, column))
@@ -142,6 +143,10 @@ def _children(name: str, column: pa.ChunkedArray) -> list[Profile]:
         profile = profile_column(f"{name}.{child.name}", pa.chunked_array([values]))
         profile.label, profile.parent = child.name, name
         found.append(profile)
+        if pa.types.is_struct(child.type):
+            found += _children(profile.name, pa.chunked_array([values]))
+            for inner in found[found.index(profile) + 1 :]:
+                inner.label = f"{child.name} {inner.label}"
     return found
 
 

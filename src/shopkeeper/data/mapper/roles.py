@@ -14,6 +14,7 @@ ROLE_FIELDS: dict[str, list[str]] = WEIGHTS["role_fields"]
 NEEDS: dict[str, list[list[str]]] = WEIGHTS["needs"]
 ROLE_WEIGHTS: dict[str, dict[str, float]] = WEIGHTS["roles"]
 PARAMETERS = frozenset({"session_id", "query"})  # what an event's list of keys and values may say beside its columns
+IN_RECORDS = KEYS | {"position"}  # what a record within a row may say
 LACKING = -2.0  # for each need that is not met
 UNNAMED_OTHER = 0.9  # what a file must reach to be more than "other"
 CONTENT = frozenset({"title", "description", "brand", "category", "price", "stock", "image", "url", "attributes"})
@@ -62,7 +63,8 @@ def assign(
 ) -> dict[str, tuple[str, Fit]]:
     """Columns to fields, best fits first, each column once and each field once but for those of many values.
 
-    The fields of nested records count where these are the lines of an order or an event; of other records only keys do.
+    The fields of nested records count where these are the lines of an order or an event; of other records only keys and
+    places in a list do.
     """
     lines = _best(profiles, "lines", role, bonuses) if "lines" in fields else None
     lists = {profile.name for profile in profiles if "list" in profile.tags}
@@ -72,7 +74,7 @@ def assign(
         for place, profile in enumerate(profiles)
         for field in fields
         if profile.parent in ("", lines)
-        or (profile.parent not in lists and field in KEYS)
+        or (profile.parent.partition(".")[0] not in lists and field in IN_RECORDS)
         or (profile.parent in parameters and field in PARAMETERS)
         if (found := fit(profile, field, role, bonuses.get(profile.name, {}))) and found.score >= ACCEPTED
     ]
