@@ -10,7 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 import small_shop
+from small_exports import write_exports
 
+from shopkeeper.data.tables import Tables
 from shopkeeper.doctor import Check, examine
 from shopkeeper.errors import ReleaseError, RequestError, SettingsError
 from shopkeeper.keys import KeyStore, Role
@@ -104,6 +106,24 @@ def test_a_release_that_is_gone_is_a_sentence(shop: Shop) -> None:
         Shop(shop.directory).search("mug")
     with pytest.raises(SettingsError, match="shopkeeper new"):
         Shop(shop.directory / "elsewhere")
+
+
+def test_an_open_shop_mirrors_its_catalogue(tmp_path: Path) -> None:
+    write_exports(tmp_path / "exports")
+    shop = Shop.new(tmp_path / "shop", [tmp_path / "exports"])
+    with pytest.raises(ReleaseError):
+        shop.mirror()
+    shop.ingest()
+    small_shop.publish(shop.directory, shop.settings, Tables(shop.directory).items())
+    assert shop.mirror()[1:] == (0, 0, 0)
+    goods = tmp_path / "exports" / "products.csv"
+    first, *rest = goods.read_text().splitlines()[1:]
+    changed = first.replace("Red mug", "Crimson beaker")
+    goods.write_text("\n".join(["product_id,title,brand,category,price", changed, *rest[1:], "N1,沙发,Acme,Home,5"]))
+    assert shop.mirror() == (20, 1, 1, 1)
+    assert [shop.search(query).total for query in ("crimson beaker", "沙发")] == [1, 1]
+    assert shop.explain("P001", Request(query="blue mug")).verdict != "shown"
+    assert shop.mirror()[1:] == (0, 0, 0)
 
 
 def test_the_doctor_names_what_is_wrong_and_what_to_do(shop: Shop) -> None:

@@ -25,6 +25,7 @@ from shopkeeper.shop_toml import settings_text
 from shopkeeper.vocabulary import Change, Event, Explanation, Item, Progress, Request, Shown, Slate, silent
 
 if TYPE_CHECKING:
+    from shopkeeper.data.mirror import Mirrored
     from shopkeeper.data.report import IngestReport
     from shopkeeper.doctor import Check
     from shopkeeper.learn.tune import Tuning
@@ -147,6 +148,20 @@ class Shop:
     def evaluate(self) -> dict[str, Any]:
         """How good the current release was when it was trained, on the days held back. Raises ReleaseError."""
         return self.releases.current().manifest.metrics
+
+    def mirror(self, progress: Progress = silent, *, let_go: bool = False) -> Mirrored:
+        """Look again at the sources that are catalogues, and have answers know within a second what is new there; see
+        data/mirror.py. Raises DataError, MappingError, and ReleaseError before the first release."""
+        from shopkeeper.data.mirror import Mirror  # serving never needs it
+
+        settings, cache = self.settings.data, self.directory / "cache" / "mirror"
+        catalogue = self.engine().catalogue
+        mirror = Mirror(self.mapping, settings.located(self.directory), cache, settings)
+
+        def known(item: str) -> Item | None:
+            return catalogue.item(row) if (row := catalogue.ids.row(item)) >= 0 else None
+
+        return mirror.look(known, self.change, time.time(), progress, let_go=let_go)
 
     def export_ubi(self, folder: Path) -> dict[str, int]:
         """Searches and events of the tables as files of User Behavior Insights; see data/ubi.py. Raises DataError."""

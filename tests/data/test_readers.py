@@ -189,6 +189,20 @@ def test_sqlite(tmp_path: Path) -> None:
     assert rows_of(empty, tmp_path) == [["id"]]
 
 
+def test_a_query_of_sqlite(tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE goods (id INTEGER, name TEXT, live INTEGER)")
+        connection.executemany("INSERT INTO goods VALUES (?, ?, ?)", [(1, "杯", 1), (2, "lamp", 0)])
+    (products,) = discover(f"sqlite:///{path}#products=SELECT id AS sku, name FROM goods WHERE live = 1;")
+    assert products.name == "products"
+    assert pa.Table.from_batches(products.batches()).to_pylist() == [{"sku": "1", "name": "杯"}]
+    with pytest.raises(DataError, match="names no query"):
+        discover(f"sqlite:///{path}#SELECT 1")
+    with pytest.raises(DataError, match="no such table"):
+        discover(f"sqlite:///{path}#products=SELECT * FROM products")
+
+
 def test_a_write_that_lies_in_sqlite_s_log_is_seen(tmp_path: Path) -> None:
     path = tmp_path / "shop.db"
     with closing(sqlite3.connect(path)) as connection:

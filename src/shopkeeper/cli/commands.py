@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, time
 from functools import partial
 from pathlib import Path
+from time import sleep
 from typing import Annotated, Any
 
 import typer
@@ -195,6 +196,28 @@ def evaluate(
     else:
         show.metrics(opened.evaluate())
         show.say(f"With plots: {report}")
+
+
+@app.command()
+def mirror(
+    shop: ShopDir = Path(),
+    every: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Look again and again: 90s, 20m, 1.5h. Default: look once.")
+    ] = None,
+    let_go: Annotated[bool, typer.Option("--let-go", help="Also where most of the items are gone.")] = False,
+) -> None:
+    """Look at the catalogues among the exports again, and have the open shop know what changed there."""
+    opened, pause = Shop(shop), None if every is None else 60.0 * _minutes(every)
+    while True:
+        try:
+            show.mirrored(opened.mirror(let_go=let_go))
+        except ShopkeeperError as error:
+            if pause is None:
+                raise
+            show.say(f"{error} It is tried again in {every}.", "red")
+        if pause is None:
+            return
+        sleep(pause)
 
 
 @app.command("export-ubi")

@@ -17,6 +17,7 @@ from shopkeeper.shop_toml import model_text
 from shopkeeper.vocabulary import Explanation, Item, Slate
 
 if TYPE_CHECKING:
+    from shopkeeper.data.mirror import Mirrored
     from shopkeeper.data.report import IngestReport
     from shopkeeper.doctor import Check
     from shopkeeper.learn.tune import Tuning
@@ -108,6 +109,10 @@ def ingested(report: IngestReport) -> None:
     for hint in report.personal:
         told = f"{hint.path}, column {hint.column}: looks like personal data ({hint.kind})"
         say(f"{told}. What no shelf needs is better taken out of mapping.toml.", "yellow")
+
+
+def mirrored(found: Mirrored) -> None:
+    say(f"{found.listed:,} items: {found.new:,} new, {found.changed:,} changed, {found.gone:,} gone.")
 
 
 def metrics(measured: Mapping[str, Any]) -> None:

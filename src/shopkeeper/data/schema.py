@@ -6,8 +6,9 @@ that has no column of its own, so nothing is lost. Times are UTC.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -190,6 +191,25 @@ FIELDS: dict[str, str] = {
 def items_table(items: Iterable[Item]) -> pa.Table:
     """Of schema ITEMS."""
     return pa.Table.from_pylist([_row_of(item) for item in items], ITEMS)
+
+
+def item_of(said: Mapping[str, Any]) -> Item:
+    """The item of a row of schema ITEMS, whose `launched` is in seconds since the epoch."""
+    return Item(
+        id=said["item_id"],
+        title=said["title"] or "",
+        description=said["description"] or "",
+        brand=said["brand"],
+        categories=tuple(said["categories"] or ()),
+        price=said["price"],
+        currency=said["currency"],
+        stock=said["stock"],
+        available=said["available"],
+        image=said["image"],
+        url=said["url"],
+        launched=said["launched"],
+        attributes=msgspec.json.decode(said["attributes"]) if said["attributes"] else {},
+    )
 
 
 def _row_of(item: Item) -> dict[str, object]:

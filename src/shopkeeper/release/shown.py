@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from shopkeeper.data.schema import item_of
 from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.vocabulary import Item
 
@@ -72,22 +72,4 @@ def name_of(item: Item | _Named) -> str:
 
 def _items(items: pa.Table) -> Iterator[Item]:
     for batch in items.to_batches(max_chunksize=_BATCH):
-        yield from map(_told, batch.to_pylist())
-
-
-def _told(said: dict[str, Any]) -> Item:
-    return Item(
-        id=said["item_id"],
-        title=said["title"] or "",
-        description=said["description"] or "",
-        brand=said["brand"],
-        categories=tuple(said["categories"] or ()),
-        price=said["price"],
-        currency=said["currency"],
-        stock=said["stock"],
-        available=said["available"],
-        image=said["image"],
-        url=said["url"],
-        launched=said["launched"],
-        attributes=msgspec.json.decode(said["attributes"]) if said["attributes"] else {},
-    )
+        yield from map(item_of, batch.to_pylist())

@@ -17,17 +17,25 @@ from shopkeeper.data.duck import identifier
 from shopkeeper.data.readers.base import BATCH_ROWS, Export, file_fingerprint, spread
 from shopkeeper.errors import DataError, MissingExtraError
 
+QUERY = "QUERY"  # beside the kinds of tables that PostgreSQL has
+
 
 def tables(url: str) -> list[Export]:
-    """One export for each table and view of a `sqlite:///path` or `postgresql://…` address.
+    """One export for each table and view of a `sqlite:///path` or `postgresql://…` address; or one for the query that
+    stands behind the address as `#NAME=SELECT …`.
 
     Raises DataError when the database cannot be read, MissingExtraError without psycopg.
     """
+    url, _, asked = url.partition("#")
+    name, _, query = (part.strip(" \n;") for part in asked.partition("="))
+    if asked and not (name and query):
+        raise DataError("this names no query", where=f"{public(url)}#{asked}", expected="#products=SELECT …")
     scheme = urlsplit(url).scheme
     if scheme == "sqlite":
-        return _sqlite_tables(Path(unquote(url.removeprefix("sqlite:///"))))
+        path = Path(unquote(url.removeprefix("sqlite:///")))
+        return [_sqlite_query(path, name, query)] if query else _sqlite_tables(path)
     if scheme in ("postgresql", "postgres"):
-        return _postgres_tables(url)
+        return [_postgres_query(url, name, query)] if query else _postgres_tables(url)
     raise DataError(f"cannot read from {scheme!r}", where=public(url), expected="postgresql://… or sqlite:///path")
 
 
@@ -38,7 +46,7 @@ def public(url: str) -> str:
 
 
 class DatabaseTable(Export):
-    """A table or view; `selected` are SQL expressions, one for each field of `schema`."""
+    """A table, a view or a query; `selected` are SQL expressions, one for each field of `schema`."""
 
     def __init__(self, name: str, location: str, source: str, selected: list[str], schema: pa.Schema) -> None:
         self.name, self.location, self.source, self.selected, self.schema = name, location, source, selected, schema
@@ -74,13 +82,13 @@ class DatabaseTable(Export):
 class SqliteTable(DatabaseTable):
     format = "sqlite"
 
-    def __init__(self, path: Path, name: str, columns: list[tuple[str, str]]) -> None:
+    def __init__(self, path: Path, name: str, columns: list[tuple[str, str]], query: str = "") -> None:
         binary = ["BLOB" in declared.upper() for _, declared in columns]
         names = [identifier(column) for column, _ in columns]
         super().__init__(
             name,
-            f"{path}, table {name!r}",
-            identifier(name),
+            f"{path}, {'query' if query else 'table'} {name!r}",
+            f"({query})" if query else identifier(name),
             [column if blob else f"CAST({column} AS TEXT)" for column, blob in zip(names, binary, strict=True)],
             pa.schema(
                 [
@@ -106,21 +114,21 @@ class SqliteTable(DatabaseTable):
 class PostgresTable(DatabaseTable):
     format = "postgresql"
 
-    def __init__(self, url: str, table_schema: str, name: str, kind: str, columns: list[tuple[str, str]]) -> None:
+    def __init__(self, url: str, name: str, source: str, kind: str, columns: list[tuple[str, str]]) -> None:
         super().__init__(
-            name if table_schema == "public" else f"{table_schema}.{name}",
-            f"{public(url)}, table {name!r}",
-            f"{identifier(table_schema)}.{identifier(name)}",
+            name,
+            f"{public(url)}, {'query' if kind == QUERY else 'table'} {name!r}",
+            f"{source} AS seen",
             [_as_text(identifier(column), kind) for column, kind in columns],
             pa.schema([(column, pa.binary() if kind == "bytea" else pa.string()) for column, kind in columns]),
         )
         self.url, self.kind = url, kind
 
     def fingerprint(self) -> str:
-        """The count, and the transaction of the newest row version: any write changes it. A view, which has no
+        """The count, and the transaction of the newest row version: any write changes it. A view or query, which has no
         transactions, is read for the sum of its rows' hashes."""
         newest = "max(xmin::text::bigint)" if self.kind == "BASE TABLE" else "sum(hashtext(ROW(seen.*)::text)::bigint)"
-        with self._cursor(f"SELECT count(*), {newest} FROM {self.source} AS seen") as cursor:
+        with self._cursor(f"SELECT count(*), {newest} FROM {self.source}") as cursor:
             return hashlib.sha256(repr((self.name, *cursor.fetchone())).encode()).hexdigest()[:32]
 
     @contextmanager
@@ -184,4 +192,26 @@ def _postgres_tables(url: str) -> list[Export]:
         )
         for table_schema, table, kind, column, data_type in rows:
             found.setdefault((table_schema, table, kind), []).append((column, data_type))
-    return [PostgresTable(url, *key, columns) for key, columns in found.items()]
+    return [
+        PostgresTable(
+            url,
+            table if table_schema == "public" else f"{table_schema}.{table}",
+            f"{identifier(table_schema)}.{identifier(table)}",
+            kind,
+            columns,
+        )
+        for (table_schema, table, kind), columns in found.items()
+    ]
+
+
+def _sqlite_query(path: Path, name: str, query: str) -> SqliteTable:
+    with _sqlite(path) as connection:
+        described = connection.execute(f"SELECT * FROM ({query}) LIMIT 0").description
+    return SqliteTable(path, name, [(column, "") for column, *_ in described], query)
+
+
+def _postgres_query(url: str, name: str, query: str) -> PostgresTable:
+    with _postgres(url) as connection:
+        described = connection.execute(f"SELECT * FROM ({query}) AS seen LIMIT 0").description
+    kinds = [(each.name, "ARRAY" if each.type_display.endswith("[]") else each.type_display) for each in described]
+    return PostgresTable(url, name, f"({query})", QUERY, kinds)
