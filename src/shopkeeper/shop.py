@@ -152,15 +152,17 @@ class Shop:
     def mirror(self, progress: Progress = silent, *, let_go: bool = False) -> Mirrored:
         """Look again at the sources that are catalogues, and have answers know within a second what is new there; see
         data/mirror.py. Raises DataError, MappingError, and ReleaseError before the first release."""
-        from shopkeeper.data.mirror import Mirror  # serving never needs it
+        from shopkeeper.data.catalogues import Catalogues  # serving never needs them
+        from shopkeeper.data.mirror import Mirror
 
         settings, cache = self.settings.data, self.directory / "cache" / "mirror"
         catalogue = self.engine().catalogue
-        mirror = Mirror(self.mapping, settings.located(self.directory), cache, settings)
+        catalogues = Catalogues(self.mapping, settings.located(self.directory), cache, settings)
 
         def known(item: str) -> Item | None:
             return catalogue.item(row) if (row := catalogue.ids.row(item)) >= 0 else None
 
+        mirror = Mirror(catalogues, cache / "before.parquet")
         return mirror.look(known, self.change, time.time(), progress, let_go=let_go)
 
     def export_ubi(self, folder: Path) -> dict[str, int]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from shopkeeper.data.catalogues import Catalogues
 from shopkeeper.data.mapping import ColumnMapping, FileMapping, Mapping
 from shopkeeper.data.mirror import Mirror, Mirrored
 from shopkeeper.errors import DataError
@@ -33,7 +34,8 @@ class Shop:
 
     def look(self, *, let_go: bool = False) -> Mirrored:
         self.told = []
-        mirror = Mirror(self.mapping, [self.export], self.folder, DataSettings())
+        catalogues = Catalogues(self.mapping, [self.export], self.folder, DataSettings())
+        mirror = Mirror(catalogues, self.folder / "before.parquet")
         return mirror.look(self.items.get, self.tell, 1.0, let_go=let_go)
 
     def tell(self, changes: Sequence[Change]) -> int:
@@ -106,5 +108,5 @@ def test_a_look_that_was_stopped_is_made_up_for(shop: Shop, monkeypatch: pytest.
 
 
 def test_a_mapping_without_a_catalogue_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no catalogue to mirror"):
-        Mirror(Mapping([FileMapping("e.csv", "events")]), [tmp_path], tmp_path, DataSettings())
+    with pytest.raises(DataError, match="holds no catalogue"):
+        Catalogues(Mapping([FileMapping("e.csv", "events")]), [tmp_path], tmp_path, DataSettings())

@@ -20,8 +20,10 @@ from shopkeeper import __version__
 from shopkeeper.cli import INTERRUPTED, STOPPED, WRONG, keys, show
 from shopkeeper.cli.progress import shown
 from shopkeeper.data.duck import was_interrupted
+from shopkeeper.data.scratch import Scratch
 from shopkeeper.data.tables import Tables
 from shopkeeper.errors import DataError, SettingsError, ShopkeeperError
+from shopkeeper.settings import DataSettings
 from shopkeeper.shop import Shop
 from shopkeeper.vocabulary import Request
 
@@ -218,6 +220,27 @@ def mirror(
         if pause is None:
             return
         sleep(pause)
+
+
+@app.command()
+def load(
+    sources: Annotated[list[str], typer.Argument(metavar="SOURCE...", help="Catalogues: files, folders, databases.")],
+    to: Annotated[str, typer.Option(metavar="ADDRESS", help="Where the shop answers.")] = "http://localhost:8000",
+    key: Annotated[
+        str | None, typer.Option(envvar="SHOPKEEPER_KEY", help="One with the role admin, where the shop has keys.")
+    ] = None,
+) -> None:
+    """Stream catalogues of any size into a shop that is open, here or elsewhere, over HTTP."""
+    from shopkeeper.cli.loading import Door
+    from shopkeeper.cli.loading import load as send
+    from shopkeeper.data.catalogues import Catalogues
+    from shopkeeper.data.mapper import propose
+    from shopkeeper.data.readers import discover_all
+
+    door = Door(to, key)
+    with shown(show.console(stderr=True)) as progress, Scratch() as folder:
+        catalogues = Catalogues(propose(discover_all(sources)), sources, folder, DataSettings())
+        show.say(f"{send(catalogues, door, progress):,} items are taken.")
 
 
 @app.command("export-ubi")

@@ -16,6 +16,7 @@ import pyarrow as pa
 from shopkeeper.vocabulary import Item
 
 TIME = pa.timestamp("us")
+IN_RELEASE = "table:images"  # the image of an item whose picture is in a table of its own
 
 ITEMS = pa.schema(
     [
@@ -28,7 +29,7 @@ ITEMS = pa.schema(
         pa.field("currency", pa.string()),
         pa.field("stock", pa.float64()),
         pa.field("available", pa.bool_()),  # null: not said, so on sale
-        pa.field("image", pa.string()),  # a URL, or "table:images" where the bytes are in images.parquet
+        pa.field("image", pa.string()),  # a URL, or IN_RELEASE where the bytes are in images.parquet
         pa.field("url", pa.string()),
         pa.field("launched", TIME),
         pa.field("group_id", pa.string()),  # the product of which this item is a variant

@@ -170,6 +170,8 @@ class LiveEngine:
             if log is not None:
                 places = log.known(live)
                 known.events, known.changes = places.events, places.changes
+                while self._lay_over(known, log):
+                    pass
                 self._change(known, log)
                 self._record(known)
         return known
@@ -209,13 +211,19 @@ class LiveEngine:
 
     def _change(self, known: _Known, log: EventLog) -> bool:
         """Whether there was something to change."""
-        before, batches = known.engine, list(log.changes_after(known.changes))
-        if batches:  # at once, as each update costs something, however little it brings
-            known.engine = known.engine.updated([change for _, changes in batches for change in changes])
-            known.changes = batches[-1][0]
-        if known.engine is before and before.unread:
+        before = known.engine
+        if not self._lay_over(known, log) and before.unread:
             known.engine = before.reading()
         return known.engine is not before
+
+    def _lay_over(self, known: _Known, log: EventLog) -> bool:
+        """Whether the log has more changes: a batch of them at once, as each update costs something, however little it
+        brings, and no more, as a bulk load brings millions."""
+        batch = next(log.changes_after(known.changes), None)
+        if batch is not None:
+            known.changes, changes = batch
+            known.engine = known.engine.updated(changes)
+        return batch is not None
 
     @contextlib.contextmanager
     def _bearing(self) -> Iterator[None]:

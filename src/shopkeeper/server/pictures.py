@@ -7,11 +7,10 @@ from urllib.parse import quote
 import msgspec
 from starlette.requests import Request as HttpRequest
 
+from shopkeeper.data.schema import IN_RELEASE
 from shopkeeper.server.callers import Caller
 from shopkeeper.server.doors import Doors
 from shopkeeper.vocabulary import Item
-
-IN_RELEASE = "table:images"  # what the table of items says of them
 
 
 def pictured(http: HttpRequest, caller: Caller, item: Item) -> Item:
