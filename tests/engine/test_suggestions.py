@@ -112,10 +112,12 @@ def test_every_single_error_after_the_first_letter_is_found(word: str, at: int, 
         assert word in known.near(typed, 3, whole=True)
 
 
+MUG = completions(red_mug=1.0)
+
+
 @given(st.text(max_size=300))
 def test_nothing_typed_is_too_odd(typed: str) -> None:
-    known = completions(red_mug=1.0)
-    assert set(found(known, typed)) <= {"red mug"}
+    assert set(found(MUG, typed)) <= {"red mug"}
 
 
 # --- an engine that suggests ---
@@ -146,7 +148,7 @@ def queries(suggested: Suggested) -> list[str]:
 def test_an_engine_without_suggestions_offers_none_and_finds_products_by_words() -> None:
     engine = small_engine()
     title = engine.catalogue.item(0).title
-    assert suggest(engine, "") == Suggested(query="")
+    assert suggest(engine, "") == Suggested(query="", release=engine.release)
     assert suggest(engine, title).products[0].title == title
 
 

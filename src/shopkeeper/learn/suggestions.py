@@ -71,7 +71,7 @@ def learned_queries(tables: Tables, searches: pa.Table, items: pa.Table, setting
             "half_life": settings.train.half_life_days * 86_400.0,
             "kept": ITEMS_KEPT,
         }
-        found: pa.Table = database.execute(_statement("suggestions.sql"), parameters).to_arrow_table()
+        found: pa.Table = database.sql(_statement("suggestions.sql"), params=parameters).to_arrow_table()
         return found
 
 
@@ -214,7 +214,7 @@ def _past(tables: Tables, searches: pa.Table) -> PastSearches:
     statement = _statement("past_searches.sql")
     with with_events(tables.folder) as database:
         database.register("searches", searches)
-        found: pa.Table = database.execute(statement, {"forgotten": f"$.{FORGOTTEN}"}).to_arrow_table()
+        found: pa.Table = database.sql(statement, params={"forgotten": f"$.{FORGOTTEN}"}).to_arrow_table()
     told: dict[str, list[str]] = defaultdict(list)
     for actor, query in zip(found.column("actor").to_pylist(), found.column("query").to_pylist(), strict=True):
         told[actor].append(query)

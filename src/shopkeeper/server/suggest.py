@@ -9,6 +9,7 @@ from fastapi import FastAPI, Query
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
+from shopkeeper.engine.suggesting import MAX_SUGGESTED
 from shopkeeper.errors import RequestError
 from shopkeeper.server import openapi
 from shopkeeper.server.callers import Caller
@@ -29,7 +30,7 @@ def add_routes(app: FastAPI, shop: Shop) -> None:
         http: HttpRequest,
         caller: Searcher,
         q: Typed = "",
-        size: int = 8,
+        size: Annotated[int, Query(ge=1, le=MAX_SUGGESTED)] = 8,
         user: Who = None,
         session: Who = None,
         filter: Typed = "",  # noqa: A002 - the name in the address
