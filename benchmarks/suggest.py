@@ -24,6 +24,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,15 +33,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from scale import memory
 
-from shopkeeper.data.schema import ITEMS
+from shopkeeper.data.schema import EVENTS, ITEMS
 from shopkeeper.data.simulate import simulate
 from shopkeeper.data.tables import Tables
-from shopkeeper.engine.context import Material
+from shopkeeper.engine.context import FittedSource, Material
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.statistics import Statistics
 from shopkeeper.engine.sources.lexical import Lexical
 from shopkeeper.engine.suggestions import ITEMS_KEPT, Completions, Suggestions, typed_key
-from shopkeeper.learn.phrases import brands_with_categories, labels, title_phrases
+from shopkeeper.learn.phrases import labels, title_phrases
 from shopkeeper.learn.searches import load_searches
 from shopkeeper.learn.suggestions import learn_suggestions
 from shopkeeper.release.catalogue import Catalogue
@@ -49,6 +50,7 @@ from shopkeeper.settings import Settings, SuggestSettings, Surface
 from shopkeeper.shop import Shop
 from shopkeeper.vocabulary import Request
 
+HEAD = "| keystrokes | p50, ms | p99, ms | longest, ms |\n|---|---:|---:|---:|"
 NEWEST, LIST, LENGTHS = 0.15, 10, (1, 2, 3, 4, 6, 8)
 
 
@@ -88,19 +90,23 @@ def quality(products: int, events: int, people: int) -> None:
         catalogue = Catalogue.build(tables.items())
         interactions, _ = Interactions.build(past.events(), catalogue)
         statistics = Statistics.fit(catalogue, interactions, cut / 1e6)
-        settings = Settings(suggest=SuggestSettings(people=people))
-        known = learn_suggestions(past, before, catalogue, statistics, settings, cut / 1e6).queries
+        ways = {
+            f"Shopkeeper, {least} people": _first_keys(
+                learn_suggestions(
+                    past, before, catalogue, statistics, Settings(suggest=SuggestSettings(people=least)), cut / 1e6
+                ).queries
+            )
+            for least in (people, 1)
+        }
         later = searches.filter(pc.greater_equal(searches.column("time").cast(pa.int64()), cut))
         meant = [typed_key(each["query"]).strip() for each in later.to_pylist() if each["clicked"] or each["bought"]]
-    keys = [typed_key(str(text)) for text in known.texts.to_pylist()]
-    ways = {"Shopkeeper": lambda typed: [keys[row] for row in known.find(typed, LIST, None).tolist()]}
     counts, typists = Counter[str](), defaultdict[str, set[str]](set)
     for each in before.to_pylist():
         key = typed_key(each["query"]).strip()
         counts[key] += 1
         typists[key].add(each["actor"])
     shown = {key: count for key, count in counts.items() if len(typists[key]) >= people}
-    ways |= {"most popular completion": most_popular(counts), f"the same, by {people} people": most_popular(shown)}
+    ways |= {f"most popular, {people} people": most_popular(shown), "most popular, 1 person": most_popular(counts)}
     seen = np.mean([key in counts for key in meant])
     print(
         f"{len(before):,} searches of {len(counts):,} queries before, {len(shown):,} of them by {people} people;",
@@ -114,6 +120,11 @@ def quality(products: int, events: int, people: int) -> None:
             places = [_place(complete(beginning), key) for beginning, key in typed]
             reciprocal = np.array([1.0 / place if place else 0.0 for place in places])
             print(f"| {length} | {len(typed):,} | {way} | {reciprocal.mean():.3f} | {(reciprocal > 0).mean():.3f} |")
+
+
+def _first_keys(known: Completions) -> Callable[[str], Sequence[str]]:
+    keys = [typed_key(str(text)) for text in known.texts.to_pylist()]
+    return lambda typed: [keys[row] for row in known.find(typed, LIST, None).tolist()]
 
 
 def _without_newest(tables: Tables, past: Tables, cut: int) -> pa.Table:
@@ -143,62 +154,61 @@ def _place(offered: Sequence[str], meant: str) -> int:
 
 def speed(products: int, n_queries: int, keystrokes: int) -> None:
     generator = np.random.default_rng(0)
-    items = _made_up(products, generator)
+    catalogue = Catalogue.build(_made_up(products, generator))
+    texts = _made_up_queries(n_queries, generator)
     at_first = memory(os.getpid())
-    catalogue = Catalogue.build(items)
-    interactions, actors = Interactions.build(Tables(Path("nowhere")).events(), catalogue)
-    statistics = Statistics.fit(catalogue, interactions, 0.0)
-    words = _words(30_000)
-    texts = list(
-        dict.fromkeys(
-            " ".join(words[at] for at in _zipf(generator, len(words), size))
-            for size in generator.integers(1, 5, n_queries)
-        )
-    )
-    led = generator.integers(0, products, (len(texts), ITEMS_KEPT)).astype(np.int32)
-    scores = generator.pareto(1.0, len(texts)).astype(np.float32)
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        queries = Completions.build(texts, scores, led, trending=scores)
+        _suggestions(catalogue, texts, generator).save(Path(folder))
         built = time.perf_counter() - began
-        kinds = []
-        for name in ("category", "brand"):
-            found = labels(catalogue, name, statistics.order, statistics.interest)
-            kinds.append(Completions.build(found.texts, found.weights, found.items))
-        Suggestions(queries, *kinds, Suggestions.none().past).save(Path(folder))
-        on_disk = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
-        engine = Engine(
-            catalogue=catalogue,
-            interactions=interactions,
-            actors=actors,
-            sources={},
-            statistics=statistics,
-            settings=Settings(),
-            suggestions=Suggestions.load(Path(folder)),
-        )
-        print(
-            f"{products:,} products, {len(texts):,} queries: built in {built:.0f} s, {on_disk / 2**20:.0f} MiB, mapped.\n"
-        )
-        print("| keystrokes | p50, ms | p99, ms | longest, ms |\n|---|---:|---:|---:|")
-        typed = list(_typed([texts[at] for at in generator.integers(0, len(texts), keystrokes)], generator))[
-            :keystrokes
-        ]
-        for what, beginnings, said in (
-            ("of a query", typed, {}),
-            ("with an error", [_damaged(each, generator) for each in typed if len(each) > 5], {}),
-            ("under a filter of one brand", typed, {"filter": 'brand = "Brand 7"'}),
+        on_disk = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file()) / 2**20
+        engine = _engine(catalogue, Suggestions.load(Path(folder)))
+        print(f"{products:,} products, {len(texts):,} queries: built in {built:.0f} s; {on_disk:.0f} MiB, mapped.\n")
+        typed = list(_typed([texts[at] for at in generator.integers(0, len(texts), keystrokes)], generator))
+        damaged = [_damaged(each, generator) for each in typed if len(each) > 5]
+        print(HEAD)
+        for what, beginnings, narrowed in (
+            ("of a query", typed, ""),
+            ("with an error", damaged, ""),
+            ("under a filter of one brand", typed, 'brand = "Brand 7"'),
         ):
-            print(
-                _row(
-                    what,
-                    [
-                        _timed(lambda each=each, said=said: engine.suggest(Request(query=each, size=8, **said)))
-                        for each in beginnings
-                    ],
-                ),
-                flush=True,
-            )
+            requests = [Request(query=each, size=8, filter=narrowed) for each in beginnings]
+            print(_row(what, [_timed(partial(engine.suggest, request)) for request in requests]), flush=True)
     print(f"\nMemory before: {at_first}; after: {memory(os.getpid())}.")
+
+
+def _suggestions(catalogue: Catalogue, texts: Sequence[str], generator: np.random.Generator) -> Suggestions:
+    led = generator.integers(0, len(catalogue), (len(texts), ITEMS_KEPT)).astype(np.int32)
+    scores = generator.pareto(1.0, len(texts)).astype(np.float32)
+    queries = Completions.build(texts, scores, led, trending=scores)
+    return Suggestions(queries, *_labels(catalogue), Suggestions.none().past)
+
+
+def _labels(catalogue: Catalogue) -> list[Completions]:
+    order, interest = np.arange(len(catalogue), dtype=np.int32), np.zeros(len(catalogue), np.float32)
+    found = [labels(catalogue, name, order, interest) for name in ("category", "brand")]
+    return [Completions.build(each.texts, each.weights, each.items) for each in found]
+
+
+def _engine(catalogue: Catalogue, suggestions: Suggestions, lexical: FittedSource | None = None) -> Engine:
+    """Of a shop without events, that has no source but this."""
+    interactions, actors = Interactions.build(EVENTS.empty_table(), catalogue)
+    found = Surface(sources=("lexical",), needs="query", candidates=500, rank="fused")
+    return Engine(
+        catalogue=catalogue,
+        interactions=interactions,
+        actors=actors,
+        sources={"lexical": lexical} if lexical else {},
+        statistics=Statistics.fit(catalogue, interactions, 0.0),
+        settings=Settings(surfaces={**Settings().surfaces, "search": found}),
+        suggestions=suggestions,
+    )
+
+
+def _made_up_queries(n: int, generator: np.random.Generator) -> list[str]:
+    words = _words(30_000)
+    sizes = generator.integers(1, 5, n).tolist()
+    return list(dict.fromkeys(" ".join(words[at] for at in _zipf(generator, len(words), size)) for size in sizes))
 
 
 def _made_up(products: int, generator: np.random.Generator) -> pa.Table:
@@ -259,56 +269,24 @@ def as_you_type(source: Path, keystrokes: int) -> None:
         tables = Tables(shop.directory)
         items, judged = tables.items().combine_chunks(), tables.table("judgements")
     catalogue = Catalogue.build(items)
-    interactions, actors = Interactions.build(Tables(Path("nowhere")).events(), catalogue)
-    statistics = Statistics.fit(catalogue, interactions, 0.0)
-    surfaces = {
-        **Settings().surfaces,
-        "search": Surface(sources=("lexical",), needs="query", candidates=500, rank="fused"),
-    }
-    settings = Settings(surfaces=surfaces)
-    source_ = Lexical().fit(Material(catalogue, items, interactions, 0.0, settings))
-    found = [
-        title_phrases(items, statistics.order),
-        brands_with_categories(catalogue, statistics.order, statistics.interest),
-    ]
-    texts = list(dict.fromkeys(text for each in found for text in each.texts))
-    rows = dict(
-        zip(
-            [text for each in found for text in each.texts], np.concatenate([each.items for each in found]), strict=True
-        )
-    )
-    led = np.array([rows[text] for text in texts], np.int32).reshape(-1, ITEMS_KEPT)
-    queries = Completions.build(texts, np.ones(len(texts), np.float32), led)
-    kinds = [
-        Completions.build(each.texts, each.weights, each.items)
-        for each in (labels(catalogue, name, statistics.order, statistics.interest) for name in ("category", "brand"))
-    ]
-    engine = Engine(
-        catalogue=catalogue,
-        interactions=interactions,
-        actors=actors,
-        sources={"lexical": source_},
-        statistics=statistics,
-        settings=settings,
-        suggestions=Suggestions(queries, *kinds, Suggestions.none().past),
-    )
+    order = np.arange(len(catalogue), dtype=np.int32)
+    phrases = title_phrases(items, order)
+    queries = Completions.build(phrases.texts, phrases.weights, phrases.items)
+    nothing: object = None
+    lexical = Lexical().fit(Material(catalogue, items, nothing, 0.0, Settings()))  # type: ignore[arg-type]
+    engine = _engine(catalogue, Suggestions(queries, *_labels(catalogue), Suggestions.none().past), lexical)
     asked = judged.column("query").unique().to_pylist()
     generator = np.random.default_rng(0)
     typed = list(_typed([asked[at] for at in generator.integers(0, len(asked), keystrokes)], generator))
     typed = [each for each in typed if each.strip()]
     for each in typed[:20]:  # what is read lazily, read
-        engine.answer(Request(query=each, size=8))
-    print(f"{len(catalogue):,} products, {len(queries):,} suggestions of the catalogue alone.\n")
-    print("| keystrokes | p50, ms | p99, ms | longest, ms |\n|---|---:|---:|---:|")
-    print(_row("suggest", [_timed(lambda each=each: engine.suggest(Request(query=each, size=8))) for each in typed]))
+        engine.answer(Request(query=each))
+    print(f"{len(catalogue):,} products, {len(queries):,} phrases.\n\n{HEAD}")
     facets = ("category", "brand", "price")
-    print(_row("search, 24 items", [_timed(lambda each=each: engine.answer(Request(query=each))) for each in typed]))
-    print(
-        _row(
-            "search with three facets, asked before",
-            [_timed(lambda each=each: engine.answer(Request(query=each, facets=facets))) for each in typed],
-        )
-    )
+    print(_row("suggest", [_timed(partial(engine.suggest, Request(query=each, size=8))) for each in typed]))
+    print(_row("search", [_timed(partial(engine.answer, Request(query=each))) for each in typed]))
+    again = [_timed(partial(engine.answer, Request(query=each, facets=facets))) for each in typed]
+    print(_row("search with three facets, asked before", again))
 
 
 if __name__ == "__main__":

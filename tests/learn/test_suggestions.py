@@ -25,6 +25,8 @@ from shopkeeper.learn.suggestions import learn_suggestions
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.interactions import Interactions
 from shopkeeper.settings import Settings, SuggestSettings
+from shopkeeper.shop import Shop
+from shopkeeper.vocabulary import Event, EventType
 
 DAY = 86_400.0
 
@@ -87,6 +89,11 @@ def test_a_person_who_signs_in_during_many_visits_is_one(tmp_path: Path) -> None
     nameless = [row for at in range(9) for row in search("my own mug", None, f"v{at}")]
     signed_in = [row for at in range(9) for row in search("something else", "ann", f"v{at}", ago=DAY - 100)]
     assert learned(learn(tmp_path, nameless, signed_in)) == []
+
+
+def test_people_whose_visits_are_numbered_alike_are_as_many_as_they_are(tmp_path: Path) -> None:
+    visits = [row for at in range(5) for row in search("red mug", f"u{at}", "1")]
+    assert learned(learn(tmp_path, visits)) == ["red mug"]
 
 
 def test_nameless_visits_count_where_nobody_is_known(tmp_path: Path) -> None:
@@ -195,3 +202,27 @@ def test_nothing_that_fewer_people_typed_is_ever_suggested(
         typists = {user for query, user, _, _ in visits if typed_key(query) == typed_key(text)}
         assert len(typists) >= people
         assert any(query == text for query, *_ in visits)
+
+
+def test_what_was_forgotten_while_the_shop_was_open_is_not_learned_again(tmp_path: Path) -> None:
+    (tmp_path / "exports").mkdir()
+    (tmp_path / "exports" / "items.csv").write_text(
+        "item_id,title,price\nm1,Red mug,5\nm2,Blue mug,6\n", encoding="utf-8"
+    )
+    shop = Shop.new(tmp_path / "shop", [tmp_path / "exports"])
+    shop.record(
+        [
+            Event(id=f"{at} {kind}", type=kind, time=NOW + at, user="ann", session="s", query=query, item=item)
+            for at, query in enumerate(("red mug", "my secret"))
+            for kind, item in ((EventType.SEARCH, None), (EventType.VIEW, "m1"))
+        ]
+    )
+    shop.forget_searches("My Secret", user="ann")
+    shop.close()
+    shop.ingest()
+    tables = Tables(shop.directory)
+    searches, catalogue = load_searches(tables.folder), Catalogue.build(tables.items())
+    assert sorted(searches.column("query").to_pylist()) == ["my secret", "red mug"]
+    interactions, _ = Interactions.build(tables.events(), catalogue)
+    statistics = Statistics.fit(catalogue, interactions, NOW)
+    assert learn_suggestions(tables, searches, catalogue, statistics, Settings(), NOW).past.of("ann") == ["red mug"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -20,6 +20,7 @@ from shopkeeper.release.ids import load_ids, save_ids
 from shopkeeper.vocabulary import Event, EventType, Ids
 
 KEPT = 20  # searches of one person, the newest
+LONGEST = 200  # characters of one that are kept
 FORGOTTEN = "forgotten_query"  # the attribute of a search event by which a person has one forgotten; "*": all
 
 
@@ -88,7 +89,7 @@ class RecentSearches:
     def _add(self, actor: str, query: str) -> None:
         told = self._live.setdefault(actor, {})
         told.pop(_key(query), None)
-        told[_key(query)] = " ".join(query.split())[:200]
+        told[_key(query)] = _plain(query)
         self._trim(actor, told)
 
     def _forget(self, actor: str, query: str) -> None:
@@ -115,10 +116,17 @@ def _key(query: str) -> str:
     return " ".join(fold(query).split())
 
 
-def kept_of(queries: Iterator[str]) -> list[str]:
-    """Of one actor's searches, oldest first: the newest KEPT, each once."""
+def kept_of(searched: Iterable[tuple[str, bool]]) -> list[str]:
+    """Of one actor's words, oldest first, each searched for or (True) forgotten: the newest KEPT, each once."""
     told: dict[str, str] = {}
-    for query in queries:
+    for query, forgotten in searched:
         told.pop(_key(query), None)
-        told[_key(query)] = " ".join(query.split())[:200]
+        if forgotten and query == _ALL:
+            told.clear()
+        elif not forgotten:
+            told[_key(query)] = _plain(query)
     return list(told.values())[-KEPT:]
+
+
+def _plain(query: str) -> str:
+    return " ".join(query.split())[:LONGEST]

@@ -27,11 +27,10 @@ def suggest(engine: Engine, request: Request, within: str = "") -> Suggested:
     context, typed = engine.context_of(request, within), typed_key(request.query)
     blocked = tuple(" ".join(fold(phrase).split()) for phrase in engine.settings.suggest.blocklist if phrase.strip())
     known, size = engine.suggestions, request.size
-    allowed = engine.policies.allowed(context) if context.allowed is None else context.allowed
     if typed:
-        rows = known.queries.find(typed, size, allowed, blocked)
+        rows = known.queries.find(typed, size, context.allowed, blocked)
     else:
-        rows = known.queries.most_trending(size, allowed, blocked)
+        rows = known.queries.most_trending(size, context.allowed, blocked)
     labels = {name: _labels(engine, context, name, typed, blocked) for name in ("category", "brand")}
     return Suggested(
         query=request.query,

@@ -99,7 +99,7 @@ class Completions:
                 break
         return np.fromiter(islice(found, limit), np.int32)
 
-    def most_trending(self, limit: int, allowed: Mask, blocked: Sequence[str] = ()) -> Rows:
+    def most_trending(self, limit: int, allowed: Mask | None, blocked: Sequence[str] = ()) -> Rows:
         """The entries most wanted of late, as `find` gives them."""
         depth = min(_DEPTHS[1], len(self))
         top = np.argpartition(-self.trending, depth - 1)[:depth] if depth else np.empty(0, np.int64)

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources import files
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
+from rapidfuzz.distance import OSA
 
 from shopkeeper.data.tables import Tables
 from shopkeeper.engine.ranking.statistics import Statistics
@@ -30,8 +30,6 @@ MISSPELT = 3.0  # a query with an unknown word is a misspelling of one that this
 IN_ONE_CATEGORY = 0.6  # of what a query leads to, at least: then it is offered within that category
 _SHORTEST_MISSPELT = 4
 
-Numbers = npt.NDArray[np.float64]
-
 
 def learn_suggestions(
     tables: Tables,
@@ -45,7 +43,9 @@ def learn_suggestions(
     items = tables.items()
     order, interest = statistics.order, statistics.interest
     categories, brands = (_completions(labels(catalogue, name, order, interest)) for name in ("category", "brand"))
-    learned = merge_misspelt(learned_queries(tables, searches, items, settings, now), known_words(items))
+    learned = learned_queries(tables, searches, items, settings, now)
+    if learned.num_rows:
+        learned = merge_misspelt(learned, known_words(items))
     rows = padded(_available(catalogue, each) for each in learned.column("items").to_pylist())
     learned, rows = learned.filter(pa.array(rows[:, 0] >= 0)), rows[rows[:, 0] >= 0]
     own = [title_phrases(items, order), brands_with_categories(catalogue, order, interest)]
@@ -115,8 +115,6 @@ class _Neighbours:
                 self._shapes[hash(shape)].append(key)
 
     def one_error(self, key: str) -> list[str]:
-        from rapidfuzz.distance import OSA
-
         met = {other for shape in _shapes(key) for other in self._shapes[hash(shape)]}
         return [other for other in sorted(met) if OSA.distance(key, other, score_cutoff=1) <= 1]
 
@@ -215,10 +213,11 @@ def _past(tables: Tables, searches: pa.Table) -> PastSearches:
     with with_events(tables.folder) as database:
         database.register("searches", searches)
         found: pa.Table = database.sql(statement, params={"forgotten": f"$.{FORGOTTEN}"}).to_arrow_table()
-    told: dict[str, list[str]] = defaultdict(list)
-    for actor, query in zip(found.column("actor").to_pylist(), found.column("query").to_pylist(), strict=True):
-        told[actor].append(query)
-    kept = [kept_of(iter(queries)) for queries in told.values()]
+    told: dict[str, list[tuple[str, bool]]] = defaultdict(list)
+    columns = (found.column(name).to_pylist() for name in ("actor", "query", "forgotten"))
+    for actor, query, forgotten in zip(*columns, strict=True):
+        told[actor].append((query, forgotten))
+    kept = [kept_of(searched) for searched in told.values()]
     starts = np.concatenate(([0], np.cumsum([len(queries) for queries in kept], dtype=np.int64)))
     return PastSearches(
         Ids(told), starts, pa.array([query for queries in kept for query in queries], pa.large_string())

@@ -17,7 +17,9 @@ asked AS (
     SELECT
         keys.key,
         regexp_replace(trim(searches.query), '\s+', ' ', 'g') AS text,
-        coalesce(visitors.person, searches.actor) AS person,
+        CASE  -- sources may number the visits of each person anew, so a visit names only who is nameless
+            WHEN starts_with(actor, 'session:') THEN coalesce(visitors.person, actor) ELSE actor
+        END AS person,
         searches.time,
         CASE
             WHEN len(bought) > 0 THEN 4.0 WHEN len(carted) > 0 THEN 3.0 WHEN len(clicked) > 0 THEN 1.0 ELSE 0.0
