@@ -84,6 +84,11 @@ class ReleaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keep: Annotated[Positive, _help("how many releases stay on disk, to go back to")] = 5
 
 
+class SuggestSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    people: Annotated[Positive, _help("how many must have typed a query before it is suggested to others")] = 5
+    blocklist: Annotated[tuple[str, ...], _help("words that no suggestion may hold")] = ()
+
+
 class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: Annotated[str, _help('"0.0.0.0" lets other machines in')] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535), _help("0 takes any that is free")] = 8000
@@ -164,6 +169,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     train: TrainSettings = TrainSettings()
     release: ReleaseSettings = ReleaseSettings()
     server: ServerSettings = ServerSettings()
+    suggest: SuggestSettings = SuggestSettings()
     surfaces: dict[str, Surface] = msgspec.field(default_factory=DEFAULT_SURFACES.copy)
     models: dict[str, dict[str, Any]] = {}
     rules: tuple[Rule, ...] = ()

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,12 +18,25 @@ from shopkeeper.data.mapping import Mapping, append_mapping, read_mapping, write
 from shopkeeper.data.tables import Tables
 from shopkeeper.engine.live import Lag, LiveEngine
 from shopkeeper.engine.pipeline import Engine
+from shopkeeper.engine.recent_searches import FORGOTTEN
 from shopkeeper.errors import DataError, MissingExtraError, RequestError
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.store import Release, ReleaseStore
 from shopkeeper.settings import DataSettings, Settings, ShopSettings
 from shopkeeper.shop_toml import settings_text
-from shopkeeper.vocabulary import Change, Event, Explanation, Item, Progress, Request, Shown, Slate, silent
+from shopkeeper.vocabulary import (
+    Change,
+    Event,
+    EventType,
+    Explanation,
+    Item,
+    Progress,
+    Request,
+    Shown,
+    Slate,
+    Suggested,
+    silent,
+)
 
 if TYPE_CHECKING:
     from shopkeeper.data.mirror import Mirrored
@@ -234,6 +248,25 @@ class Shop:
     def recommend(self, surface: str = "home", **fields: Any) -> Slate:
         """A shelf, for a Request with these `fields` (user, session, items, filter, size…). Raises RequestError."""
         return self.answer(Request(surface=surface, **fields))
+
+    def suggest(self, typed: str = "", within: str = "", *, size: int = 8, **fields: Any) -> Suggested:
+        """What to offer while a query is typed, `size` of each kind, for a Request with these `fields` (user, session,
+        filter); `within` as `answer` has it. Nothing typed: what is wanted of late. Raises RequestError."""
+        return self.engine().suggest(Request(surface="search", query=typed, size=size, **fields), within)
+
+    def forget_searches(self, query: str, *, user: str | None = None, session: str | None = None) -> None:
+        """Suggest no more to this person that they searched for `query`; "*": whatever they searched for. Raises
+        DataError."""
+        event = Event(
+            id=token_hex(16),
+            type=EventType.SEARCH,
+            time=time.time(),
+            user=user,
+            session=session,
+            query=query,  # as a search without words is none
+            attributes={FORGOTTEN: query},
+        )
+        self.record([event])
 
     def explain(self, item: str, request: Request, within: str = "") -> Explanation:
         """Why an item stands where it stands in the answer to `request`, or why it is absent; `within` as `answer` has

@@ -173,6 +173,29 @@ class Slate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     candidates: dict[str, int] = {}
 
 
+class Suggestion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Words to search for. text[start:end] is what was typed, or stands for it (nothing where both are 0): the rest
+    completes it. `category`: where to look for them, if not everywhere."""
+
+    text: str
+    start: int = 0
+    end: int = 0
+    category: str | None = None
+
+
+class Suggested(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is offered to somebody who types, the best of each kind first. `recent` are this very person's searches;
+    `products` hold what a line shows of an item: no description, no attributes."""
+
+    query: str
+    queries: tuple[Suggestion, ...] = ()
+    products: tuple[Item, ...] = ()
+    categories: tuple[Suggestion, ...] = ()
+    brands: tuple[Suggestion, ...] = ()
+    recent: tuple[Suggestion, ...] = ()
+    release: str = ""
+
+
 class Shown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A slate as it was shown, for the log: items[i] stood at position `offset` + i + 1 with propensities[i]."""
 

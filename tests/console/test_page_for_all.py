@@ -126,7 +126,7 @@ def test_a_server_that_is_gone_is_said_and_waited_for(visit: Visit) -> None:
     with visit(expected="ERR_") as page:
         expect(page.locator(".card").first).to_be_visible()
         page.route("**/v1/**", lambda route: route.abort())
-        page.get_by_role("searchbox").fill("red")
+        page.get_by_role("combobox", name="Search the shop").fill("red")
         expect(page.get_by_role("alert")).to_contain_text("The shop does not answer")
         page.unroute("**/v1/**")
         page.get_by_role("button", name="Try again").click()

@@ -24,7 +24,7 @@ def told(shop: Shop) -> list[Event]:
 
 
 def open_product(page: Page, query: str) -> None:
-    page.get_by_role("searchbox").fill(query)
+    page.get_by_role("combobox", name="Search the shop").fill(query)
     expect(page.get_by_role("heading", level=1)).to_contain_text(query)
     page.locator(".grid .title a").first.click()
     expect(page.locator(".product")).to_be_visible()
@@ -103,7 +103,7 @@ def test_another_shopper_sees_another_shop(page: Page) -> None:
 
 
 def test_what_is_saved_stays(page: Page, shop: Shop) -> None:
-    page.get_by_role("searchbox").fill("blue mug")
+    page.get_by_role("combobox", name="Search the shop").fill("blue mug")
     expect(page.get_by_role("heading", level=1)).to_contain_text("blue mug")
     save = page.get_by_role("button", name="Save Blue mug")
     save.click()
@@ -118,7 +118,7 @@ def test_what_is_saved_stays(page: Page, shop: Shop) -> None:
 
 
 def test_the_drawer_says_why(page: Page) -> None:
-    page.get_by_role("searchbox").fill("red lamp")
+    page.get_by_role("combobox", name="Search the shop").fill("red lamp")
     expect(page.get_by_role("heading", level=1)).to_contain_text("red lamp")
     why = page.get_by_role("button", name="Why is it here: Red lamp")
     why.click()
@@ -131,7 +131,7 @@ def test_the_drawer_says_why(page: Page) -> None:
 
 
 def test_the_drawer_says_why_not_and_how_long_it_took(page: Page, shop: Shop) -> None:
-    page.get_by_role("searchbox").fill("lamp")
+    page.get_by_role("combobox", name="Search the shop").fill("lamp")
     expect(page.get_by_role("heading", level=1)).to_contain_text("“lamp”")
     page.get_by_role("spinbutton", name="Highest price").fill("12")
     page.get_by_role("spinbutton", name="Highest price").press("Enter")
@@ -166,7 +166,7 @@ def test_an_explored_place_says_with_what_probability(visit: Visit) -> None:
             route.fulfill(response=answer, json=slate)  # type: ignore[attr-defined]
 
         page.route("**/v1/search", explore)
-        page.get_by_role("searchbox").fill("mug")
+        page.get_by_role("combobox", name="Search the shop").fill("mug")
         expect(page.get_by_role("heading", level=1)).to_contain_text("“mug”")
         for at, said in enumerate(
             ("not to explore", "by its score; as the shop explores a little, in 99 %", "in 12.5 %")
@@ -180,7 +180,7 @@ def test_the_page_speaks_chinese(visit: Visit) -> None:
     with visit(locale="zh-CN") as page:
         expect(page.get_by_role("heading", level=1)).to_have_text("想找点什么？")
         expect(page.locator("html")).to_have_attribute("lang", "zh")
-        page.get_by_role("searchbox", name="搜索商品").fill("蓝色台灯")
+        page.get_by_role("combobox", name="搜索商品").fill("蓝色台灯")
         expect(page.get_by_role("heading", level=1)).to_have_text("1 件商品：“蓝色台灯”")
         page.locator(".grid .title a").click()
         expect_reason(page, "相似商品", "与“Blue lamp 蓝色台灯”相似")

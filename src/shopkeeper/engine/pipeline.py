@@ -31,11 +31,14 @@ from shopkeeper.engine.ranking.features import feature_names, features
 from shopkeeper.engine.ranking.fusion import Pool, fuse
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.engine.ranking.statistics import Statistics
+from shopkeeper.engine.recent_searches import RecentSearches
 from shopkeeper.engine.requests import surface_of
 from shopkeeper.engine.slate import Stopwatch, answer
 from shopkeeper.engine.sources import recipes
 from shopkeeper.engine.sources.lexical import MATCH_FEATURES, LexicalSource
 from shopkeeper.engine.state import State
+from shopkeeper.engine.suggesting import suggest
+from shopkeeper.engine.suggestions import Suggestions
 from shopkeeper.errors import ReleaseError, SettingsError, ShopkeeperError
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.ids import load_ids, save_ids
@@ -44,9 +47,21 @@ from shopkeeper.release.interactions import Interactions
 from shopkeeper.release.overlay import LiveCatalogue, lay_over
 from shopkeeper.release.store import REMEDY
 from shopkeeper.settings import Rule, Settings, Surface
-from shopkeeper.vocabulary import UNKNOWN_ROW, Change, Event, Explanation, Ids, Request, Rows, Scores, Seconds, Slate
+from shopkeeper.vocabulary import (
+    UNKNOWN_ROW,
+    Change,
+    Event,
+    Explanation,
+    Ids,
+    Request,
+    Rows,
+    Scores,
+    Seconds,
+    Slate,
+    Suggested,
+)
 
-ACTORS, SETTINGS, RANKERS = "actors", "settings.json", "rankers"
+ACTORS, SETTINGS, RANKERS, SUGGESTIONS = "actors", "settings.json", "rankers", "suggestions"
 READ_AT_ONCE = 32  # new items whose meaning an update waits for: about a third of a second
 
 
@@ -82,11 +97,14 @@ class Engine:
         rankers: Mapping[str, Ranker] | None = None,
         encoder: Encoder | None = None,
         images: Images | None = None,
+        suggestions: Suggestions | None = None,
         release: str = "",
     ) -> None:
         self.catalogue, self.interactions, self.actors = catalogue, interactions, actors
         self.sources, self.statistics, self.settings = dict(sources), statistics, settings
         self.encoder, self.images, self.release = encoder, images, release
+        self.suggestions = suggestions or Suggestions.none()
+        self.searches = RecentSearches(self.suggestions.past)
         self.policies = Policies(catalogue, settings)
         self.policies.check()
         self._n_released, self._unread = len(catalogue), tuple[str, ...]()
@@ -100,6 +118,7 @@ class Engine:
     def record(self, events: Sequence[Event]) -> None:
         """What people just did, each event once: the next request knows it."""
         self._state.record(events)
+        self.searches.record(events)
 
     def updated(self, changes: Sequence[Change]) -> Engine:
         """The engine after `changes` in the shop; this one goes on as it is. Both know the same of people, and only the
@@ -188,6 +207,10 @@ class Engine:
         Raises RequestError when the request cannot be answered as it was asked.
         """
         surface_of(request, self.settings.surfaces)
+        return self.context_of(request, within)
+
+    def context_of(self, request: Request, within: str = "") -> Context:
+        """The `context` of a request that is still being made: it may lack what its surface needs."""
         past = self._state.past(request.user, request.session, request.time, len(self.catalogue))
         if within:
             past = past.within(self.policies.masks.mask(within))
@@ -274,6 +297,11 @@ class Engine:
         as it was asked."""
         return answer(self, request, within)
 
+    def suggest(self, request: Request, within: str = "") -> Suggested:
+        """What to offer while `request.query` is typed: `request.size` of each kind, of what its filter lets through;
+        `within` as `context` has it. Raises RequestError."""
+        return suggest(self, request, within)
+
     def explain(self, request: Request, item_id: str, within: str = "") -> Explanation:
         """Why an item stands where it stands in the answer to `request`, or why it is absent; `within` as `context` has
         it."""
@@ -290,6 +318,7 @@ class Engine:
         self.catalogue.save(directory / "catalogue")
         self.interactions.save(directory / "interactions")
         self.statistics.save(directory / "statistics")
+        self.suggestions.save(directory / SUGGESTIONS)
         save_ids(self.actors, directory / ACTORS)
         for name, source in self.sources.items():
             source.save(directory / "sources" / name)
@@ -352,6 +381,7 @@ class Engine:
             rankers={name: Ranker.load(directory / RANKERS / name) for name in _folders(directory / RANKERS)},
             encoder=encoder,
             images=Images.load(directory / "images") if (directory / "images").is_dir() else None,
+            suggestions=Suggestions.load(directory / SUGGESTIONS),
             release=release,
         )
 

@@ -43,6 +43,12 @@ def surface_of(request: Request, surfaces: Mapping[str, Surface]) -> Surface:
     return surface
 
 
+def check_typed(request: Request, most: int) -> None:
+    """Raises RequestError for what is typed and no text, and for a size that is not 1 to `most`."""
+    _text("query", request.query)
+    _within("size", request.size, 1, most)
+
+
 def sort_values(sort: str, catalogue: Catalogue, statistics: Statistics) -> npt.NDArray[np.float64]:
     """float64 [n]: by which a request's items ascend; NaN, unknown values, stand last either way.
 

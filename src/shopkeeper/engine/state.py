@@ -87,7 +87,7 @@ class State:
 
         A visit's nameless events join those of the person who signed in during it.
         """
-        keys = list(dict.fromkeys(key for key in (_actor(user, None), _actor(None, session)) if key is not None))
+        keys = actors_of(user, session)
         known = [self._actors.row(key) for key in keys]
         parts = [self._interactions.of(row) for row in known if row >= 0]
         rows = np.concatenate([self._interactions.items[part] for part in parts] or [np.empty(0, np.int32)])
@@ -131,6 +131,11 @@ class State:
         self._live.move_to_end(actor)
         while len(self._live) > LIVE_PEOPLE or self._held > LIVE_EVENTS_OF_ALL:
             self._held -= len(self._live.popitem(last=False)[1])
+
+
+def actors_of(user: str | None, session: str | None) -> list[str]:
+    """The keys of the histories of whoever asks: the person's first, then that of the visit."""
+    return list(dict.fromkeys(key for key in (_actor(user, None), _actor(None, session)) if key is not None))
 
 
 def _actor(user: str | None, session: str | None) -> str | None:

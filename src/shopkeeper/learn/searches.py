@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 
 from shopkeeper.data.duck import connect
@@ -29,11 +32,18 @@ def load_searches(tables: Path) -> pa.Table:
 
     clicked, carted and bought hold item_ids, each once, sorted; a search that led to nothing has empty lists.
     """
-    months = tables / "events" / "*" / "*.parquet"
+    with with_events(tables) as database:
+        statement = files("shopkeeper.learn").joinpath("searches.sql").read_text(encoding="utf-8")
+        return database.sql(statement).to_arrow_table().cast(SEARCHES)
+
+
+@contextlib.contextmanager
+def with_events(tables: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database that has the events under `tables` as the view `events`."""
     with connect() as database:
         if any(tables.glob("events/*/*.parquet")):
+            months = tables / "events" / "*" / "*.parquet"
             database.read_parquet(str(months), union_by_name=True).create_view("events")
         else:
             database.register("events", EVENTS.empty_table())
-        statement = files("shopkeeper.learn").joinpath("searches.sql").read_text(encoding="utf-8")
-        return database.sql(statement).to_arrow_table().cast(SEARCHES)
+        yield database

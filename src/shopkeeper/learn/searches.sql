@@ -8,7 +8,9 @@
 WITH told AS (
     SELECT slate_id, actor, session_id, time, ordinal, event_id, trim(query) AS query
     FROM events
-    WHERE type = 'search' AND trim(query) <> ''
+    WHERE
+        type = 'search' AND trim(query) <> ''
+        AND coalesce(NOT contains(attributes, '"forgotten_query"'), true)  -- by which a person has one forgotten
 ),
 
 -- Where a source logs no searches but repeats the query on what followed, its first event stands for the search.

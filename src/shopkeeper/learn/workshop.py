@@ -24,6 +24,7 @@ from shopkeeper.learn.fit import Fitter
 from shopkeeper.learn.requests import Asked, requests_of, searches_of, with_visits
 from shopkeeper.learn.searches import load_searches
 from shopkeeper.learn.split import Part
+from shopkeeper.learn.suggestions import learn_suggestions
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.interactions import Interactions
 from shopkeeper.settings import Settings, Surface
@@ -95,7 +96,12 @@ class Workshop:
 
     def engine(self, rankers: Mapping[str, Ranker]) -> Engine:
         """The engine that is released: it knows everything."""
-        return self._engine(self.catalogue, self.interactions, self.interactions, self.now, rankers, "fit everything")
+        engine = self._engine(self.catalogue, self.interactions, self.interactions, self.now, rankers, "fit everything")
+        tables = Tables(self.tables.parent)
+        engine.suggestions = learn_suggestions(
+            tables, self.searches, self.catalogue, engine.statistics, self.settings, self.now
+        )
+        return engine
 
     def engine_of(self, part: Part, rankers: Mapping[str, Ranker], stage: str) -> Engine:
         """An engine that answers a part's requests: sources, statistics and catalogue know what was known before it."""

@@ -11,7 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from shopkeeper import __version__
 from shopkeeper.errors import ShopkeeperError
-from shopkeeper.server import answers, events, health, items, openapi
+from shopkeeper.server import answers, events, health, items, openapi, suggest
 from shopkeeper.server.access import Access
 from shopkeeper.server.doors import Doors
 from shopkeeper.server.metrics import ShopMetrics
@@ -47,6 +47,7 @@ def create_app(shop: Shop, *, workers: int = 1) -> FastAPI:
     app.state.doors, app.state.metrics = Doors(shop, workers), metrics
     refuse_in_words(app)
     answers.add_routes(app, shop)
+    suggest.add_routes(app, shop)
     events.add_routes(app, shop)
     items.add_routes(app, shop)
     health.add_routes(app, shop, metrics)

@@ -12,7 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from shopkeeper.server.analytics.segment import CALLS
 from shopkeeper.server.bodies import MAX_EVENTS, EventBody, ItemBody, SearchBody, StockBody
 from shopkeeper.shop import Shopper
-from shopkeeper.vocabulary import Explanation, Facet, FacetValue, Item, Placement, Reason, Slate
+from shopkeeper.vocabulary import Explanation, Facet, FacetValue, Item, Placement, Reason, Slate, Suggested, Suggestion
 
 # Why a request is turned away.
 MEANINGS = {
@@ -59,6 +59,17 @@ EXPLANATION = Explanation(
     surface="search",
     verdict="filtered",
     text="filtered: price < 10, its price is 12.5",
+)
+SUGGESTED = Suggested(
+    query="red m",
+    queries=(
+        Suggestion(text="red mug", end=5),
+        Suggestion(text="red mug", end=5, category="Mugs"),
+        Suggestion(text="small red mugs", start=6, end=11),
+    ),
+    products=(msgspec.structs.replace(MUG, attributes={}),),
+    recent=(Suggestion(text="red mug", end=5),),
+    release="20260101T000000-1a2b",
 )
 SEARCH = {
     "query": "red mug",
@@ -140,6 +151,9 @@ class Taken(msgspec.Struct, frozen=True):
     accepted: int
 
 
+FORGOTTEN = Taken(1)
+
+
 class Health(msgspec.Struct, frozen=True):
     """That the process turns: `status` is "ok"."""
 
@@ -166,7 +180,7 @@ class Readiness(msgspec.Struct, frozen=True):
 
 
 _STRUCTS = (
-    *(SearchBody, EventBody, ItemBody, StockBody, Slate, Explanation, Item),
+    *(SearchBody, EventBody, ItemBody, StockBody, Slate, Suggested, Explanation, Item),
     *(Refusal, Receipt, Taken, Shopper, Health, Readiness),
 )
 

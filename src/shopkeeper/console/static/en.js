@@ -6,6 +6,11 @@ export default {
   other: "中文",
   skip: "Skip to the products",
   search: "Search the shop",
+  suggested: {
+    label: "Suggestions", recent: "Your searches", queries: "Searches", categories: "Categories", brands: "Brands",
+    within: (category) => `in ${category}`,
+    forget: (query) => `Forget “${query}” (Delete)`,
+  },
   shopper: "Shopping as",
   newcomer: "a newcomer",
   events: (n) => `${n} events`,

@@ -8,6 +8,7 @@ import { listen } from "./keys.js";
 import { become, cart, saved, shopper } from "./person.js";
 import { product } from "./product.js";
 import { search, typed } from "./search.js";
+import { listenToTyping } from "./suggest.js";
 import { ask, Refused, useKey } from "./shop.js";
 import { number, otherLanguage, switchLanguage, words } from "./words.js";
 
@@ -76,6 +77,7 @@ function drawHeader() {
   if (stand) $("name").textContent = stand.shop;
   if (stand?.release) $("release").textContent = words.release(number(stand.items), stand.release);
   $("query").placeholder = $("query").ariaLabel = words.search;
+  $("suggestions").ariaLabel = words.suggested.label;
   $("language").textContent = words.other;
   $("language").lang = otherLanguage();
   const label = ({ user, session, likes = [], events }) =>
@@ -128,6 +130,7 @@ function askForKey() {
 function start() {
   drawHeader();
   listen();
+  listenToTyping();
   let pause;
   $("query").oninput = () => {
     clearTimeout(pause);

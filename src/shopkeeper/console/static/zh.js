@@ -4,6 +4,11 @@ export default {
   other: "English",
   skip: "跳到商品",
   search: "搜索商品",
+  suggested: {
+    label: "搜索建议", recent: "搜索记录", queries: "热门搜索", categories: "类别", brands: "品牌",
+    within: (category) => `在“${category}”中`,
+    forget: (query) => `删除“${query}”（Delete 键）`,
+  },
   shopper: "浏览身份",
   newcomer: "新顾客",
   events: (n) => `${n} 个行为`,
