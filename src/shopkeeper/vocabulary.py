@@ -293,7 +293,7 @@ class Ids:
         self.texts: pa.LargeStringArray = pa.array(ids, pa.large_string())
         if len(self.texts.unique()) != len(self.texts):
             raise ValueError("ids must be unique")
-        hashes = np.fromiter(map(_hash, self), np.uint32, len(self.texts))
+        hashes = np.fromiter(map(id_hash, self), np.uint32, len(self.texts))
         self.by_hash: Rows = np.argsort(hashes, kind="stable").astype(np.int32)
         self.hashes: npt.NDArray[np.uint32] = hashes[self.by_hash]
 
@@ -315,14 +315,14 @@ class Ids:
 
     def row(self, id_: str) -> int:
         """The row of an id, UNKNOWN_ROW (-1) when it is not known."""
-        hash_ = np.uint32(_hash(id_))
-        at = int(self.hashes.searchsorted(hash_))
+        return next((row for row in self.rows_hashed(id_hash(id_)) if self.id(row) == id_), UNKNOWN_ROW)
+
+    def rows_hashed(self, hash_: int) -> Iterator[int]:
+        """The rows of which the ids have this `id_hash`."""
+        at = int(self.hashes.searchsorted(np.uint32(hash_)))
         while at < len(self.hashes) and self.hashes[at] == hash_:
-            row = int(self.by_hash[at])
-            if self.id(row) == id_:
-                return row
+            yield int(self.by_hash[at])
             at += 1
-        return UNKNOWN_ROW
 
     def rows(self, ids: Iterable[str]) -> Rows:
         """int32 [len(ids)] in the caller's order; UNKNOWN_ROW (-1) marks unknown ids."""
@@ -335,7 +335,8 @@ class Ids:
         return [self.id(row) for row in rows]
 
 
-def _hash(id_: str) -> int:
+def id_hash(id_: str) -> int:
+    """32 bits."""
     return zlib.crc32(id_.encode(errors="surrogatepass"))  # what is no text is asked for, and not found
 
 

@@ -28,6 +28,7 @@ Floats = npt.NDArray[np.floating[Any]]
 Codes = npt.NDArray[np.integer[Any]]
 
 LABEL_ARRAYS = ("firsts", "starts", "codes", "posting_starts", "posting_rows")
+POSTINGS_PER_ROW = 4  # a look at a posting costs less than one at an item
 NUMBER_ARRAYS = ("firsts", "rows", "amounts")
 
 
@@ -54,6 +55,25 @@ class Gathered(NamedTuple):
     codes: Rows
 
 
+class Counts(NamedTuple):
+    """Value codes, int32 ascending, and how many items have each, int64, above 0."""
+
+    codes: Rows
+    counts: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, codes: Codes) -> Counts:
+        """Of codes as they come."""
+        found, counts = np.unique(codes, return_counts=True)
+        return cls(found.astype(np.int32), counts)
+
+
+def holding(keyed: pa.Array, text: str, *, begins: bool) -> npt.NDArray[np.int64]:
+    """Which of the folded texts contain a text, or begin with it."""
+    match = pc.starts_with if begins else pc.match_substring
+    return np.flatnonzero(match(keyed, fold_text(text)).to_numpy(zero_copy_only=False))
+
+
 @dataclass(frozen=True)
 class Labels:
     """A many-valued label field of n items (brand, category, an attribute): compressed sparse rows.
@@ -69,6 +89,17 @@ class Labels:
     def of(self, rows: Rows) -> Gathered:
         """The codes of `rows` int32 [k], in their order."""
         return gather(self.starts, self.codes, rows)
+
+    def counts(self, rows: Rows) -> npt.NDArray[np.int64]:
+        """int64 [len(values)]: how many of rows int32 [k] have each value. The values that an item has in first place
+        are counted at once, then those in second place, and so on."""
+        counts = np.zeros(len(self.values), np.int64)
+        places, ends = self.starts[rows], self.starts[rows + 1]
+        while len(places := places[(more := places < ends)]):
+            ends = ends[more]
+            counts += np.bincount(self.codes[places], minlength=len(counts))
+            places = places + 1
+        return counts
 
 
 def gather(starts: Starts, codes: Rows, rows: Rows) -> Gathered:
@@ -146,6 +177,15 @@ class LabelMap(Mapping[str, Labels]):
     def rows_having(self, name: str) -> Rows:
         """The items of which any value of this field is known: int32, by value, so an item may come twice."""
 
+    @abstractmethod
+    def rows_holding(self, name: str, text: str, *, begins: bool) -> Rows:
+        """The items that have a value which contains this text, or begins with it, in any case: int32, by value, so
+        that an item may come twice."""
+
+    @abstractmethod
+    def counts(self, name: str, rows: Rows) -> Counts:
+        """How many of the rows int32 [k], each once, have each value of this field."""
+
     def rows_with(self, name: str, text: str) -> Rows:
         """The items that have this value, in any case: int32; empty when nothing has it."""
         code = self.code_of(name, text)
@@ -212,6 +252,25 @@ class LabelFields(LabelMap):
     def rows_having(self, name: str) -> Rows:
         codes = self.codes_of(name)
         return self.posting_rows[self.posting_starts[codes.start] : self.posting_starts[codes.stop]]
+
+    def rows_holding(self, name: str, text: str, *, begins: bool) -> Rows:
+        codes = self.codes_of(name)
+        found = codes.start + holding(self.keyed[codes.start : codes.stop], text, begins=begins)
+        return self.posting_rows[places_of(self.posting_starts, found)[1]]
+
+    def counts(self, name: str, rows: Rows) -> Counts:
+        """A field that many items have is counted along the rows, another along its postings."""
+        codes = self.codes_of(name)
+        starts = self.posting_starts[codes.start : codes.stop + 1]
+        if int(starts[-1] - starts[0]) > POSTINGS_PER_ROW * len(rows):
+            counts = self[name].counts(rows)
+        else:
+            among = np.zeros(len(self.starts) - 1, np.bool_)
+            among[rows] = True
+            before = np.concatenate(([0], np.cumsum(among[self.rows_having(name)], dtype=np.int64)))
+            counts = np.diff(before[starts - starts[0]])
+        found = np.flatnonzero(counts)
+        return Counts((codes.start + found).astype(np.int32), counts[found])
 
     def save(self, directory: Path) -> None:
         save_arrays(directory, {name: getattr(self, name) for name in LABEL_ARRAYS})
