@@ -34,10 +34,10 @@ def count(
     without: the rows that would match were nothing chosen in a field; a field in which something is chosen is counted
     over these. Raises RequestError for a field that no item has, and for what cannot be asked of it.
     """
+    chosen = {fold_text(name): values for name, values in request.refinements.items() if values}
     wanted: dict[str, None] = {}
     for name in (*request.facets, *request.facet_queries, *request.facet_ranges):
-        wanted |= dict.fromkeys(useful(catalogue, rows) if name == USEFUL else (name,))
-    chosen = {fold_text(name): values for name, values in request.refinements.items() if values}
+        wanted |= dict.fromkeys(useful(catalogue, rows, chosen) if name == USEFUL else (name,))
     facets = []
     for name in wanted:
         key = fold_text(name)
@@ -65,25 +65,29 @@ def _facet(catalogue: Catalogue, rows: Rows, name: str, request: Request, chosen
         raise catalogue.unknown_field(name, "facets")
     values: tuple[FacetValue, ...] = ()
     ranges: tuple[FacetRange, ...] = ()
-    n_values, minimum, maximum = 0, None, None
+    n_values, n_said, minimum, maximum = 0, 0, None, None
     if is_label:
-        n_values, values = _values(catalogue, rows, name, request, chosen)
+        found = catalogue.labels.counts(name, rows)
+        n_values, values = _values(catalogue, found, name, request, chosen)
+        n_said = int(found.counts.sum())
     if is_number:
         numbers = catalogue.numbers.of(name, rows)
         known = numbers[~np.isnan(numbers)]
         asked = _of(request.facet_ranges, name)
-        ranges = round_ranges(known) if asked is None else ranges_asked(name, asked, known)
+        if asked is not None:
+            ranges = ranges_asked(name, asked, known)
+        elif 2 * len(known) > n_said:  # else few of its texts are numbers
+            ranges = round_ranges(known)
         if len(known):
             minimum, maximum = (float(str(edge)) for edge in (known.min(), known.max()))  # 0.95, not 0.949999988
     return Facet(name=name, values=values, n_values=n_values, minimum=minimum, maximum=maximum, ranges=ranges)
 
 
 def _values(
-    catalogue: Catalogue, rows: Rows, name: str, request: Request, chosen: Sequence[str]
+    catalogue: Catalogue, found: Counts, name: str, request: Request, chosen: Sequence[str]
 ) -> tuple[int, tuple[FacetValue, ...]]:
-    """How many values the rows have, and those to show: the first of them, and whatever is chosen."""
+    """How many values were found, and those to show: the first of them, and whatever is chosen."""
     labels, limit, sought = catalogue.labels, request.max_values, _of(request.facet_queries, name)
-    found = labels.counts(name, rows)
     is_path = fold_text(name) == PATH
     if sought is None and not is_path and request.facet_order == COUNT:
         top = _most_frequent(found, limit)
@@ -134,7 +138,9 @@ def _holding(keys: pa.Array, text: str) -> npt.NDArray[np.int64]:
 
 def _levels(keys: Sequence[str], kept: Iterable[int], chosen: Sequence[str]) -> list[npt.NDArray[np.int64]]:
     """The positions of paths by what they lie below: the first level, then what is directly below each node of the
-    chosen paths, from above."""
+    chosen paths, from above. Where nothing is chosen, a first level of one path is opened."""
+    if not chosen and len(roots := {keys[at].partition(SEPARATOR)[0] for at in kept}) == 1:
+        chosen = tuple(roots)
     opened: dict[str, list[int]] = {"": []}
     for path in map(fold_text, chosen):
         steps = path.split(SEPARATOR)

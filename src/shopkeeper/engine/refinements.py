@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from shopkeeper.engine.conditions import Compares, Condition, Either, Every, Exists, Is
+from shopkeeper.engine.conditions import Compares, Condition, Either, Every, Is
 from shopkeeper.errors import RequestError
 from shopkeeper.release.catalogue import Catalogue
 
@@ -28,11 +28,11 @@ class Span(NamedTuple):
         parts: list[Condition] = [Compares(name, ">=", self.least)] if self.least else []
         if self.most:
             parts.append(Compares(name, "<" if self.is_open else "<=", self.most))
-        return Every(tuple(parts))
+        return parts[0] if len(parts) == 1 else Every(tuple(parts))
 
 
 def chosen(catalogue: Catalogue, name: str, values: Sequence[str]) -> Condition:
-    """That a field has any of the values. Raises RequestError for a field that no item has."""
+    """That a field has any of the values, at least one. Raises RequestError for a field that no item has."""
     is_number = name in catalogue.numbers
     if not is_number and name not in catalogue.labels:
         raise catalogue.unknown_field(name, place(name))
@@ -41,7 +41,7 @@ def chosen(catalogue: Catalogue, name: str, values: Sequence[str]) -> Condition:
     parts: list[Condition] = [span.condition(name) for span in spans if span is not None]
     if plain:
         parts.append(Is(name, plain))
-    return Either(tuple(parts)) if parts else Exists(name)
+    return parts[0] if len(parts) == 1 else Either(tuple(parts))
 
 
 def place(name: str) -> str:
