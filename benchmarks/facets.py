@@ -1,11 +1,13 @@
 """How long a typo-tolerant prefix search with three facets takes in a shop of millions, and where the time goes.
 
-    python benchmarks/facets.py [--products 2200000] [--cache DIR] [--searches 300]
+    python benchmarks/facets.py [--products 2200000] [--cache DIR] [--searches 200] [--with-index]
 
-The shop has the words, the fields and the statistics of one that was trained, and no other source. Its products are
-those of a simulated shop of 20,000, each many times with a model's name, a price and a colour of its own. It is made
-once and kept in the cache. Every search ends in a half typed word, one of three has a typo, and each asks for
-three facets, with and without a chosen value. Two processes search at once, each as fast as it can. Prints Markdown.
+The products are those of a simulated shop of 20,000, again and again, each with a model's name in its title and a price
+of its own: fields, words and counts are as large as they would be. Only the words and the fields are searched. The
+index that ranks the best 500 costs minutes to make: without --with-index it holds the first 20,000 products alone, and
+what it takes, the stage "sources", is to be taken from scale.py --words. Every search ends in a half typed word, and
+one of three has a typo. Processes search at once. The stages are told in CPU time, which says more than wall time on a
+machine that has other work. Prints Markdown.
 """
 
 from __future__ import annotations
@@ -19,134 +21,201 @@ import multiprocessing
 import platform
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import big_shop
 import msgspec
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from shopkeeper.data.schema import EVENTS
 from shopkeeper.data.tables import Tables
+from shopkeeper.engine import slate as slates
+from shopkeeper.engine.context import Material
 from shopkeeper.engine.item_text import FIELDS, item_texts
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.statistics import Statistics
 from shopkeeper.engine.sources.lexical import Lexical, LexicalSource
 from shopkeeper.engine.text import characters, words
 from shopkeeper.engine.text_index import CODE, WORDS, TextIndex, stemmer
-from shopkeeper.engine.text_match import TermFieldsBuilder
+from shopkeeper.engine.text_match import FIELD_BITS, Postings, TermFields, term_hash
 from shopkeeper.release.catalogue import Catalogue
-from shopkeeper.release.fields import read_table, write_table
+from shopkeeper.release.fields import LabelFields, NumberFields, starts_of
 from shopkeeper.release.interactions import Interactions
+from shopkeeper.release.shown import Shown
 from shopkeeper.settings import Settings
 from shopkeeper.shop import Shop
-from shopkeeper.vocabulary import Request, Slate
+from shopkeeper.vocabulary import Ids, Item, Request
 
-PROCESSES = 2
-SIMULATED, MODELS = 20_000, 200_000
+SIMULATED, MODELS, PAGED = 20_000, 200_000, 24
 FACETS = ("brand", "category", "price")
+KINDS = {
+    "search": {},
+    "search, three facets": {"facets": FACETS},
+    "search, three facets, a brand chosen": {"facets": FACETS, "refinements": {"brand": ()}},
+    "search, the most useful facets": {"facets": ("*",)},
+}
+
+
+class Measured(NamedTuple):
+    """Of one process: milliseconds of each search, CPU milliseconds of one, milliseconds by stage, items matched."""
+
+    wall: list[float]
+    cpu: float
+    stages: dict[str, float]
+    totals: list[int]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--products", type=int, default=2_200_000)
     parser.add_argument("--cache", type=Path, default=Path("benchmark-shops"))
-    parser.add_argument("--searches", type=int, default=300)
+    parser.add_argument("--searches", type=int, default=200)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--with-index", action="store_true")
     arguments = parser.parse_args()
-    release = released(arguments.cache / f"facets-{arguments.products}", arguments.products)
+    folder = arguments.cache / f"facets-{arguments.products}"
+    step = multiprocessing.get_context("spawn").Process(target=prepared, args=(folder, arguments))
+    step.start()
+    step.join()
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()};", end=" ")
-    print(f"{arguments.products:,} products; load average {os.getloadavg()[0]:.1f}.\n")
-    with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
-        for kind in KINDS:
-            measured = pool.starmap(searched, [(release, kind, arguments.searches, seed) for seed in range(PROCESSES)])
+    print(f"{arguments.products:,} products; load average {os.getloadavg()[0]:.1f}.\n", flush=True)
+    with multiprocessing.get_context("spawn").Pool(arguments.processes) as pool:
+        asked = [(folder, arguments.products, arguments.searches, seed) for seed in range(arguments.processes)]
+        for kind, measured in zip(KINDS, zip(*pool.starmap(searched, asked), strict=True), strict=True):
             report(kind, measured)
 
 
-def released(folder: Path, products: int) -> Path:
-    """The release, made in three processes one after the other, as each needs much memory."""
-    release = folder / "release"
-    if not release.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        for step in (ingested, words_fitted, assembled):
-            process = multiprocessing.get_context("spawn").Process(target=step, args=(folder, products))
-            process.start()
-            process.join()
-            if process.exitcode:
-                raise SystemExit(f"{step.__name__} failed")
-    return release
-
-
-def ingested(folder: Path, products: int) -> None:
-    """Writes items.arrow: the products, and as many made of them as are asked for."""
+def prepared(folder: Path, arguments: argparse.Namespace) -> None:
+    """The simulated shop, and what is made of it, in the cache."""
     base = folder.parent / f"simulated-{SIMULATED}"
-    tables = base / "shop" / "tables"
-    shop = Shop(base / "shop") if tables.exists() else big_shop._ingested(base, SIMULATED, 2 * SIMULATED, 1, None)
-    items = Tables(shop.directory).items().combine_chunks()
+    if not (base / "shop" / "tables").exists():
+        big_shop._ingested(base, SIMULATED, 2 * SIMULATED, 1, None)
+    items = Tables(Shop(base / "shop").directory).items().combine_chunks()
+    if not (base / "lexical").exists():
+        nothing: object = None
+        Lexical().fit(Material(nothing, items, nothing, 0.0, Settings())).save(base / "lexical")  # type: ignore[arg-type]
+        Catalogue.build(items).save(base / "catalogue")
+    if not (folder / "terms").exists():
+        repeated_terms(TermFields.load(base / "lexical" / "terms"), arguments.products).save(folder / "terms")
+        labels = Catalogue.load(base / "catalogue").labels
+        assert isinstance(labels, LabelFields)
+        repeated_labels(labels, arguments.products).save(folder / "labels")
+    if arguments.with_index and not (folder / "index").exists():
+        TextIndex.build(documents(list(item_texts(items)), arguments.products)).save(folder / "index")
+
+
+def models(n: int) -> list[str]:
+    """The name of each product's model."""
     generator = np.random.default_rng(0)
-    rows = np.arange(products) % len(items)
-    letters = generator.choice(list("bcdfghjklmnprstvwz"), (MODELS, 3)), generator.choice(list("aeiou"), (MODELS, 3))
-    models = pa.array(["".join(a + b for a, b in zip(x, y, strict=True)) for x, y in zip(*letters, strict=True)])
-    names = models.take(pa.array(generator.zipf(1.3, products) % MODELS))
-    prices = np.nan_to_num(items.column("price").to_numpy()[rows], nan=10.0) * generator.lognormal(0.0, 0.3, products)
-    told = {
-        "item_id": pa.array([f"p{row}" for row in range(products)]),
-        "title": pc.binary_join_element_wise(names, items.column("title").take(pa.array(rows)).combine_chunks(), " "),
-        "price": pa.array(np.round(prices, 2)),
-    }
-    grown = items.take(pa.array(rows))
-    for name, column in told.items():
-        at = grown.column_names.index(name)
-        grown = grown.set_column(at, grown.schema.field(at), column.cast(grown.schema.field(at).type))
-    write_table(grown, folder / "items.arrow")
+    letters = [generator.choice(list(each), (MODELS, 3)) for each in ("bcdfghjklmnprstvwz", "aeiou")]
+    names = ["".join(np.stack(pair, 1).ravel()) for pair in zip(*letters, strict=True)]
+    return [names[at] for at in (generator.zipf(1.3, n) % MODELS).tolist()]
 
 
-def words_fitted(folder: Path, products: int) -> None:  # noqa: ARG001
-    """What Lexical().fit makes of the items, which differ from the simulated ones in a word of their title alone."""
-    if (folder / "lexical").exists():
-        return
-    shop = Shop(folder.parent / f"simulated-{SIMULATED}" / "shop")
-    known, stem = list(item_texts(Tables(shop.directory).items())), stemmer()
-    words_of = [{field: words(getattr(item, field)) for field in FIELDS} for item in known]
-    terms_of = [
-        {field: [*map(stem, found[field]), *characters(getattr(item, field))] for field in FIELDS}
-        for item, found in zip(known, words_of, strict=True)
+def repeated(rows: np.ndarray, n: int) -> np.ndarray:
+    """The rows of n products that are those of the shop `rows`."""
+    every = (np.arange(0, n + SIMULATED, SIMULATED)[:, None] + rows).ravel()
+    return every[every < n].astype(np.int32)
+
+
+def repeated_terms(base: TermFields, n: int) -> TermFields:
+    stem, hashes, rows = stemmer(), [], []
+    starts, known = base.postings.starts, len(base.postings.hashes)
+    for at in range(known):
+        hashes.append(int(base.postings.hashes[at]))
+        rows.append(repeated(base.postings.rows[starts[at] : starts[at + 1]], n))
+    own = np.array([term_hash(stem(name)) for name in models(n)], np.uint32)
+    order = np.argsort(own, kind="stable").astype(np.int32)
+    found, begins = np.unique(own[order], return_index=True)
+    hashes += found.tolist()
+    rows += np.split(order, begins[1:])
+    by_hash = np.argsort(np.array(hashes, np.uint32), kind="stable")
+    postings = Postings(
+        np.array(hashes, np.uint32)[by_hash],
+        starts_of(np.array([len(rows[at]) for at in by_hash])),
+        np.concatenate([rows[at] for at in by_hash]),
+    )
+    one = np.arange(n, dtype=np.int64)  # what a ranker reads of an item: its model alone
+    bits = np.full(n, FIELD_BITS["title"], np.uint8)
+    return TermFields(own, bits, np.append(one, n), np.ones(n, np.uint16), postings)
+
+
+def repeated_labels(base: LabelFields, n: int) -> LabelFields:
+    times = -(-n // SIMULATED)
+    starts = starts_of(np.tile(np.diff(base.starts), times)[:n])
+    codes = np.tile(base.codes, times)[: starts[-1]]
+    ends = base.posting_starts
+    rows = [repeated(base.posting_rows[ends[at] : ends[at + 1]], n) for at in range(len(ends) - 1)]
+    posting_starts = starts_of(np.array([len(each) for each in rows]))
+    return replace(base, starts=starts, codes=codes, posting_starts=posting_starts, posting_rows=np.concatenate(rows))
+
+
+def documents(items: list[object], n: int) -> Iterator[dict[str, str]]:
+    stem = stemmer()
+    found = [{field: words(getattr(item, field)) for field in FIELDS} for item in items]
+    known = [
+        {field: " ".join([*map(stem, each[field]), *characters(getattr(item, field))]) for field in FIELDS}
+        for item, each in zip(items, found, strict=True)
     ]
-    joined = [{field: " ".join(terms) for field, terms in each.items()} for each in terms_of]
-    spoken = [" ".join(set().union(*found.values())) for found in words_of]
-    titles = read_table(folder / "items.arrow").column("title").to_pylist()
-    builder = TermFieldsBuilder()
-
-    def documents() -> Iterator[dict[str, str]]:
-        for row, title in enumerate(titles):
-            at, model = row % len(known), title.partition(" ")[0]
-            term = stem(model)
-            builder.add({**terms_of[at], "title": [term, *terms_of[at]["title"]]}, 1 + len(set(words_of[at]["title"])))
-            own = {"title": f"{term} {joined[at]['title']}", WORDS: f"{model} {spoken[at]}", CODE: f"p{row}"}
-            yield {**joined[at], **own}
-
-    index = TextIndex.build(documents())
-    LexicalSource(index, builder.build()).save(folder / "half")
-    (folder / "half").rename(folder / "lexical")
+    spoken = [" ".join(set().union(*each.values())) for each in found]
+    for row, model in enumerate(models(n)):
+        at = row % SIMULATED
+        own = {"title": f"{stem(model)} {known[at]['title']}", WORDS: f"{model} {spoken[at]}", CODE: f"p{row}"}
+        yield {**known[at], **own}
 
 
-def assembled(folder: Path, products: int) -> None:  # noqa: ARG001
-    catalogue = Catalogue.build(read_table(folder / "items.arrow").combine_chunks())
-    interactions, actors = Interactions.build(EVENTS.empty_table(), catalogue)
-    now = time.time()
+class Repeated(Shown):
+    """n items that look like those of a smaller shop."""
+
+    def __init__(self, base: Shown, n: int) -> None:
+        super().__init__(base.texts, base.starts)
+        self._n = n
+
+    def __len__(self) -> int:
+        return self._n
+
+    def items(self, rows: Iterable[int]) -> list[Item]:
+        return super().items([row % SIMULATED for row in rows])
+
+    def names(self, rows: Iterable[int]) -> list[str]:
+        return super().names([row % SIMULATED for row in rows])
+
+
+def opened(folder: Path, n: int) -> Engine:
+    base = folder.parent / f"simulated-{SIMULATED}"
+    small = Catalogue.load(base / "catalogue")
+    rows = np.arange(n) % SIMULATED
+    prices = small.prices[rows] * np.random.default_rng(0).lognormal(0.0, 0.3, n).astype(np.float32)
+    assert isinstance(small.numbers, NumberFields)
+    others = {name: small.numbers[name][rows] for name in small.numbers}
+    catalogue = Catalogue(
+        ids=Ids([f"p{row}" for row in range(n)]),
+        prices=prices,
+        launched=small.launched[rows],
+        available=small.available[rows],
+        groups=np.arange(n, dtype=np.int32),
+        labels=LabelFields.load(folder / "labels"),
+        numbers=replace(small.numbers, n_items=n, dense={**others, "price": prices}, names=()),
+        shown=Repeated(small.shown, n),
+    )
+    interactions, actors = Interactions.build(EVENTS.empty_table(), small)
+    statistics = Statistics.fit(small, interactions, time.time())
+    spread = {f.name: getattr(statistics, f.name)[rows] for f in fields(statistics) if f.name != "span"}
+    index = folder / "index" if (folder / "index").exists() else base / "lexical" / "index"
     settings = Settings()
     search = msgspec.structs.replace(settings.surfaces["search"], sources=("lexical",), rank="fused")
-    engine = Engine(
+    return Engine(
         catalogue=catalogue,
         interactions=interactions,
         actors=actors,
-        sources={"lexical": Lexical().load(folder / "lexical", None)},  # type: ignore[arg-type]
-        statistics=Statistics.fit(catalogue, interactions, now),
+        sources={"lexical": LexicalSource(TextIndex.load(index), TermFields.load(folder / "terms"))},
+        statistics=replace(statistics, **spread),
         settings=msgspec.structs.replace(settings, surfaces={"search": search}),
     )
-    engine.save(folder / "half")
-    (folder / "half").rename(folder / "release")
 
 
 def queries(engine: Engine, n: int, seed: int) -> list[str]:
@@ -155,63 +224,51 @@ def queries(engine: Engine, n: int, seed: int) -> list[str]:
     found: list[str] = []
     while len(found) < n:
         row = int(generator.integers(len(engine.catalogue)))
-        words = [word for word in engine.catalogue.name(row).split() if word.isascii() and word.isalpha()]
-        if not words:
+        said = [word for word in engine.catalogue.name(row).split() if word.isascii() and word.isalpha()]
+        if not said:
             continue
-        words = words[-int(generator.integers(1, 3)) :]
-        if generator.random() < 1 / 3 and len(words[0]) > 4:
-            at = int(generator.integers(1, len(words[0]) - 1))
-            words[0] = words[0][:at] + words[0][at + 1 :]
-        words[-1] = words[-1][: max(3, len(words[-1]) - 2)]
-        found.append(" ".join(words))
+        said = said[-int(generator.integers(1, 3)) :]
+        if generator.random() < 1 / 3 and len(said[0]) > 4:
+            at = int(generator.integers(1, len(said[0]) - 1))
+            said[0] = said[0][:at] + said[0][at + 1 :]
+        said[-1] = said[-1][: max(3, len(said[-1]) - 2)]
+        found.append(" ".join(said))
     return found
 
 
-def plain(engine: Engine, query: str) -> Slate:
-    return engine.answer(Request(query=query))
+def searched(folder: Path, products: int, n: int, seed: int) -> list[Measured]:
+    """Each kind of search, after some that read what is read lazily."""
+    slates.time = SimpleNamespace(perf_counter=time.process_time)  # type: ignore[assignment]
+    engine = opened(folder, products)
+    asked, brand = queries(engine, n + 20, seed), engine.catalogue.labels["brand"].values[0]
+    measured = []
+    for wishes in KINDS.values():
+        if "refinements" in wishes:
+            wishes = {**wishes, "refinements": {"brand": (brand,)}}
+        for query in asked[n:]:
+            engine.answer(Request(query=query, **wishes))
+        wall, totals, stages = list[float](), list[int](), dict[str, float](defaultdict(float))
+        began = time.process_time()
+        for query in asked[:n]:
+            begin = time.perf_counter()
+            slate = engine.answer(Request(query=query, size=PAGED, **wishes))
+            wall.append(1000.0 * (time.perf_counter() - begin))
+            totals.append(slate.total)
+            for stage, milliseconds in slate.timings.items():
+                stages[stage] = stages.get(stage, 0.0) + milliseconds / n
+        measured.append(Measured(wall, 1000.0 * (time.process_time() - began) / n, stages, totals))
+    return measured
 
 
-def with_facets(engine: Engine, query: str) -> Slate:
-    return engine.answer(Request(query=query, facets=FACETS))
-
-
-KINDS = {"search": plain, "search, three facets": with_facets}
-
-
-def searched(release: Path, kind: str, n: int, seed: int) -> tuple[list[float], float, dict[str, float], list[int]]:
-    """Milliseconds of each search, CPU seconds and milliseconds by stage of all, and how many items each matched."""
-    engine = Engine.open(release)
-    asked = queries(engine, n + 20, seed)
-    for query in asked[n:]:  # what is read lazily, read
-        KINDS[kind](engine, query)
-    spent: list[float] = []
-    totals: list[int] = []
-    stages: dict[str, float] = defaultdict(float)
-    began = time.process_time()
-    for query in asked[:n]:
-        begin = time.perf_counter()
-        slate = KINDS[kind](engine, query)
-        spent.append(1000.0 * (time.perf_counter() - begin))
-        totals.append(slate.total)
-        for stage, milliseconds in slate.timings.items():
-            stages[stage] += milliseconds / n
-    return spent, time.process_time() - began, dict(stages), totals
-
-
-def report(kind: str, measured: list[tuple[list[float], float, dict[str, float], list[int]]]) -> None:
-    spent = np.concatenate([wall for wall, *_ in measured])
-    cpu = sum(seconds for _, seconds, *_ in measured) / len(spent)
-    totals = np.concatenate([matched for *_, matched in measured])
-    rate = sum(1000.0 * len(wall) / sum(wall) for wall, *_ in measured)
-    print(
-        f"**{kind}**: mean {spent.mean():.1f} ms, p50 {np.median(spent):.1f}, p99 {np.quantile(spent, 0.99):.1f};",
-        end=" ",
-    )
-    print(f"CPU {1000 * cpu:.1f} ms each; {rate:.0f} searches/s by {len(measured)} processes at once;", end=" ")
-    print(f"matches: median {int(np.median(totals)):,}, mean {int(totals.mean()):,}, most {totals.max():,}.")
-    for stage in measured[0][2]:
-        print(f"- {stage}: {np.mean([stages[stage] for *_, stages, _ in measured]):.2f} ms")
-    print(flush=True)
+def report(kind: str, measured: tuple[Measured, ...]) -> None:
+    wall = np.concatenate([each.wall for each in measured])
+    totals = np.concatenate([each.totals for each in measured])
+    cpu = np.mean([each.cpu for each in measured])
+    print(f"**{kind}**: CPU {cpu:.1f} ms; wall mean {wall.mean():.1f}, median {np.median(wall):.1f},", end=" ")
+    print(f"p99 {np.quantile(wall, 0.99):.1f} ms; {1000 / cpu:.0f} searches/s of a core;")
+    print(f"matches: median {int(np.median(totals)):,}, mean {int(totals.mean()):,}, most {totals.max():,}.", end=" ")
+    stages = {stage: np.mean([each.stages[stage] for each in measured]) for stage in measured[0].stages}
+    print(f"Stages: {', '.join(f'{stage} {each:.2f}' for stage, each in stages.items())}.\n", flush=True)
 
 
 if __name__ == "__main__":

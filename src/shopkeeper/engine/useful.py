@@ -24,7 +24,7 @@ ALIKE = 0.85
 LONGEST, FEW = 40, 3  # characters, and commas
 MEASURES = re.compile(r"-?[\d.]+( ?\D{0,3} ?(-|–|to|/) ?-?[\d.]+\D{0,3}|( ?[x×*] ?[\d.]+){2,}\D{0,3})", re.IGNORECASE)
 FIRST = ("category", "brand")  # what shoppers look for first, where it divides at all
-NOT_OFFERED = (PATH, "available", "stock")  # it stands in the place of category, or is said by being there
+NOT_OFFERED = (PATH, "available")  # it stands in the place of category, or is said by being there
 
 
 def useful(catalogue: Catalogue, rows: Rows, chosen: Collection[str] = ()) -> list[str]:

@@ -111,8 +111,9 @@ function swatch(field, value) {
 }
 
 export function chips(chosen, fields, narrow) {
+  const textOf = (field, value) => field === PATH ? value.split(BELOW).at(-1) : asSaid(value);
   const said = [...chosen.values].flatMap(([field, values]) =>
-    values.map((value) => [field === PATH ? value.split(BELOW).at(-1) : asSaid(value), () => toggled(fields, field, value)]));
+    values.map((value) => [textOf(field, value), () => toggled(fields, field, value)]));
   if (chosen.low) said.push([words.atLeast(money(Number(chosen.low))), () => without(fields, "low")]);
   if (chosen.high) said.push([words.atMost(money(Number(chosen.high))), () => without(fields, "high")]);
   if (!said.length) return null;

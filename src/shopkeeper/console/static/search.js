@@ -37,7 +37,8 @@ export async function search(signal, { value: query, fields }) {
     chips(chosen, fields, narrow),
     answer.slate.placements.length ? grid(answer) : await nothing(query, signal),
     moreButton(answer, fields));
-  redraw($("main"), make("div", { className: "search" }, drawFacets(answer.slate.facets || [], chosen, fields, narrow), found));
+  const facets = drawFacets(answer.slate.facets || [], chosen, fields, narrow);
+  redraw($("main"), make("div", { className: "search" }, facets, found));
 }
 
 function sorting(fields, narrow) {
