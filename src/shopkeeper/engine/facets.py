@@ -20,24 +20,27 @@ from shopkeeper.vocabulary import Facet, FacetRange, FacetValue, Request, Rows
 
 USEFUL = "*"  # asks for the facets that divide the answer best
 COUNT, ALPHABET = "count", "alphabet"
+ENOUGH = 50  # items by which to say what divides them
 MAX_VALUES, MAX_FACETS = 1_000, 100
 
 Wish = TypeVar("Wish")
 
 
 def count(
-    catalogue: Catalogue, rows: Rows, request: Request, without: Callable[[str], Rows] | None = None
+    catalogue: Catalogue, rows: Rows, request: Request, without: Callable[[str | None], Rows] | None = None
 ) -> tuple[Facet, ...]:
     """The facets that a request asks for over matching rows int32 [k] (unique, ascending), in its order, with exact
     counts; "*" stands for the most useful.
 
     without: the rows that would match were nothing chosen in a field; a field in which something is chosen is counted
-    over these. Raises RequestError for a field that no item has, and for what cannot be asked of it.
+    over these, and of None, were nothing chosen at all, by which "*" goes where little is left. Raises RequestError for a field that no item has, and for what cannot be asked of it.
     """
     chosen = {fold_text(name): values for name, values in request.refinements.items() if values}
     wanted: dict[str, None] = {}
+    few = without is not None and chosen and len(rows) < ENOUGH and USEFUL in request.facets
+    divided = without(None) if without is not None and few else rows
     for name in (*request.facets, *request.facet_queries, *request.facet_ranges):
-        wanted |= dict.fromkeys(useful(catalogue, rows, chosen) if name == USEFUL else (name,))
+        wanted |= dict.fromkeys(useful(catalogue, divided, chosen) if name == USEFUL else (name,))
     facets = []
     for name in wanted:
         key = fold_text(name)

@@ -22,7 +22,7 @@ def round_ranges(numbers: Floats) -> tuple[FacetRange, ...]:
     edges = np.array(_edges(numbers), numbers.dtype)  # in its precision, as filters compare
     if not len(edges):
         return ()
-    counts = np.bincount(np.searchsorted(edges, numbers, side="right"), minlength=len(edges) + 1)
+    counts = np.diff([0, *(np.count_nonzero(numbers < edge) for edge in edges), len(numbers)])
     ends = [None, *(float(str(edge)) for edge in edges), None]
     ranges = [
         FacetRange(value=_written(low, high), count=count, minimum=low, maximum=high)

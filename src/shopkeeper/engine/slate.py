@@ -97,9 +97,10 @@ def _asks_for_facets(request: Request) -> bool:
 
 
 def _facets(engine: Engine, context: Context, matching: Rows) -> tuple[Facet, ...]:
-    def without(key: str) -> Rows:
-        """What would match, were nothing chosen in the field of this folded name."""
-        others = {name: chosen for name, chosen in context.request.refinements.items() if fold_text(name) != key}
+    def without(key: str | None) -> Rows:
+        """What would match, were nothing chosen in the field of this folded name, or in any."""
+        chosen = {} if key is None else context.request.refinements
+        others = {name: values for name, values in chosen.items() if fold_text(name) != key}
         freer = replace(context, request=msgspec.structs.replace(context.request, refinements=others))
         freer = replace(freer, allowed=engine.policies.allowed(freer))
         return _matching(engine, freer, engine.besides_text(freer))

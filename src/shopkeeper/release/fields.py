@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.floating[Any]]
 Codes = npt.NDArray[np.integer[Any]]
 
 LABEL_ARRAYS = ("firsts", "starts", "codes", "posting_starts", "posting_rows")
-POSTINGS_PER_ROW = 4  # a look at a posting costs less than one at an item
+MAX_COLUMNS = 4  # by which the values of a field are counted: each takes four bytes of an item
 NUMBER_ARRAYS = ("firsts", "rows", "amounts")
 
 
@@ -91,15 +91,27 @@ class Labels:
         return gather(self.starts, self.codes, rows)
 
     def counts(self, rows: Rows) -> npt.NDArray[np.int64]:
-        """int64 [len(values)]: how many of rows int32 [k] have each value. The values that an item has in first place
-        are counted at once, then those in second place, and so on."""
-        counts = np.zeros(len(self.values), np.int64)
-        places, ends = self.starts[rows], self.starts[rows + 1]
-        while len(places := places[(more := places < ends)]):
-            ends = ends[more]
-            counts += np.bincount(self.codes[places], minlength=len(counts))
-            places = places + 1
+        """int64 [len(values)]: how many of rows int32 [k] have each value."""
+        n_values = len(self.values)
+        counts = np.zeros(n_values, np.int64)
+        if self._columns is None:
+            counts += np.bincount(self.of(rows).codes, minlength=n_values)
+        else:
+            for column in self._columns:
+                counts += np.bincount(column[rows], minlength=n_values + 1)[:n_values]
         return counts
+
+    @cached_property
+    def _columns(self) -> list[Rows] | None:
+        """The first value of each item, the second, …, int32 [n], len(values) for none; None where there are many."""
+        lengths = np.diff(self.starts)
+        if lengths.max(initial=0) > MAX_COLUMNS:
+            return None
+        columns = [np.full(len(lengths), len(self.values), np.int32) for _ in range(lengths.max(initial=0))]
+        for place, column in enumerate(columns):
+            having = np.flatnonzero(lengths > place)
+            column[having] = self.codes[self.starts[having] + place]
+        return columns
 
 
 def gather(starts: Starts, codes: Rows, rows: Rows) -> Gathered:
@@ -262,13 +274,12 @@ class LabelFields(LabelMap):
         """A field that many items have is counted along the rows, another along its postings."""
         codes = self.codes_of(name)
         starts = self.posting_starts[codes.start : codes.stop + 1]
-        if int(starts[-1] - starts[0]) > POSTINGS_PER_ROW * len(rows):
+        if int(starts[-1] - starts[0]) > len(rows):
             counts = self[name].counts(rows)
         else:
             among = np.zeros(len(self.starts) - 1, np.bool_)
             among[rows] = True
-            before = np.concatenate(([0], np.cumsum(among[self.rows_having(name)], dtype=np.int64)))
-            counts = np.diff(before[starts - starts[0]])
+            counts = np.add.reduceat(among[self.rows_having(name)], starts[:-1] - starts[0], dtype=np.int64)
         found = np.flatnonzero(counts)
         return Counts((codes.start + found).astype(np.int32), counts[found])
 
