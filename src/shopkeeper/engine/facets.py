@@ -32,8 +32,9 @@ def count(
     """The facets that a request asks for over matching rows int32 [k] (unique, ascending), in its order, with exact
     counts; "*" stands for the most useful.
 
-    without: the rows that would match were nothing chosen in a field; a field in which something is chosen is counted
-    over these, and of None, were nothing chosen at all, by which "*" goes where little is left. Raises RequestError for a field that no item has, and for what cannot be asked of it.
+    without: the rows that would match were nothing chosen in a field, over which it is then counted; for None, were
+    nothing chosen at all, by which "*" goes where little is left. Raises RequestError for a field that no item has, and
+    for what is no range.
     """
     chosen = {fold_text(name): values for name, values in request.refinements.items() if values}
     wanted: dict[str, None] = {}
