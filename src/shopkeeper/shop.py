@@ -292,7 +292,7 @@ class Shop:
             time=time.time(),
             items=tuple(placement.item.id for placement in slate.placements),
             propensities=tuple(placement.propensity for placement in slate.placements),
-            offset=request.offset,
+            offset=slate.placements[0].position - 1 if slate.placements else request.offset,
             user=request.user,
             session=request.session,
             query=request.query,

@@ -105,8 +105,15 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a page asks for. Search is a surface with a query; a shelf is a surface without one.
 
     `items` are the anchors: the product looked at (similar), the cart's content (cart).
-    `sort` is a field name, "-" before it for descending; empty is by relevance. `time` defaults to now. A `size` of 0
-    asks for the total and the facets alone.
+    `sort` are fields by commas, "-" before one for descending, or distance(location, latitude, longitude); empty is by
+    relevance. `time` defaults to now. A `size` of 0 asks for the total and the facets alone. `after` is the `next` of
+    an earlier answer: what follows it, and nothing that was shown. `group_by` names a field of which each value is
+    shown once, by its best item, or "product" for the variants of one.
+
+    `refinements` are what was chosen in facets: by field, values of which any may hold, or ranges of a number
+    ("10..50", "10..<50", "..50", "50.."). They narrow as `filter` does, but a facet is counted as if its own did not.
+    Of a facet, `max_values` are given, by `facet_order` ("count" or "alphabet"); of a field in `facet_queries` those
+    that contain a text, of a number in `facet_ranges` these ranges.
     """
 
     surface: str = "search"
@@ -119,6 +126,13 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     size: int = 24
     offset: int = 0
     facets: tuple[str, ...] = ()
+    refinements: dict[str, tuple[str, ...]] = {}
+    max_values: int = 10
+    facet_order: str = "count"
+    facet_queries: dict[str, str] = {}
+    facet_ranges: dict[str, tuple[str, ...]] = {}
+    group_by: str = ""
+    after: str = ""
     time: float | None = None
     device: str | None = None
 
@@ -133,13 +147,14 @@ class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class Placement(msgspec.Struct, frozen=True, kw_only=True):
     """One item at one position (1 is first). `propensity` is the probability with which it was put there, between 0
-    and 1: below 1 where the shop explores."""
+    and 1: below 1 where the shop explores. `others`: how many more items match of the group that it stands for."""
 
     item: Item
     position: int
     score: float
     reasons: tuple[Reason, ...] = ()
     propensity: float = 1.0
+    others: int = 0
 
 
 class FacetValue(msgspec.Struct, frozen=True):
@@ -147,18 +162,32 @@ class FacetValue(msgspec.Struct, frozen=True):
     count: int
 
 
-class Facet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How the matching items divide by one field: counted values, or the range of a numeric field."""
+class FacetRange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The items whose number lies in a range. `value` is the range as `Request.refinements` takes it: "10..<50"."""
 
-    name: str
-    values: tuple[FacetValue, ...] = ()
+    value: str
+    count: int
     minimum: float | None = None
     maximum: float | None = None
 
 
+class Facet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How the matching items divide by one field: counted values, of which there are `n_values`, and of a numeric field
+    the least and the greatest number, and ranges that ascend. Values of "category_path" are paths ("Home > Mugs"): the
+    first level, and what lies directly below each node of a chosen path."""
+
+    name: str
+    values: tuple[FacetValue, ...] = ()
+    n_values: int = 0
+    minimum: float | None = None
+    maximum: float | None = None
+    ranges: tuple[FacetRange, ...] = ()
+
+
 class Slate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An answer. `total` counts the items that match; `timings` are milliseconds by stage. `matched` are the words in
-    the placements' titles and brands by which they match the query, folded: what a page marks."""
+    """An answer. `total` counts the items that match, or their groups; `timings` are milliseconds by stage. `matched`
+    are the words in the placements' titles and brands by which they match the query, folded: what a page marks. `next`
+    is what a request for the next page says in `after`; empty on the last."""
 
     id: str
     surface: str
@@ -167,6 +196,7 @@ class Slate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     facets: tuple[Facet, ...] = ()
     matched: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    next: str = ""
     release: str = ""
     variant: str = ""
     timings: dict[str, float] = {}
@@ -286,7 +316,7 @@ class Ids:
         self.texts: pa.LargeStringArray = pa.array(ids, pa.large_string())
         if len(self.texts.unique()) != len(self.texts):
             raise ValueError("ids must be unique")
-        hashes = np.fromiter(map(_hash, self), np.uint32, len(self.texts))
+        hashes = np.fromiter(map(id_hash, self), np.uint32, len(self.texts))
         self.by_hash: Rows = np.argsort(hashes, kind="stable").astype(np.int32)
         self.hashes: npt.NDArray[np.uint32] = hashes[self.by_hash]
 
@@ -308,14 +338,14 @@ class Ids:
 
     def row(self, id_: str) -> int:
         """The row of an id, UNKNOWN_ROW (-1) when it is not known."""
-        hash_ = np.uint32(_hash(id_))
-        at = int(self.hashes.searchsorted(hash_))
+        return next((row for row in self.rows_hashed(id_hash(id_)) if self.id(row) == id_), UNKNOWN_ROW)
+
+    def rows_hashed(self, hash_: int) -> Iterator[int]:
+        """The rows of which the ids have this `id_hash`."""
+        at = int(self.hashes.searchsorted(np.uint32(hash_)))
         while at < len(self.hashes) and self.hashes[at] == hash_:
-            row = int(self.by_hash[at])
-            if self.id(row) == id_:
-                return row
+            yield int(self.by_hash[at])
             at += 1
-        return UNKNOWN_ROW
 
     def rows(self, ids: Iterable[str]) -> Rows:
         """int32 [len(ids)] in the caller's order; UNKNOWN_ROW (-1) marks unknown ids."""
@@ -328,7 +358,8 @@ class Ids:
         return [self.id(row) for row in rows]
 
 
-def _hash(id_: str) -> int:
+def id_hash(id_: str) -> int:
+    """32 bits."""
     return zlib.crc32(id_.encode(errors="surrogatepass"))  # what is no text is asked for, and not found
 
 

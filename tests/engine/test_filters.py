@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from shopkeeper.data.schema import ITEMS
 from shopkeeper.engine import filters
-from shopkeeper.engine.conditions import Compares, Condition, Either, Every, Exists, Is, Not
+from shopkeeper.engine.conditions import Compares, Condition, Either, Every, Exists, Holds, Is, Not, Within
 from shopkeeper.engine.filters import Masks, compile_filter
+from shopkeeper.engine.geography import Place
 from shopkeeper.errors import RequestError
 from shopkeeper.release.catalogue import Catalogue
 
@@ -27,8 +28,20 @@ def item(id_: str, **said: Any) -> dict[str, Any]:
 SHOP = Catalogue.build(
     pa.Table.from_pylist(
         [
-            item("red", brand="Nike", price=79.99, categories=["Shoes", "Running"], launched=datetime(2026, 1, 31)),
-            item("blue", brand="Red Bull", price=10.0, attributes=json.dumps({"shelf life": 30, "taste": ["sour"]})),
+            item(
+                "red",
+                brand="Nike",
+                price=79.99,
+                categories=["Shoes", "Running"],
+                launched=datetime(2026, 1, 31),
+                attributes=json.dumps({"shop": "48.85661, 2.35222"}),
+            ),
+            item(
+                "blue",
+                brand="Red Bull",
+                price=10.0,
+                attributes=json.dumps({"shelf life": 30, "taste": ["sour"], "shop": {"lat": 51.5074, "lng": -0.1278}}),
+            ),
             item("mug", brand="宜家", price=50.0, attributes=json.dumps({"颜色": "红色", "size": "12"})),
             item("bare"),
         ],
@@ -68,6 +81,12 @@ SHOP = Catalogue.build(
         ("id in [mug, bare, gone]", "mug bare"),
         ("not not id exists", "red blue mug bare"),
         ('"brand"="nike"AND price>1', "red"),
+        ("brand contains bull", "blue"),
+        ("brand begins red and not brand begins bull", "blue"),
+        ("颜色 contains 红 or taste CONTAINS ou", "blue mug"),
+        ("within(shop, 48.8566, 2.3522, 10 km)", "red"),
+        ("within(shop, 48.8566, 2.3522, 400 mi) and not within(shop, 48.8566, 2.3522, 500m)", "blue"),
+        ("not within(shop, 48.8566, 2.3522, 1000 km)", "mug bare"),
     ],
 )
 def test_what_passes(text: str, passes: str) -> None:
@@ -81,7 +100,8 @@ def test_what_passes(text: str, passes: str) -> None:
         ("< 5", "character 1: there is '<' at ▸< 5; expected a field"),
         (
             "price 5",
-            'character 7: there is \'5\' at price ▸5; expected "=", "!=", "<", "<=", ">", ">=", "in" or "exists"',
+            'character 7: there is \'5\' at price ▸5; expected "=", "!=", "<", "<=", ">", ">=", "in", "exists", '
+            '"contains" or "begins"',
         ),
         ("price ! 5", "character 7: there is a lone !"),
         ("brand = Red Bull", "Put quotes around a value of several words"),
@@ -98,6 +118,12 @@ def test_what_passes(text: str, passes: str) -> None:
         ("launched < soon", "expected a date such as 2026-01-31"),
         ("(" * 60 + "price < 5" + ")" * 60, "at most 50 brackets"),
         ("not " * 60 + "price < 5", "at most 50 brackets"),
+        ("within(shop, 48.85, 2.35)", 'expected ","'),
+        ("within(shop, 91, 2.35, 1 km)", "character 14: this is no place on earth at within(shop, ▸91, 2.35"),
+        ("within(shop, 48, 2, 1 furlong)", "expected a length such as 10 km, 500 m or 5 mi"),
+        ("within(shop, 48, 2, -1 km)", "expected a length such as"),
+        ("within(brand, 48, 2, 1 km)", "filter, character 1: 'brand' is no location"),
+        ("price contains 5", "'price' holds no words"),
         ("x" * 20_001, "20,001 characters is too long"),
     ],
 )
@@ -129,6 +155,13 @@ TESTS: st.SearchStrategy[Condition] = st.one_of(
     st.builds(Is, NAMES, st.lists(VALUES, min_size=1, max_size=3).map(tuple)),
     st.builds(Compares, NAMES, st.sampled_from(("<", "<=", ">", ">=")), VALUES),
     st.builds(Exists, NAMES),
+    st.builds(Holds, NAMES, st.sampled_from(("contains", "begins")), VALUES),
+    st.builds(
+        Within,
+        NAMES,
+        st.builds(Place, st.floats(-90.0, 90.0), st.floats(-180.0, 180.0)),
+        st.sampled_from(("10 km", "0.5 mi", "300m")),
+    ),
 )
 
 

@@ -20,6 +20,7 @@ SEEDS = [
         "launched >= 2026-01-31T10:00:00 or price = 1e300",
         'not not (("a\\"b" <= -0.5))',
         "id in [a, b] or available = true",
+        "within(shop, 48.85, -2.35, 10 km) or brand begins n and not brand contains “ik”",
     )
 ]
 SHOP = Catalogue.build(

@@ -15,7 +15,7 @@ from shopkeeper.engine.filters import compile_filter
 from shopkeeper.errors import RequestError
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.overlay import LiveCatalogue, lay_over
-from shopkeeper.vocabulary import Change, Item
+from shopkeeper.vocabulary import Change, Item, Request
 
 BASE = Catalogue.build(small_shop.items())
 IDS = (*BASE.ids, "kettle-1", "kettle-2", "水壶")
@@ -105,9 +105,9 @@ def test_filters_facets_and_items_are_those_of_a_catalogue_built_anew(said: list
     for name in ("brand", "category", "category_path", "colour", "price", "stock", "litres", "available"):
         if name not in fresh.field_names:
             continue
-        expected = count(fresh, same, [name])[0]
+        expected = count(fresh, same, Request(facets=(name,)))[0]
         if expected.values or expected.minimum is not None:  # else, only what is gone has the field
-            counted = count(live, rows, [name])[0]
+            counted = count(live, rows, Request(facets=(name,)))[0]
             assert {(each.value.casefold(), each.count) for each in counted.values} == {
                 (each.value.casefold(), each.count) for each in expected.values
             }
@@ -174,7 +174,9 @@ def test_which_fields_there_are_does_not_hang_on_how_many_items_came_at_once(bas
     for name in at_once.field_names[1:]:
         counted = [
             ({(each.value, each.count) for each in facet.values}, facet.minimum, facet.maximum)
-            for facet in (count(live, rows, [name], 100)[0] for live in (one_by_one, at_once))
+            for facet in (
+                count(live, rows, Request(facets=(name,), max_values=100))[0] for live in (one_by_one, at_once)
+            )
         ]
         assert counted[0] == counted[1], name
 
@@ -197,7 +199,10 @@ def test_values_that_no_item_has_any_more_are_forgotten(monkeypatch: pytest.Monk
     assert ids_where(live, "available = true", set()) >= {"k0", "k1", "k2"}
     rows = live.ids.rows(["k0", "k1", "k2"])
     for name in ("colour", "seen", "brand"):
-        counted = [count(each, each.ids.rows(live.ids.ids(rows)), [name], 100) for each in (live, patient)]
+        counted = [
+            count(each, each.ids.rows(live.ids.ids(rows)), Request(facets=(name,), max_values=100))
+            for each in (live, patient)
+        ]
         assert {(v.value, v.count) for v in counted[0][0].values} == {(v.value, v.count) for v in counted[1][0].values}
 
 

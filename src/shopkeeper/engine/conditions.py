@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from shopkeeper.engine.geography import Place, distances, kilometres
 from shopkeeper.errors import RequestError
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.fields import Floats, fold_text
@@ -25,6 +26,7 @@ COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge,
 }
 KEYWORDS = ("and", "or", "not", "in", "exists")
+HOLDING = ("contains", "begins")  # no keywords: behind a field nothing else can stand
 WORD = r"""[^\s"'“”=<>!()\[\],]+"""  # what needs no quotes
 
 
@@ -54,7 +56,7 @@ class Is:
         if is_number:
             column = catalogue.numbers[self.name]
             for value in self.values:
-                number = _number(self.name, value)
+                number = number_of(self.name, value)
                 if number is None and not is_label:
                     raise _no_number(self.name, value, self.at)
                 if number is not None:
@@ -82,7 +84,7 @@ class Compares:
                 where=place(self.at),
                 expected='"=", "!=" or "in"',
             )
-        number = _number(self.name, self.value)
+        number = number_of(self.name, self.value)
         if number is None:
             raise _no_number(self.name, self.value, self.at)
         return _compare(catalogue.numbers[self.name], self.sign, number)
@@ -107,6 +109,51 @@ class Exists:
             found[catalogue.labels.rows_having(self.name)] = True
         if is_number:
             found |= ~np.isnan(catalogue.numbers[self.name])
+        return found
+
+
+@dataclass(frozen=True)
+class Holds:
+    """A label of the field contains the text, or begins with it. `how` is "contains" or "begins"."""
+
+    name: str
+    how: str
+    text: str
+    at: int = field(default=0, compare=False)
+
+    def __str__(self) -> str:
+        return f"{_quote(self.name)} {self.how} {_quote(self.text)}"
+
+    def mask(self, catalogue: Catalogue) -> Mask:
+        is_label, _ = _kinds(catalogue, self.name, self.at)
+        if not is_label:
+            raise RequestError(
+                f"{self.name!r} holds no words, so {self.how!r} says nothing",
+                where=place(self.at),
+                expected="a comparison",
+            )
+        found = np.zeros(len(catalogue), np.bool_)
+        found[catalogue.labels.rows_holding(self.name, self.text, begins=self.how == "begins")] = True
+        return found
+
+
+@dataclass(frozen=True)
+class Within:
+    """The item is at most so far from a place. `far` is a length as people write it: "10 km"."""
+
+    name: str
+    centre: Place
+    far: str
+    at: int = field(default=0, compare=False)
+
+    def __str__(self) -> str:
+        return f"within({_quote(self.name)}, {self.centre.latitude!r}, {self.centre.longitude!r}, {self.far})"
+
+    def mask(self, catalogue: Catalogue) -> Mask:
+        everything = np.arange(len(catalogue), dtype=np.int32)
+        if (length := kilometres(self.far)) is None:
+            raise RequestError(f"{self.far!r} is no length", where=place(self.at), expected="such as 10 km")
+        found: Mask = distances(catalogue, self.name, self.centre, everything, place(self.at)) <= length
         return found
 
 
@@ -153,7 +200,7 @@ class Either:
         return found
 
 
-Condition = Is | Compares | Exists | Not | Every | Either
+Condition = Is | Compares | Exists | Holds | Within | Not | Every | Either
 
 
 def place(at: int) -> str:
@@ -176,7 +223,7 @@ def _compare(column: Floats, sign: str, number: float) -> Mask:
     return mask
 
 
-def _number(name: str, value: str) -> float | None:
+def number_of(name: str, value: str) -> float | None:
     """The number (for `launched`, the date) that a value stands for, if it does."""
     try:
         if fold_text(name) == "launched":

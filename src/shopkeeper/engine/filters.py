@@ -3,17 +3,21 @@
     either = both, { "or", both }
     both   = part, { "and", part }
     part   = "not", part | "(", either, ")" | test
-    test   = field, ( "=" | "!=" | "<" | "<=" | ">" | ">=" ), value | field, "in", "[", values, "]" | field, "exists"
+    test   = field, ( "=" | "!=" | "<" | "<=" | ">" | ">=" | "contains" | "begins" ), value
+           | field, "in", "[", values, "]" | field, "exists"
+           | "within", "(", location, ",", latitude, ",", longitude, ",", length, ")"
 
 Fields and values are words, quoted where they hold spaces or signs; case and width of letters make no difference.
 An item of which a field is not known passes neither `price < 50` nor `price >= 50`, so it passes `not price < 50`;
 `brand != Nike` is `not brand = Nike`. An item with several values has each of them. `launched` compares with dates.
+`within(location, 48.85, 2.35, 10 km)` measures along the earth, in m, km or mi.
 """
 
 from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple, NoReturn
@@ -22,6 +26,7 @@ import numpy as np
 
 from shopkeeper.engine.conditions import (
     COMPARISONS,
+    HOLDING,
     KEYWORDS,
     WORD,
     Compares,
@@ -29,10 +34,13 @@ from shopkeeper.engine.conditions import (
     Either,
     Every,
     Exists,
+    Holds,
     Is,
     Not,
+    Within,
     place,
 )
+from shopkeeper.engine.geography import kilometres, place_of
 from shopkeeper.errors import RequestError
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.fields import fold_text
@@ -70,7 +78,7 @@ class Filter:
         parts = self.condition.parts if isinstance(self.condition, Every) else (self.condition,)
         failed = next(part for part in parts if not part.mask(catalogue)[row])
         tested = failed.part if isinstance(failed, Not) else failed
-        if isinstance(tested, (Every, Either, Not)):
+        if isinstance(tested, (Every, Either, Not, Within)):
             return str(failed)
         return f"{failed}, {_what_it_says(catalogue, tested.name, row)}"
 
@@ -110,12 +118,19 @@ class Masks:
 
     def mask(self, text: str) -> Mask:
         """bool [n], read-only. Raises RequestError."""
+        return self._mask(text, lambda: compile_filter(text).condition)
+
+    def of(self, condition: Condition) -> Mask:
+        """The mask of a condition that was built and not read; as `mask`."""
+        return self._mask(str(condition), lambda: condition)
+
+    def _mask(self, text: str, read: Callable[[], Condition]) -> Mask:
         mask = self._kept.pop(text, None)
         if mask is not None:
             self.hits += 1
         else:
             self.misses += 1
-            mask = compile_filter(text).mask(self._catalogue)
+            mask = read().mask(self._catalogue)
             mask.flags.writeable = False
         self._kept[text] = mask
         while len(self._kept) > self._capacity:
@@ -173,18 +188,40 @@ class _Parser:
     def _test(self) -> Condition:
         at = self._peek().at
         name = self._text("a field")
+        if name.casefold() == "within" and self._take("("):
+            return self._within(at)
         if self._take("exists"):
             return Exists(name, at)
         if self._take("in"):
             return Is(name, self._list(), at)
+        if (how := self._peek()).kind == "text" and how.text.casefold() in HOLDING:
+            self.next += 1
+            return Holds(name, how.text.casefold(), self._text("a value"), at)
         sign = self._peek()
         if sign.kind != "sign" or sign.text not in ("!=", *COMPARISONS):
-            self._fail('"=", "!=", "<", "<=", ">", ">=", "in" or "exists"')
+            self._fail('"=", "!=", "<", "<=", ">", ">=", "in", "exists", "contains" or "begins"')
         self.next += 1
         value = self._text("a value")
         if sign.text == "=":
             return Is(name, (value,), at)
         return Not(Is(name, (value,), at)) if sign.text == "!=" else Compares(name, sign.text, value, at)
+
+    def _within(self, at: int) -> Within:
+        name = self._text("a location")
+        self._need(",")
+        beginning, latitude = self._peek().at, self._text("a latitude")
+        self._need(",")
+        centre = place_of(latitude, self._text("a longitude"))
+        if centre is None:
+            self._fail_at(beginning, "this is no place on earth", "a latitude and a longitude, such as 48.85, 2.35")
+        self._need(",")
+        beginning, far = self._peek().at, self._text("a length")
+        if self._peek().kind == "text":
+            far = f"{far} {self._text('a unit')}"
+        if kilometres(far) is None:
+            self._fail_at(beginning, f"there is {far!r}", "a length such as 10 km, 500 m or 5 mi")
+        self._need(")")
+        return Within(name, centre, far, at)
 
     def _list(self) -> tuple[str, ...]:
         self._need("[")

@@ -252,6 +252,13 @@ class Engine:
             for at, context in enumerate(contexts)
         ]
 
+    def besides_text(self, context: Context) -> Rows:
+        """The candidates, without those that the text source alone would propose: every text match is an answer."""
+        surface, text = self._surface(context), self.text_source(context.request.surface)
+        sources = {name: one for name, one in self.sources_of(context.request.surface).items() if one is not text}
+        proposals = {name: source.retrieve(context, surface.candidates) for name, source in sources.items()}
+        return self.pool(context, proposals).rows
+
     def pool(self, context: Context, proposals: Mapping[str, Candidates]) -> Pool:
         """Proposals, by source, with what rules pin; the most popular where all are silent, unless a query found
         nothing."""

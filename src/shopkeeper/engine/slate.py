@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from shopkeeper.engine.context import Context, positions_of, reasons_of
+from shopkeeper.engine.context import Context, places_among, positions_of, reasons_of
 from shopkeeper.engine.exploration import Propensities, explore
 from shopkeeper.engine.facets import count
+from shopkeeper.engine.grouping import Groups, firsts_of, groups_of, others_of
 from shopkeeper.engine.item_text import names_of
-from shopkeeper.engine.requests import sort_values
-from shopkeeper.vocabulary import Placement, Reason, Request, Rows, Slate
+from shopkeeper.engine.paging import MAX_SEEN, n_seen, rows_seen, seen_by, token_after
+from shopkeeper.engine.sorting import first_sorted
+from shopkeeper.release.fields import fold_text
+from shopkeeper.vocabulary import Facet, Placement, Reason, Request, Rows, Slate
 
 if TYPE_CHECKING:
     from shopkeeper.engine.pipeline import Engine, Ranking
 
 PINNED, STAND_IN = Reason("rules", "chosen by the shop"), Reason("popular", "popular in this shop")
-MATCH_CAP = 10_000  # matching items that are counted by facets, sorted and paged through
+MATCH_CAP = 10_000  # text matches that are paged through by relevance
 
 
 class Stopwatch:
@@ -40,18 +45,28 @@ class Stopwatch:
 def answer(engine: Engine, request: Request, within: str = "") -> Slate:
     """See Engine.answer."""
     watch = Stopwatch()
+    seen = seen_by(request)
     context = engine.context(request, within)
     watch.lap("context")
     ranking = engine.rank(context, watch)
-    matching, total = _matching(engine, context, ranking)
-    rows = _sorted(engine, request.sort, matching) if request.sort else _unrolled(engine, context, ranking)
-    movable = range(len(engine.policies.pinned(context)), len(ranking.rows))
-    rows, propensities = explore(rows, movable, request, context.now, engine.settings.surfaces[request.surface].explore)
-    facets = count(engine.catalogue, matching, request.facets) if request.facets else ()
+    matching = _matching(engine, context, ranking.rows)
+    watch.lap("matching")
+    facets = _facets(engine, context, matching) if _asks_for_facets(request) else ()
     watch.lap("facets")
-    page = slice(request.offset, request.offset + request.size)
-    placements = _placements(engine, context, ranking, rows[page], propensities[page])
+    order = _order(engine, context, ranking, matching, request.offset + request.size + n_seen(seen))
+    movable = range(len(engine.policies.pinned(context)), len(ranking.rows))
+    order, propensities = explore(
+        order, movable, request, context.now, engine.settings.surfaces[request.surface].explore
+    )
+    groups = groups_of(engine.catalogue, request.group_by, matching) if request.group_by else None
+    left = _left(engine, request, order, seen)
+    shown = left[request.offset : request.offset + request.size]
+    rows = order[shown]
+    placements = _placements(engine, context, ranking, rows, propensities[shown], n_seen(seen), groups)
     watch.lap("items")
+    total = len(matching) if groups is None else len(np.unique(groups))
+    reach = request.offset + len(shown) + n_seen(seen)
+    goes_on = len(left) > request.offset + request.size > 0 and reach < MAX_SEEN
     return Slate(
         id=token_hex(8),
         surface=request.surface,
@@ -59,31 +74,71 @@ def answer(engine: Engine, request: Request, within: str = "") -> Slate:
         total=total,
         facets=facets,
         matched=_matched(engine, request, placements),
-        notes=_notes(engine, context, ranking),
+        notes=_notes(engine, context, ranking) + _limit_told(total, reach, goes_on=goes_on),
+        next=_next(engine, request, seen, order[left[: request.offset + request.size]]) if goes_on else "",
         release=engine.release,
         timings=watch.timings,
         candidates=ranking.pool.proposed(),
     )
 
 
-def _matching(engine: Engine, context: Context, ranking: Ranking) -> tuple[Rows, int]:
-    """All rows that answer the request, ascending, up to a cap, and how many they are: every text match besides
-    the candidates."""
+def _matching(engine: Engine, context: Context, proposed: Rows) -> Rows:
+    """All rows that answer the request, int32 ascending: every text match, and what was proposed."""
     text = engine.text_source(context.request.surface)
     if text is None:
-        return np.sort(ranking.rows), len(ranking.rows)
-    rows, total = text.matches(context.request.query, context.allowed, MATCH_CAP)
-    matching = np.union1d(rows, ranking.rows)
-    return matching, max(total, len(matching))
+        return np.sort(proposed)
+    rows, _ = text.matches(context.request.query, context.allowed, len(engine.catalogue))
+    besides = proposed[places_among(rows, proposed) < 0]
+    return np.sort(np.concatenate((rows, besides))) if len(besides) else rows
 
 
-def _unrolled(engine: Engine, context: Context, ranking: Ranking) -> Rows:
-    """The ranking, then the text matches beyond the candidates, where the page reaches so far."""
+def _asks_for_facets(request: Request) -> bool:
+    return bool(request.facets or request.facet_queries or request.facet_ranges)
+
+
+def _facets(engine: Engine, context: Context, matching: Rows) -> tuple[Facet, ...]:
+    def without(key: str | None) -> Rows:
+        """What would match, were nothing chosen in the field of this folded name, or in any."""
+        chosen = {} if key is None else context.request.refinements
+        others = {name: values for name, values in chosen.items() if fold_text(name) != key}
+        freer = replace(context, request=msgspec.structs.replace(context.request, refinements=others))
+        freer = replace(freer, allowed=engine.policies.allowed(freer))
+        return _matching(engine, freer, engine.besides_text(freer))
+
+    return count(engine.catalogue, matching, context.request, without)
+
+
+def _order(engine: Engine, context: Context, ranking: Ranking, matching: Rows, needed: int) -> Rows:
+    """The rows as they are shown, at least the first `needed` and one more, as far as there are so many: sorted, or
+    else the ranking, and behind it the text matches beyond the candidates. Of groups, all that can be reached."""
     request, text = context.request, engine.text_source(context.request.surface)
-    if text is None or request.offset + request.size <= len(ranking.rows):
+    if request.sort:
+        most = len(matching) if request.group_by else needed + 1
+        return first_sorted(request.sort, matching, most, engine.catalogue, engine.statistics)
+    if text is None or len(ranking.rows) == len(matching) or (needed < len(ranking.rows) and not request.group_by):
         return ranking.rows
     rest = text.retrieve(context, MATCH_CAP).rows
     return np.concatenate((ranking.rows, rest[positions_of(rest, ranking.rows) < 0]))
+
+
+def _left(engine: Engine, request: Request, order: Rows, seen: bytes) -> npt.NDArray[np.int64]:
+    """The positions in `order` that are left to show: one of each group, and none that was seen."""
+    groups = groups_of(engine.catalogue, request.group_by, order)
+    left = firsts_of(groups) if request.group_by else np.arange(len(order))
+    if not seen:
+        return left
+    gone = groups_of(engine.catalogue, request.group_by, rows_seen(seen, engine.catalogue.ids))
+    return left[~np.isin(groups[left], gone)]
+
+
+def _next(engine: Engine, request: Request, seen: bytes, rows: Rows) -> str:
+    return token_after(request, seen, engine.catalogue.ids.ids(rows))
+
+
+def _limit_told(total: int, reach: int, *, goes_on: bool) -> tuple[str, ...]:
+    if goes_on or reach >= total or reach < min(MATCH_CAP, MAX_SEEN):
+        return ()
+    return (f"the first {reach:,} of {total:,} can be paged through: narrow the search to see others",)
 
 
 def _matched(engine: Engine, request: Request, placements: Sequence[Placement]) -> tuple[str, ...]:
@@ -93,20 +148,24 @@ def _matched(engine: Engine, request: Request, placements: Sequence[Placement]) 
     return text.matched(request.query, (name for placement in placements for name in names_of(placement.item)))
 
 
-def _sorted(engine: Engine, sort: str, rows: Rows) -> Rows:
-    values = sort_values(sort, engine.catalogue, engine.statistics)[rows]
-    return rows[np.argsort(values, kind="stable")]
-
-
 def _placements(
-    engine: Engine, context: Context, ranking: Ranking, rows: Rows, propensities: Propensities
+    engine: Engine,
+    context: Context,
+    ranking: Ranking,
+    rows: Rows,
+    propensities: Propensities,
+    before: int,
+    groups: Groups | None,
 ) -> tuple[Placement, ...]:
+    """before: how many were shown already; groups: those of all that match, where they are shown once."""
     positions = positions_of(rows, ranking.rows)
     ranked = rows[positions >= 0].tolist()  # the others match beyond the candidates
     positions = positions[positions >= 0]
     why = dict(zip(ranked, reasons(engine, context, ranking, positions), strict=True))
     scores = dict(zip(ranked, ranking.scores[positions].tolist(), strict=True))
-    first = context.request.offset + 1
+    first = context.request.offset + before + 1
+    own = groups_of(engine.catalogue, context.request.group_by, rows)
+    others = [0] * len(rows) if groups is None else others_of(groups, own)
     return tuple(
         Placement(
             item=item,
@@ -114,9 +173,10 @@ def _placements(
             score=scores.get(row, 0.0),
             reasons=why.get(row, ()),
             propensity=propensity,
+            others=more,
         )
-        for position, (row, item, propensity) in enumerate(
-            zip(rows.tolist(), engine.catalogue.items(rows), propensities.tolist(), strict=True), start=first
+        for position, (row, item, propensity, more) in enumerate(
+            zip(rows.tolist(), engine.catalogue.items(rows), propensities.tolist(), others, strict=True), start=first
         )
     )
 

@@ -13,7 +13,7 @@ from shopkeeper.data.duck import connect
 from shopkeeper.release.fields import Floats, LabelFields, LabelMap, NumberFields, fold_texts, starts_of
 from shopkeeper.vocabulary import Rows
 
-PATH = "category_path"
+PATH, SEPARATOR = "category_path", " > "
 LONGEST_LABEL = 100  # characters; what is longer is a description, and no label
 
 # Spellings that fold to the same key are one field, or one value, shown as it is written most often.

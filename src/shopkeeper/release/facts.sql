@@ -36,6 +36,28 @@ FROM (
     FROM (SELECT row, field, from_json(value, '["JSON"]') AS value FROM said WHERE type = 'ARRAY')
 );
 
+-- A location ("48.85, 2.35", or an object with lat and lng) is two numbers.
+INSERT INTO attributes
+SELECT row, field || '.' || part, 0, NULL, 'LOCATION', degrees
+FROM (
+    SELECT row, field, unnest(['latitude', 'longitude']) AS part, unnest([latitude, longitude]) AS degrees
+    FROM (
+        SELECT
+            row,
+            field,
+            try_cast(CASE WHEN type = 'OBJECT' THEN value ->> '$.lat' ELSE pair[1] END AS DOUBLE) AS latitude,
+            try_cast(CASE WHEN type = 'OBJECT' THEN coalesce(value ->> '$.lng', value ->> '$.lon') ELSE pair[2] END
+                AS DOUBLE) AS longitude
+        FROM (
+            SELECT row, field, value, type, regexp_extract_all(value ->> '$', '-?[0-9]+(?:\.[0-9]+)?') AS pair
+            FROM said
+            WHERE type = 'OBJECT' OR type = 'VARCHAR'
+                AND regexp_full_match(value ->> '$', '\s*-?[0-9]{1,2}\.[0-9]+\s*,\s*-?[0-9]{1,3}\.[0-9]+\s*')
+        )
+    )
+    WHERE abs(latitude) <= 90 AND abs(longitude) <= 180
+);
+
 -- A number is a label too where its field knows only a few (sizes, counts of ports).
 CREATE TEMP TABLE few AS
 SELECT field FROM attributes WHERE number IS NOT NULL GROUP BY field
@@ -60,7 +82,7 @@ SELECT
     ordinal,
     CASE
         WHEN type IN ('VARCHAR', 'BOOLEAN') THEN text
-        WHEN field NOT IN (SELECT field FROM few) THEN NULL
+        WHEN type = 'LOCATION' OR field NOT IN (SELECT field FROM few) THEN NULL
         WHEN number = floor(number) AND abs(number) < 1e15 THEN cast(cast(number AS BIGINT) AS VARCHAR)
         ELSE text
     END,

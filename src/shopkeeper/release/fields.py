@@ -28,6 +28,7 @@ Floats = npt.NDArray[np.floating[Any]]
 Codes = npt.NDArray[np.integer[Any]]
 
 LABEL_ARRAYS = ("firsts", "starts", "codes", "posting_starts", "posting_rows")
+MAX_COLUMNS = 4  # by which the values of a field are counted: each takes four bytes of an item
 NUMBER_ARRAYS = ("firsts", "rows", "amounts")
 
 
@@ -54,6 +55,25 @@ class Gathered(NamedTuple):
     codes: Rows
 
 
+class Counts(NamedTuple):
+    """Value codes, int32 ascending, and how many items have each, int64, above 0."""
+
+    codes: Rows
+    counts: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, codes: Codes) -> Counts:
+        """Of codes as they come."""
+        found, counts = np.unique(codes, return_counts=True)
+        return cls(found.astype(np.int32), counts)
+
+
+def holding(keyed: pa.Array, text: str, *, begins: bool) -> npt.NDArray[np.int64]:
+    """Which of the folded texts contain a text, or begin with it."""
+    match = pc.starts_with if begins else pc.match_substring
+    return np.flatnonzero(match(keyed, fold_text(text)).to_numpy(zero_copy_only=False))
+
+
 @dataclass(frozen=True)
 class Labels:
     """A many-valued label field of n items (brand, category, an attribute): compressed sparse rows.
@@ -69,6 +89,29 @@ class Labels:
     def of(self, rows: Rows) -> Gathered:
         """The codes of `rows` int32 [k], in their order."""
         return gather(self.starts, self.codes, rows)
+
+    def counts(self, rows: Rows) -> npt.NDArray[np.int64]:
+        """int64 [len(values)]: how many of rows int32 [k] have each value."""
+        n_values = len(self.values)
+        counts = np.zeros(n_values, np.int64)
+        if self._columns is None:
+            counts += np.bincount(self.of(rows).codes, minlength=n_values)
+        else:
+            for column in self._columns:
+                counts += np.bincount(column[rows], minlength=n_values + 1)[:n_values]
+        return counts
+
+    @cached_property
+    def _columns(self) -> list[Rows] | None:
+        """The first value of each item, the second, …, int32 [n], len(values) for none; None where there are many."""
+        lengths = np.diff(self.starts)
+        if lengths.max(initial=0) > MAX_COLUMNS:
+            return None
+        columns = [np.full(len(lengths), len(self.values), np.int32) for _ in range(lengths.max(initial=0))]
+        for place, column in enumerate(columns):
+            having = np.flatnonzero(lengths > place)
+            column[having] = self.codes[self.starts[having] + place]
+        return columns
 
 
 def gather(starts: Starts, codes: Rows, rows: Rows) -> Gathered:
@@ -146,6 +189,15 @@ class LabelMap(Mapping[str, Labels]):
     def rows_having(self, name: str) -> Rows:
         """The items of which any value of this field is known: int32, by value, so an item may come twice."""
 
+    @abstractmethod
+    def rows_holding(self, name: str, text: str, *, begins: bool) -> Rows:
+        """The items that have a value which contains this text, or begins with it, in any case: int32, by value, so
+        that an item may come twice."""
+
+    @abstractmethod
+    def counts(self, name: str, rows: Rows) -> Counts:
+        """How many of the rows int32 [k], each once, have each value of this field."""
+
     def rows_with(self, name: str, text: str) -> Rows:
         """The items that have this value, in any case: int32; empty when nothing has it."""
         code = self.code_of(name, text)
@@ -212,6 +264,24 @@ class LabelFields(LabelMap):
     def rows_having(self, name: str) -> Rows:
         codes = self.codes_of(name)
         return self.posting_rows[self.posting_starts[codes.start] : self.posting_starts[codes.stop]]
+
+    def rows_holding(self, name: str, text: str, *, begins: bool) -> Rows:
+        codes = self.codes_of(name)
+        found = codes.start + holding(self.keyed[codes.start : codes.stop], text, begins=begins)
+        return self.posting_rows[places_of(self.posting_starts, found)[1]]
+
+    def counts(self, name: str, rows: Rows) -> Counts:
+        """A field that many items have is counted along the rows, another along its postings."""
+        codes = self.codes_of(name)
+        starts = self.posting_starts[codes.start : codes.stop + 1]
+        if int(starts[-1] - starts[0]) > len(rows):
+            counts = self[name].counts(rows)
+        else:
+            among = np.zeros(len(self.starts) - 1, np.bool_)
+            among[rows] = True
+            counts = np.add.reduceat(among[self.rows_having(name)], starts[:-1] - starts[0], dtype=np.int64)
+        found = np.flatnonzero(counts)
+        return Counts((codes.start + found).astype(np.int32), counts[found])
 
     def save(self, directory: Path) -> None:
         save_arrays(directory, {name: getattr(self, name) for name in LABEL_ARRAYS})

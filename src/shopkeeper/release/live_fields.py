@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from shopkeeper.release.fields import (
     Codes,
+    Counts,
     Floats,
     Gathered,
     LabelFields,
@@ -24,7 +26,9 @@ from shopkeeper.release.fields import (
     NumberMap,
     Starts,
     fold_text,
+    fold_texts,
     gather,
+    holding,
     picked,
 )
 from shopkeeper.release.tiers import Places, Slots
@@ -32,6 +36,7 @@ from shopkeeper.vocabulary import Mask, Rows
 
 AVAILABLE = "available"
 NO_ROWS: Rows = np.empty(0, np.int32)
+NOTHING_COUNTED = Counts(NO_ROWS, np.empty(0, np.int64))
 NOTHING = Gathered(np.empty(0, np.int64), NO_ROWS)
 FORGOTTEN_AT_ONCE = 1_000  # values that no item has any more are kept until they are so many, and most
 
@@ -249,6 +254,31 @@ class LiveLabels(LabelMap):
         released = self._base.rows_having(name) if name in self._base else NO_ROWS
         newer = self._newer_rows(self._values.owned(position, self._codes))
         return np.concatenate((self._slots.older(released), newer))
+
+    def rows_holding(self, name: str, text: str, *, begins: bool) -> Rows:
+        position = self.position(name)
+        if position == self._available_at:
+            labels = self[name]
+            keyed = fold_texts(pa.array(labels.values, pa.string()))
+            return np.flatnonzero(np.isin(labels.codes, holding(keyed, text, begins=begins))).astype(np.int32)
+        released = self._base.rows_holding(name, text, begins=begins) if name in self._base else NO_ROWS
+        told = np.flatnonzero(self._values.owned(position, self._codes))
+        keyed = fold_texts(pa.array(self.texts_of(self._codes[told]), pa.string()))
+        newer = np.zeros(len(self._codes), np.bool_)
+        newer[told[holding(keyed, text, begins=begins)]] = True
+        return np.concatenate((self._slots.older(released), self._newer_rows(newer)))
+
+    def counts(self, name: str, rows: Rows) -> Counts:
+        position = self.position(name)
+        if position == self._available_at:
+            return Counts.of(self._is[self._available[rows].astype(np.int8)])
+        at_base, _, places = self._slots.split(rows)
+        released = self._base.counts(name, rows[at_base]) if name in self._base else NOTHING_COUNTED
+        newer = gather(self._starts, self._codes, places).codes
+        told = Counts.of(newer[self._values.owned(position, newer)])
+        codes, at = np.unique(np.concatenate((released.codes, told.codes)), return_inverse=True)
+        counts = np.bincount(at, np.concatenate((released.counts, told.counts)), minlength=len(codes))
+        return Counts(codes, counts.astype(np.int64))
 
     def _field(self, position: int) -> Labels:
         released, mine = self._released(position), self._values.owned(position, self._codes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -20,7 +21,7 @@ from shopkeeper.release.fields import LabelFields, NumberFields
 from shopkeeper.release.live_fields import LiveLabels, LiveNumbers
 from shopkeeper.release.shown import name_of
 from shopkeeper.release.tiers import Slots
-from shopkeeper.vocabulary import UNKNOWN_ROW, Change, Ids, Item, Rows
+from shopkeeper.vocabulary import UNKNOWN_ROW, Change, Ids, Item, Rows, id_hash
 
 Element = TypeVar("Element", bound=np.generic)
 
@@ -204,6 +205,19 @@ class MoreIds(Ids):
     def place(self, id_: str) -> int:
         """The row that an id has or had."""
         return self._places[id_] if id_ in self._places else self._base.row(id_)
+
+    def rows_hashed(self, hash_: int) -> Iterator[int]:
+        """Those of what is gone as well."""
+        yield from self._base.rows_hashed(hash_)
+        yield from self._rows_by_hash.get(hash_, ())
+
+    @cached_property
+    def _rows_by_hash(self) -> dict[int, list[int]]:
+        """Of the new ids."""
+        found: dict[int, list[int]] = {}
+        for row, id_ in enumerate(self._more, start=len(self._base)):
+            found.setdefault(id_hash(id_), []).append(row)
+        return found
 
     def rows(self, ids: Iterable[str]) -> Rows:
         return np.fromiter(map(self.row, ids), dtype=np.int32)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time as clock
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
 
+from shopkeeper.engine.paging import MAX_TOKEN
 from shopkeeper.errors import RequestError, did_you_mean, expected_in_words, read_misfit
 from shopkeeper.vocabulary import Event, EventType, Item, Request
 
@@ -31,6 +32,14 @@ class SearchBody(Request, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     query: Text = ""
     filter: Text = ""
+    sort: Text = ""
+    refinements: Annotated[dict[Label, tuple[Label, ...]], Meta(max_length=100)] = msgspec.field(default_factory=dict)
+    max_values: Annotated[int, Meta(ge=0, le=1_000)] = 10
+    facet_order: Literal["count", "alphabet"] = "count"
+    facet_queries: Annotated[dict[Label, Text], Meta(max_length=100)] = msgspec.field(default_factory=dict)
+    facet_ranges: Annotated[dict[Label, tuple[Label, ...]], Meta(max_length=100)] = msgspec.field(default_factory=dict)
+    group_by: Text = ""
+    after: Annotated[str, Meta(max_length=MAX_TOKEN)] = ""
     time: Moment | None = None
 
 

@@ -12,7 +12,18 @@ from fastapi.openapi.utils import get_openapi
 from shopkeeper.server.analytics.segment import CALLS
 from shopkeeper.server.bodies import MAX_EVENTS, EventBody, ItemBody, SearchBody, StockBody
 from shopkeeper.shop import Shopper
-from shopkeeper.vocabulary import Explanation, Facet, FacetValue, Item, Placement, Reason, Slate, Suggested, Suggestion
+from shopkeeper.vocabulary import (
+    Explanation,
+    Facet,
+    FacetRange,
+    FacetValue,
+    Item,
+    Placement,
+    Reason,
+    Slate,
+    Suggested,
+    Suggestion,
+)
 
 # Why a request is turned away.
 MEANINGS = {
@@ -48,9 +59,18 @@ SLATE = Slate(
     placements=(Placement(item=MUG, position=1, score=7.3, reasons=(Reason("lexical", "matches “red mug”", 1),)),),
     total=31,
     facets=(
-        Facet(name="brand", values=(FacetValue("Kiln & Co", 12), FacetValue("Tasse", 9))),
-        Facet(name="price", minimum=4.0, maximum=39.0),
+        Facet(name="brand", values=(FacetValue("Kiln & Co", 12), FacetValue("Tasse", 9)), n_values=2),
+        Facet(
+            name="price",
+            minimum=4.0,
+            maximum=39.0,
+            ranges=(
+                FacetRange(value="..<15", count=18, maximum=15.0),
+                FacetRange(value="15..", count=13, minimum=15.0),
+            ),
+        ),
     ),
+    next="AZ3c1PLr…",
     release="20260101T000000-1a2b",
     timings={"total": 4.1},
 )
@@ -76,6 +96,7 @@ SEARCH = {
     "user": "u42",
     "filter": "price < 50 and brand in ['Kiln & Co', 'Tasse']",
     "facets": ["*"],
+    "refinements": {"colour": ["red", "blue"], "price": ["10..30"]},
 }
 SHELF = {"user": "u42", "session": "s7", "items": ["mug-17"], "size": 12}
 STOCK = [{"id": "mug-17", "stock": 0}, {"id": "mug-18", "price": 11.9}]

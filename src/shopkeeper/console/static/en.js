@@ -98,7 +98,8 @@ export default {
   askId: "The id of a product",
   askIt: "Ask",
   stages: {
-    context: "person", sources: "sources", ranking: "ranking", policies: "rules", facets: "facets", items: "products",
+    context: "person", sources: "sources", ranking: "ranking", policies: "rules", matching: "matches",
+    facets: "facets", items: "products",
   },
   milliseconds: (n) => `${n} ms`,
   took: "How long it took",

@@ -5,6 +5,7 @@ import { button, icon, keyed, make } from "./dom.js";
 import { money, spoken } from "./item.js";
 import { number, words } from "./words.js";
 
+const PATH = "category_path", BELOW = " > ";
 const SHOWN = 8; // values of a facet; what is chosen stands beside them
 
 // { values: Map of field → values, low, high }; low and high are texts, "" where not given.
@@ -16,18 +17,15 @@ export function choicesOf(fields) {
   return { values, low: figure(fields.get("low")), high: figure(fields.get("high")) };
 }
 
-// The filter in the shop's language; `except` names a field that is left free.
-export function filterOf({ values, low, high }, except) {
-  const parts = [...values]
-    .filter(([field]) => field !== except)
-    .map(([field, each]) => `${quoted(field)} in [${each.map(quoted)}]`);
-  if (low && except !== "price") parts.push(`price >= ${low}`);
-  if (high && except !== "price") parts.push(`price <= ${high}`);
-  return parts.join(" and ");
+// As a request says it: by field, values of which any may hold.
+export function refinementsOf({ values, low, high }) {
+  const price = low || high ? { price: [`${low}..${high}`] } : {};
+  return { ...Object.fromEntries(values), ...price };
 }
 
 export function drawFacets(facets, chosen, fields, narrow) {
-  const drawn = facets.map((facet) => (facet.name === "price" ? range : options)(facet, chosen, fields, narrow));
+  const ways = { price: range, [PATH]: tree };
+  const drawn = facets.map((facet) => (ways[facet.name] || options)(facet, chosen, fields, narrow));
   const wide = matchMedia("(min-width: 56rem)").matches;
   const open = document.querySelector(".facets details")?.open ?? wide;
   const summary = keyed("filters", make("summary", {}, make("h2", {}, words.filters)));
@@ -35,18 +33,55 @@ export function drawFacets(facets, chosen, fields, narrow) {
   return make("aside", { className: "facets", ariaLabel: words.filters }, make("details", { open }, summary, body));
 }
 
-function options({ name: field, values = [] }, chosen, fields, narrow) {
+// Of a number with many values, ranges; few stand in their own order.
+function options({ name: field, values = [], ranges = [], n_values: many }, chosen, fields, narrow) {
   const taken = chosen.values.get(field) || [];
+  if (ranges.length && !(many <= SHOWN)) values = ranges;
+  else if (ranges.length) values = [...values].sort((one, other) => one.value - other.value);
   const counts = new Map(values.map(({ value, count }) => [value, count]));
   const offered = [...new Set([...values.slice(0, SHOWN).map(({ value }) => value), ...taken])];
   if (!offered.length) return null;
-  const boxes = offered.map((value) => {
-    const box = keyed(`${field}=${value}`, make("input", { type: "checkbox", checked: taken.includes(value) }));
-    box.onchange = () => narrow(toggled(fields, field, value));
-    const count = make("span", { className: "count" }, number(counts.get(value) || 0));
-    return make("label", {}, box, swatch(field, value), spoken("span", value, { className: "value" }), count);
-  });
+  const boxes = offered.map((value) => choice(field, value, asSaid(value), counts.get(value), taken.includes(value),
+    () => narrow(toggled(fields, field, value))));
   return make("fieldset", {}, make("legend", {}, labelOf(field)), ...boxes);
+}
+
+function choice(field, value, text, count = 0, checked, onchange) {
+  const box = keyed(`${field}=${value}`, make("input", { type: "checkbox", checked, onchange }));
+  const counted = make("span", { className: "count" }, number(count));
+  return make("label", {}, box, swatch(field, value), spoken("span", text, { className: "value" }), counted);
+}
+
+// The categories as a tree, open below what is chosen. A choice takes the place of those above and below it.
+function tree({ name: field, values = [] }, chosen, fields, narrow) {
+  if (!values.length) return null;
+  const taken = chosen.values.get(field) || [];
+  const under = (above) => values.filter(({ value }) => parentOf(value) === above);
+  const level = (above) => make("ul", { className: "tree", role: "list" }, ...under(above).map(({ value, count }) => {
+    const text = value.split(BELOW).at(-1), checked = taken.includes(value);
+    const box = choice(field, value, text, count, checked, () => narrow(moved(fields, field, value)));
+    box.querySelector("input").indeterminate = !checked && taken.some((each) => each.startsWith(value + BELOW));
+    return make("li", {}, box, under(value).length ? level(value) : null);
+  }));
+  return make("fieldset", {}, make("legend", {}, labelOf("category")), level(""));
+}
+
+// A range as people write it.
+function asSaid(value) {
+  const [, low, high] = value.match(/^(-?[\d.]*?)\.\.<?(-?[\d.]*)$/) || [];
+  if (low === undefined || !(low || high)) return value;
+  return low && high ? `${low} – ${high}` : low ? `≥ ${low}` : `< ${high}`;
+}
+
+function parentOf(path) {
+  return path.split(BELOW).slice(0, -1).join(BELOW);
+}
+
+function moved(fields, field, path) {
+  const changed = toggled(fields, field, path);
+  const related = (other) => other.startsWith(path + BELOW) || path.startsWith(other + BELOW);
+  for (const other of fields.getAll(`is:${field}`)) if (related(other)) changed.delete(`is:${field}`, other);
+  return changed;
 }
 
 function range({ minimum, maximum }, { low, high }, fields, narrow) {
@@ -76,8 +111,9 @@ function swatch(field, value) {
 }
 
 export function chips(chosen, fields, narrow) {
+  const textOf = (field, value) => field === PATH ? value.split(BELOW).at(-1) : asSaid(value);
   const said = [...chosen.values].flatMap(([field, values]) =>
-    values.map((value) => [value, () => toggled(fields, field, value)]));
+    values.map((value) => [textOf(field, value), () => toggled(fields, field, value)]));
   if (chosen.low) said.push([words.atLeast(money(Number(chosen.low))), () => without(fields, "low")]);
   if (chosen.high) said.push([words.atMost(money(Number(chosen.high))), () => without(fields, "high")]);
   if (!said.length) return null;
@@ -115,8 +151,4 @@ function labelOf(field) {
 
 function figure(text) {
   return text && Number.isFinite(Number(text)) ? String(Number(text)) : "";
-}
-
-function quoted(text) {
-  return `"${text.replace(/[\\"]/g, "\\$&")}"`;
 }

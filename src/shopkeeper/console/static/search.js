@@ -3,7 +3,7 @@
 import { addressOf, go } from "./address.js";
 import { grid, howButton, shelf } from "./cards.js";
 import { $, button, keyed, make, redraw, say } from "./dom.js";
-import { chips, choicesOf, drawFacets, filterOf } from "./facets.js";
+import { chips, choicesOf, drawFacets, refinementsOf } from "./facets.js";
 import { who } from "./person.js";
 import { answerOf } from "./shop.js";
 import { number, words } from "./words.js";
@@ -21,8 +21,9 @@ export async function search(signal, { value: query, fields }) {
   const chosen = choicesOf(fields);
   const sort = fields.get("sort") || "";
   const size = Math.min(Number(fields.get("show")) || PAGE, MOST);
-  const request = { surface: "search", query, ...who(), filter: filterOf(chosen), sort, size };
-  const [answer, facets] = await answers(request, chosen, signal);
+  const refinements = refinementsOf(chosen);
+  const request = { surface: "search", query, ...who(), refinements, sort, size, facets: ["*"] };
+  const answer = await answerOf(request, signal);
   const heading = `${words.results(number(answer.slate.total))}${words.of(query)}`;
   document.title = `${query} · ${$("name").textContent}`;
   say(heading);
@@ -36,31 +37,8 @@ export async function search(signal, { value: query, fields }) {
     chips(chosen, fields, narrow),
     answer.slate.placements.length ? grid(answer) : await nothing(query, signal),
     moreButton(answer, fields));
-  redraw($("main"), make("div", { className: "search" }, drawFacets(facets, chosen, fields, narrow), found));
-}
-
-// What can be chosen stays what it was before the first choice. Within a field that has a choice, the other values are
-// alternatives to it: their counts are those of the answer without that choice. A size of 0 asks for counts alone.
-async function answers(request, chosen, signal) {
-  if (!request.filter) {
-    const answer = await answerOf({ ...request, facets: ["*"] }, signal);
-    return [answer, answer.slate.facets];
-  }
-  const count = async (filter, facets) =>
-    (await answerOf({ surface: "search", query: request.query, filter, facets, size: 0 }, signal)).slate.facets;
-  const fields = [...chosen.values.keys(), ...(chosen.low || chosen.high ? ["price"] : [])];
-  const offered = async () => {
-    const names = (await count("", ["*"])).map(({ name }) => name);
-    const free = names.filter((name) => !fields.includes(name));
-    return [names, free.length ? await count(request.filter, free) : []];
-  };
-  const [answer, [names, free], ...alternatives] = await Promise.all([
-    answerOf(request, signal),
-    offered(),
-    ...fields.map((field) => count(filterOf(chosen, field), [field])),
-  ]);
-  const counted = new Map([...free, ...alternatives.flat()].map((facet) => [facet.name, facet]));
-  return [answer, [...new Set([...names, ...fields])].map((name) => counted.get(name)).filter(Boolean)];
+  const facets = drawFacets(answer.slate.facets || [], chosen, fields, narrow);
+  redraw($("main"), make("div", { className: "search" }, facets, found));
 }
 
 function sorting(fields, narrow) {

@@ -92,7 +92,7 @@ export default {
   ask: "另一件商品为什么不在这里？",
   askId: "商品编号",
   askIt: "查询",
-  stages: { context: "顾客", sources: "召回", ranking: "排序", policies: "规则", facets: "筛选统计", items: "商品信息" },
+  stages: { context: "顾客", sources: "召回", ranking: "排序", policies: "规则", matching: "匹配", facets: "筛选统计", items: "商品信息" },
   milliseconds: (n) => `${n} 毫秒`,
   took: "用时",
   inAll: "商店内",

@@ -20,6 +20,7 @@ from shopkeeper.engine.policies.diversity import Diversity
 from shopkeeper.engine.policies.duplicates import Duplicates
 from shopkeeper.engine.policies.exclusion import Exclusion
 from shopkeeper.engine.policies.filtering import Filtering
+from shopkeeper.engine.policies.refining import Refining
 from shopkeeper.engine.policies.rules import Rules
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.settings import Settings
@@ -54,6 +55,7 @@ class Policies:
         self._hard: tuple[HardPolicy, ...] = (
             Availability(catalogue),
             Filtering(catalogue, masks),
+            Refining(catalogue, masks),
             self._rules,
             Exclusion(catalogue, settings.surfaces),
         )
