@@ -225,6 +225,8 @@ def toml_value(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(toml_value, value))}]"
+    if isinstance(value, msgspec.Struct):
+        value = msgspec.to_builtins(value)
     if isinstance(value, dict):
         pairs = ", ".join(f"{_toml_key(name)} = {toml_value(entry)}" for name, entry in value.items())
         return f"{{ {pairs} }}" if pairs else "{}"
