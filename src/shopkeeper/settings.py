@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 import msgspec
 from msgspec import Meta
@@ -153,6 +153,8 @@ Moment = Annotated[
     str,
     Meta(pattern=r"^(\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?)?)?$"),
 ]
+Match = Literal["contains", "is", "starts", "pattern"]
+MATCHES: tuple[str, ...] = get_args(Match)
 Place = Annotated[int, Meta(ge=1, le=1_000)]
 
 
@@ -165,7 +167,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     priority: Annotated[int, Meta(ge=-1_000, le=1_000), _help("of two rules that disagree, the higher is heard")] = 0
     surface: Annotated[str, _help("where the rule holds")] = "search"
     query: Annotated[str, Meta(max_length=1_000), _help("what the request must ask for; empty: any request")] = ""
-    match: Annotated[Literal["contains", "is", "starts", "pattern"], _help("how the query must hold it")] = "contains"
+    match: Annotated[Match, _help("how the query must hold it")] = "contains"
     chosen: Annotated[str, _help("a filter that the shopper must have chosen, such as: category = Shoes")] = ""
     audience: Annotated[tuple[str, ...], _help('for any of: segments, devices, "newcomer", "regular"')] = ()
     since: Annotated[Moment, _help('the first day or moment, as 2027-01-31 or "2027-01-31T08:00+01:00"')] = ""
