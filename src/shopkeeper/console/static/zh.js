@@ -130,14 +130,6 @@ export default {
   keyTitle: "访问这家商店需要密钥",
   keyLabel: "密钥",
   keyUse: "进入",
-};
-
-const FEATURES = {
-  lexical: "词语", semantic: "语义", similar: "相似", viewed: "浏览", bought: "购买", together: "同现", popular: "热门", trending: "走红",
-  score: "得分", reciprocal: "倒数", rank: "名次", match: "匹配", title: "标题", brand: "品牌", category: "类别", attributes: "属性",
-  description: "描述", any: "任意字段", covered: "覆盖率", query: "查询", words: "词数", interest: "受关注度", purchases: "销量",
-  conversion: "转化率", age: "上架时间", days: "天数", price: "价格", level: "档次", history: "历史", session: "本次访问", seen: "看过",
-  times: "次数", events: "行为数", ago: "之前", hours: "小时", anchor: "当前商品", hour: "时刻", weekday: "星期", device: "设备",
 
   merchandising: "商品运营",
   toRule: "跳到规则",
@@ -191,4 +183,12 @@ const FEATURES = {
   comes: "新出现",
   goes: "离开",
   sentTo: (address) => `顾客将被带到 ${address}`,
+};
+
+const FEATURES = {
+  lexical: "词语", semantic: "语义", similar: "相似", viewed: "浏览", bought: "购买", together: "同现", popular: "热门", trending: "走红",
+  score: "得分", reciprocal: "倒数", rank: "名次", match: "匹配", title: "标题", brand: "品牌", category: "类别", attributes: "属性",
+  description: "描述", any: "任意字段", covered: "覆盖率", query: "查询", words: "词数", interest: "受关注度", purchases: "销量",
+  conversion: "转化率", age: "上架时间", days: "天数", price: "价格", level: "档次", history: "历史", session: "本次访问", seen: "看过",
+  times: "次数", events: "行为数", ago: "之前", hours: "小时", anchor: "当前商品", hour: "时刻", weekday: "星期", device: "设备",
 };
