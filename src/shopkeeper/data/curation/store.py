@@ -7,7 +7,7 @@ import contextlib
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -125,7 +125,7 @@ class Curation:
 
     def publication(self) -> int:
         """The number of the last publication, 0 before the first. Costs microseconds."""
-        return self._read(lambda connection: int(connection.execute(_NEWEST).fetchone()[0]), 0)
+        return self._read(_newest, 0)
 
     def published(self) -> Curated:
         """What is in force."""
@@ -133,7 +133,7 @@ class Curation:
         def read(connection: sqlite3.Connection) -> Curated:
             connection.execute("BEGIN")
             with connection:
-                number = int(connection.execute(_NEWEST).fetchone()[0])
+                number = _newest(connection)
                 return _curated(number, _as_of(connection, number))
 
         return self._read(read, Curated())
@@ -144,7 +144,7 @@ class Curation:
         def read(connection: sqlite3.Connection) -> Curated:
             connection.execute("BEGIN")
             with connection:
-                number = int(connection.execute(_NEWEST).fetchone()[0])
+                number = _newest(connection)
                 return _curated(number, dict(sorted({**_as_of(connection, number), **_drafts(connection)}.items())))
 
         return self._read(read, Curated())
@@ -155,7 +155,7 @@ class Curation:
         def read(connection: sqlite3.Connection) -> list[Entry]:
             connection.execute("BEGIN")
             with connection:
-                number = int(connection.execute(_NEWEST).fetchone()[0])
+                number = _newest(connection)
                 published, drafts = _as_of(connection, number), _drafts(connection)
             keys = sorted(key for key in {**published, **drafts} if key[0] == kind)
             return [_entry(key, published.get(key), drafts.get(key)) for key in keys]
@@ -191,29 +191,14 @@ class Curation:
         Returns None for what is gone. Raises Conflict where the version is another, and RequestError for removing what
         is not there.
         """
-        key = (kind.value, id_)
-        text = None if body is None else _text(body)
+        return self._write(lambda connection: _draft(connection, (kind.value, id_), body, by, version))
 
-        def work(connection: sqlite3.Connection) -> Entry | None:
-            published = _as_of(connection, int(connection.execute(_NEWEST).fetchone()[0])).get(key)
-            draft = _drafts(connection).get(key)
-            now = draft or published
-            if version is not None and version != (now.version if now else 0):
-                raise Conflict(
-                    f"the {kind} {id_!r} has been changed by somebody else meanwhile",
-                    where="version",
-                    expected=f"{now.version if now else 0}",
-                    remedy="Read it again, and make the change to what it is now.",
-                )
-            if text is None and (now is None or now.body is None):
-                raise RequestError(f"there is no {kind} {id_!r}")
-            place = _tell(connection, by, "remove" if text is None else "draft", key, now and now.body, text)
-            connection.execute("DELETE FROM drafts WHERE kind = ? AND id = ?", key)
-            draft = None
-            if text != (published.body if published else None):
-                draft = _Row(place, text)
-                connection.execute("INSERT INTO drafts VALUES (?, ?, ?, ?)", (*key, place, text))
-            return _entry(key, published, draft) if published or draft else None
+    def write_all(self, said: Mapping[tuple[Kind, str], Rule | Synonym], by: By) -> list[tuple[Kind, str]]:
+        """Keep all of these drafts, or none; returns those that say anything else than what is in force."""
+
+        def work(connection: sqlite3.Connection) -> list[tuple[Kind, str]]:
+            entries = {key: _draft(connection, key, body, by, None) for key, body in said.items()}
+            return [key for key, entry in entries.items() if entry is not None and entry.state != "published"]
 
         return self._write(work)
 
@@ -237,7 +222,7 @@ class Curation:
         publication that was never made, or that has what is in force."""
 
         def work(connection: sqlite3.Connection) -> Curated:
-            newest = int(connection.execute(_NEWEST).fetchone()[0])
+            newest = _newest(connection)
             if not 0 <= to <= newest:
                 raise RequestError(
                     f"there is no publication {to}", where="publication", expected=f"one of 0 to {newest}"
@@ -298,12 +283,21 @@ class Curation:
             raise DataError(f"{what} ({error})", where=str(self.path), remedy=remedy) from error
 
 
+def _newest(connection: sqlite3.Connection) -> int:
+    return int(connection.execute(_NEWEST).fetchone()[0])
+
+
 def _as_of(connection: sqlite3.Connection, publication: int) -> _Rows:
     return _rows(connection.execute(_AS_OF, (publication,)))
 
 
 def _drafts(connection: sqlite3.Connection) -> _Rows:
     return _rows(connection.execute("SELECT kind, id, version, body FROM drafts ORDER BY kind, id"))
+
+
+def _row(connection: sqlite3.Connection, table: str, key: _Key, which: str = "") -> _Row | None:
+    found = connection.execute(f"SELECT version, body FROM {table} WHERE kind = ? AND id = ? {which}", key).fetchone()
+    return _Row(*found) if found else None
 
 
 def _rows(found: Iterable[tuple[str, str, int, str | None]]) -> _Rows:
@@ -326,8 +320,34 @@ def _tell(
     return place
 
 
+def _draft(
+    connection: sqlite3.Connection, key: _Key, body: Rule | Synonym | None, by: By, version: int | None
+) -> Entry | None:
+    """See Curation.write."""
+    what, text = f"{key[0]} {key[1]!r}", None if body is None else _text(body)
+    kept = _row(connection, "kept", key, "ORDER BY publication DESC LIMIT 1")
+    published = kept if kept and kept.body is not None else None
+    now = _row(connection, "drafts", key) or published
+    if version is not None and version != (now.version if now else 0):
+        raise Conflict(
+            f"the {what} has been changed by somebody else meanwhile",
+            where="version",
+            expected=str(now.version if now else 0),
+            remedy="Read it again, and make the change to what it is now.",
+        )
+    if text is None and (now is None or now.body is None):
+        raise RequestError(f"there is no {what}")
+    place = _tell(connection, by, "remove" if text is None else "draft", key, now and now.body, text)
+    connection.execute("DELETE FROM drafts WHERE kind = ? AND id = ?", key)
+    draft = None
+    if text != (published.body if published else None):
+        draft = _Row(place, text)
+        connection.execute("INSERT INTO drafts VALUES (?, ?, ?, ?)", (*key, place, text))
+    return _entry(key, published, draft) if published or draft else None
+
+
 def _put_in_force(connection: sqlite3.Connection, by: By, deed: str, changed: _Rows) -> Curated:
-    before = _as_of(connection, int(connection.execute(_NEWEST).fetchone()[0]))
+    before = _as_of(connection, _newest(connection))
     number = connection.execute("INSERT INTO publications (time) VALUES (?)", (time.time(),)).lastrowid
     assert number is not None
     for key, row in changed.items():
