@@ -33,6 +33,7 @@ def test_a_rule_is_tried_out_published_and_taken_back(visit: Visit, tmp_path: Pa
     with serving(site([tmp_path])) as address, visit("merchandise", at=address) as page:
         write_gifts(page)
         before = standing(page, 0)
+        page.get_by_label("Banner", exact=True).fill("<b>Wrapped</b> for you")
         page.get_by_label("Hide").fill("colour = red")
         expect(page.locator(".moved", has_text="leaves")).to_have_count(1)
         page.get_by_role("button", name=f"Pin {before[2]}").last.click()
@@ -48,6 +49,9 @@ def test_a_rule_is_tried_out_published_and_taken_back(visit: Visit, tmp_path: Pa
         slate = Shop(tmp_path).search("mug")
         assert slate.placements[0].item.title == before[2]
         assert slate.rules == ("gifts",)
+        page.goto(f"{address}#/search/mug")
+        expect(page.locator(".banner")).to_have_text("<b>Wrapped</b> for you")
+        page.goto(f"{address}merchandise#/gifts")
         page.get_by_role("button", name="Remove", exact=True).click()
         page.get_by_role("button", name="Publish 1 change").click()
         expect(page.locator("#notice")).to_contain_text("Published, as number 2")

@@ -177,5 +177,5 @@ export default {
   nothingMoves: "Nothing moves on this page.",
   comes: "comes",
   goes: "leaves",
-  sentTo: (address) => `Shoppers are sent to ${address}`,
+  sentTo: (address) => `This search leads to ${address}`,
 };

@@ -1,5 +1,6 @@
 // What a rule changes: a request as it is answered today, beside the same with the drafts and this rule.
 
+import { bannersOf } from "./cards.js";
 import { $, button, keyed, latest, make, redraw, say } from "./dom.js";
 import { inTongue, picture, remember, titleOf } from "./item.js";
 import { ask, Refused } from "./shop.js";
@@ -54,8 +55,7 @@ async function answers(form, rule, request, signal) {
   say(told);
   const side = (heading, slate, badge) => make("section", { ariaLabel: heading },
     make("h3", {}, heading),
-    slate.redirect && make("p", { className: "banner" }, words.sentTo(slate.redirect)),
-    ...(slate.banners || []).map(banner),
+    ...bannersOf(slate),
     make("ol", { role: "list" }, ...(slate.placements || []).map((each) => line(each, form, badge))));
   return [
     make("p", { className: "soft" }, told),
@@ -85,9 +85,4 @@ function line(placement, form, badge) {
     inTongue(make("span", { className: "value" }, title), title),
     moved && make("span", { className: "moved" }, moved),
     keyed(`pin ${badge.name} ${item.id} ${placement.position}`, pin));
-}
-
-// What the merchant wrote is text; an address is one that the shop has let through.
-function banner({ text, link }) {
-  return make("p", { className: "banner" }, link ? make("a", { href: link, rel: "noreferrer" }, text || link) : text);
 }

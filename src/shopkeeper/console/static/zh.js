@@ -182,7 +182,7 @@ export default {
   nothingMoves: "本页没有变化。",
   comes: "新出现",
   goes: "离开",
-  sentTo: (address) => `顾客将被带到 ${address}`,
+  sentTo: (address) => `此搜索将前往 ${address}`,
 };
 
 const FEATURES = {
