@@ -9,12 +9,13 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from msgspec import Meta
 
 Rows = npt.NDArray[np.int32]
 Scores = npt.NDArray[np.float32]
@@ -23,6 +24,9 @@ Seconds = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int8]
 
 UNKNOWN_ROW = -1
+
+# A page makes links of these, and none may run a script.
+Address = Annotated[str, Meta(max_length=2_000, pattern="^(https?://.*|/.*)?$", description="http, a path, or nothing")]
 
 
 class EventType(StrEnum):
@@ -135,6 +139,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     after: str = ""
     time: float | None = None
     device: str | None = None
+    segments: tuple[str, ...] = ()
 
 
 class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -171,6 +176,15 @@ class FacetRange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     maximum: float | None = None
 
 
+class Banner(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What a merchant shows above an answer: plain text, never HTML; an image and a link, each an http address or a
+    path."""
+
+    text: str = ""
+    image: Address = ""
+    link: Address = ""
+
+
 class Facet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How the matching items divide by one field: counted values, of which there are `n_values`, and of a numeric field
     the least and the greatest number, and ranges that ascend. Values of "category_path" are paths ("Home > Mugs"): the
@@ -187,7 +201,8 @@ class Facet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Slate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An answer. `total` counts the items that match, or their groups; `timings` are milliseconds by stage. `matched`
     are the words in the placements' titles and brands by which they match the query, folded: what a page marks. `next`
-    is what a request for the next page says in `after`; empty on the last."""
+    is what a request for the next page says in `after`; empty on the last. `rules` are the ids of the merchant's rules
+    that held, `redirect` is where they send the person instead, "" for nowhere."""
 
     id: str
     surface: str
@@ -195,6 +210,9 @@ class Slate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     total: int = 0
     facets: tuple[Facet, ...] = ()
     matched: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    redirect: str = ""
+    banners: tuple[Banner, ...] = ()
     notes: tuple[str, ...] = ()
     next: str = ""
     release: str = ""

@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from shopkeeper import __version__
-from shopkeeper.cli import INTERRUPTED, STOPPED, WRONG, keys, show
+from shopkeeper.cli import INTERRUPTED, STOPPED, WRONG, keys, rules, show
 from shopkeeper.cli.progress import shown
 from shopkeeper.data.duck import was_interrupted
 from shopkeeper.data.scratch import Scratch
@@ -68,6 +68,7 @@ app = typer.Typer(
 )
 
 app.add_typer(keys.app, name="keys")
+app.add_typer(rules.app, name="rules")
 
 REPORT = "evaluation/report.html"
 

@@ -20,12 +20,12 @@ from shopkeeper.engine.item_text import names_of
 from shopkeeper.engine.paging import MAX_SEEN, n_seen, rows_seen, seen_by, token_after
 from shopkeeper.engine.sorting import first_sorted
 from shopkeeper.release.fields import fold_text
-from shopkeeper.vocabulary import Facet, Placement, Reason, Request, Rows, Slate
+from shopkeeper.vocabulary import Banner, Facet, Placement, Reason, Request, Rows, Slate
 
 if TYPE_CHECKING:
     from shopkeeper.engine.pipeline import Engine, Ranking
 
-PINNED, STAND_IN = Reason("rules", "chosen by the shop"), Reason("popular", "popular in this shop")
+STAND_IN = Reason("popular", "popular in this shop")
 MATCH_CAP = 10_000  # text matches that are paged through by relevance
 
 
@@ -47,6 +47,7 @@ def answer(engine: Engine, request: Request, within: str = "") -> Slate:
     watch = Stopwatch()
     seen = seen_by(request)
     context = engine.context(request, within)
+    request = context.request  # as the merchant's rules want it searched
     watch.lap("context")
     ranking = engine.rank(context, watch)
     matching = _matching(engine, context, ranking.rows)
@@ -54,7 +55,7 @@ def answer(engine: Engine, request: Request, within: str = "") -> Slate:
     facets = _facets(engine, context, matching) if _asks_for_facets(request) else ()
     watch.lap("facets")
     order = _order(engine, context, ranking, matching, request.offset + request.size + n_seen(seen))
-    movable = range(len(engine.policies.pinned(context)), len(ranking.rows))
+    movable = np.flatnonzero(~np.isin(ranking.rows, engine.policies.pinned(context)))
     order, propensities = explore(
         order, movable, request, context.now, engine.settings.surfaces[request.surface].explore
     )
@@ -67,6 +68,7 @@ def answer(engine: Engine, request: Request, within: str = "") -> Slate:
     total = len(matching) if groups is None else len(np.unique(groups))
     reach = request.offset + len(shown) + n_seen(seen)
     goes_on = len(left) > request.offset + request.size > 0 and reach < MAX_SEEN
+    rules = engine.policies.rules.holding(context)
     return Slate(
         id=token_hex(8),
         surface=request.surface,
@@ -74,6 +76,9 @@ def answer(engine: Engine, request: Request, within: str = "") -> Slate:
         total=total,
         facets=facets,
         matched=_matched(engine, request, placements),
+        rules=tuple(each.id for each in rules),
+        redirect=next((each.rule.redirect for each in rules if each.rule.redirect), ""),
+        banners=tuple(each.rule.banner for each in rules if each.rule.banner != Banner()),
         notes=_notes(engine, context, ranking) + _limit_told(total, reach, goes_on=goes_on),
         next=_next(engine, request, seen, order[left[: request.offset + request.size]]) if goes_on else "",
         release=engine.release,
@@ -193,17 +198,15 @@ def reasons(
         texts = reasons_of(engine.sources[name], context, rows[own]) if len(own) else []
         for at, text, rank in zip(own.tolist(), texts, ranks[own, column].tolist(), strict=True):
             said[at].append(Reason(name, text, int(rank)))
-    if all(said):
-        return [tuple(each) for each in said]
-    pinned = set(engine.policies.pinned(context).tolist())
-    return [
-        tuple(each) or (PINNED if row in pinned else STAND_IN,) for row, each in zip(rows.tolist(), said, strict=True)
-    ]
+    for each, told in zip(said, engine.policies.rules.told(context, rows), strict=True):
+        each += [Reason("rules", text) for text in told]
+    return [tuple(each) or (STAND_IN,) for each in said]
 
 
 def _notes(engine: Engine, context: Context, ranking: Ranking) -> tuple[str, ...]:
     surface, request = engine.settings.surfaces[context.request.surface], context.request
-    notes = []
+    rewriting = [each.label for each in engine.policies.rules.holding(context) if each.rule.use][:1]
+    notes = [f"searched for “{request.query}” instead, by {label}" for label in rewriting]
     if absent := [name for name in surface.sources if name not in engine.sources]:
         notes.append(f"not in this release: {', '.join(absent)}; train again to have them")
     if unknown := [item for item in request.items if item not in engine.catalogue.ids]:

@@ -11,7 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from shopkeeper import __version__
 from shopkeeper.errors import ShopkeeperError
-from shopkeeper.server import answers, events, health, items, openapi, suggest
+from shopkeeper.server import answers, curation, events, health, items, openapi, suggest
 from shopkeeper.server.access import Access
 from shopkeeper.server.doors import Doors
 from shopkeeper.server.metrics import ShopMetrics
@@ -50,6 +50,7 @@ def create_app(shop: Shop, *, workers: int = 1) -> FastAPI:
     suggest.add_routes(app, shop)
     events.add_routes(app, shop)
     items.add_routes(app, shop)
+    curation.add_routes(app, shop)
     health.add_routes(app, shop, metrics)
     openapi.describe(app)
     return app
@@ -62,7 +63,7 @@ def _middleware(shop: Shop, metrics: ShopMetrics) -> list[Middleware]:
     cross_origin = Middleware(
         CORSMiddleware,
         allow_origins=origins,
-        allow_methods=("GET", "POST", "DELETE"),
+        allow_methods=("GET", "POST", "PUT", "DELETE"),
         allow_headers=("Authorization", "Content-Type", "X-API-Key", "X-Request-ID"),
         expose_headers=("Retry-After", "X-Request-ID"),
         max_age=3_600,

@@ -4,7 +4,7 @@ import { addressOf } from "./address.js";
 import { button, icon, keyed, make } from "./dom.js";
 import { inTongue, marked, money, picture, reasonText, remember, spoken, titleOf } from "./item.js";
 import { saved, toggleSaved, who } from "./person.js";
-import { answerOf, tell } from "./shop.js";
+import { answerOf, pictureAddress, tell } from "./shop.js";
 import { explainAnswer, explainPlacement } from "./why.js";
 import { words } from "./words.js";
 
@@ -22,6 +22,16 @@ export function grid(answer, level = 2, className = "grid") {
   const place = answer.request.items?.[0] || answer.request.surface;
   const cards = answer.slate.placements.map((placement) => card(placement, answer, level, place));
   return make("ul", { className, role: "list" }, ...cards);
+}
+
+// What the merchant shows above an answer. All of it is text, and an address is one that the shop has let through.
+export function bannersOf({ banners = [], redirect }) {
+  const shown = banners.map(({ text = "", image, link }) => {
+    const parts = [image && make("img", { alt: "", src: pictureAddress(image) }), text || link];
+    return make("p", { className: "banner" }, ...(link ? [make("a", { href: link }, ...parts.filter(Boolean))] : parts));
+  });
+  const sent = redirect && make("p", { className: "banner" }, make("a", { href: redirect }, words.sentTo(redirect)));
+  return [sent, ...shown];
 }
 
 function card(placement, answer, level, place) {

@@ -1,7 +1,7 @@
 // Search: results as they are typed, narrowed and sorted. The address says how.
 
 import { addressOf, go } from "./address.js";
-import { grid, howButton, shelf } from "./cards.js";
+import { bannersOf, grid, howButton, shelf } from "./cards.js";
 import { $, button, keyed, make, redraw, say } from "./dom.js";
 import { chips, choicesOf, drawFacets, refinementsOf } from "./facets.js";
 import { who } from "./person.js";
@@ -35,6 +35,7 @@ export async function search(signal, { value: query, fields }) {
     make("div", { className: "bar" },
       make("h1", { tabIndex: -1 }, heading), sorting(fields, narrow), howButton(answer, heading)),
     chips(chosen, fields, narrow),
+    ...bannersOf(answer.slate),
     answer.slate.placements.length ? grid(answer) : await nothing(query, signal),
     moreButton(answer, fields));
   const facets = drawFacets(answer.slate.facets || [], chosen, fields, narrow);
