@@ -12,6 +12,9 @@ Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Positive = Annotated[int, Meta(ge=1)]
 Weight = Annotated[float, Meta(ge=0.0, le=1_000.0)]
 Fusion = Literal["reciprocal_rank", "weighted_sum", "vote"]
+Language = Literal[
+    "ar", "da", "de", "el", "en", "es", "fi", "fr", "hu", "it", "nl", "no", "pt", "ro", "ru", "sv", "ta", "tr"
+]  # fmt: skip
 
 
 class Tuned(NamedTuple):
@@ -155,6 +158,20 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hide: Annotated[str, _help("a filter")] = ""
 
 
+class SearchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    languages: Annotated[
+        tuple[Language, ...], _help('whose endings are taken off words ("mugs" finds "mug"), at the next training')
+    ] = ("en",)
+    stop_words: Annotated[tuple[str, ...], _help("words that a query may do without, besides the usual")] = ()
+
+
+class Synonym(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Words, or runs of words, that mean the same."""
+
+    words: Annotated[tuple[str, ...], Meta(min_length=1), _help("each finds the others: sofa, couch")]
+    means: Annotated[tuple[str, ...], _help("if given, `words` find these as well, and these find no `words`")] = ()
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All of shop.toml. `surfaces` holds the defaults, overlaid by the file's own."""
 
@@ -164,6 +181,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     train: TrainSettings = TrainSettings()
     release: ReleaseSettings = ReleaseSettings()
     server: ServerSettings = ServerSettings()
+    search: SearchSettings = SearchSettings()
     surfaces: dict[str, Surface] = msgspec.field(default_factory=DEFAULT_SURFACES.copy)
     models: dict[str, dict[str, Any]] = {}
     rules: tuple[Rule, ...] = ()
+    synonyms: tuple[Synonym, ...] = ()
