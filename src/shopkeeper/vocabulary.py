@@ -106,7 +106,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `items` are the anchors: the product looked at (similar), the cart's content (cart).
     `sort` is a field name, "-" before it for descending; empty is by relevance. `time` defaults to now. A `size` of 0
-    asks for the total and the facets alone.
+    asks for the total and the facets alone. `verbatim` insists on the words of the query as they are written.
     """
 
     surface: str = "search"
@@ -121,6 +121,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     facets: tuple[str, ...] = ()
     time: float | None = None
     device: str | None = None
+    verbatim: bool = False
 
 
 class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -158,7 +159,9 @@ class Facet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Slate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An answer. `total` counts the items that match; `timings` are milliseconds by stage. `matched` are the words in
-    the placements' titles and brands by which they match the query, folded: what a page marks."""
+    the placements' titles and brands by which they match the query, folded: what a page marks. `corrected` is the query
+    as it was read, where not as written; `did_you_mean` another one that may be meant; `dropped` are the words of the
+    query that were passed over, as nothing has all of them."""
 
     id: str
     surface: str
@@ -166,6 +169,9 @@ class Slate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     total: int = 0
     facets: tuple[Facet, ...] = ()
     matched: tuple[str, ...] = ()
+    corrected: str = ""
+    did_you_mean: str = ""
+    dropped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     release: str = ""
     variant: str = ""

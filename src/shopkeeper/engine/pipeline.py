@@ -202,7 +202,11 @@ class Engine:
             session=past.rows[len(past.rows) - past.session :],
             anchors=anchors[anchors >= 0],
         )
-        return replace(context, allowed=self.policies.allowed(context))
+        allowed, text = self.policies.allowed(context), self.text_source(request.surface)
+        passing = text.passing(request.query) if text else None
+        if passing is not None:
+            allowed = passing if allowed is None else allowed & passing
+        return replace(context, allowed=allowed)
 
     def sources_of(self, surface: str) -> dict[str, FittedSource]:
         """The sources of a surface that this release holds."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from secrets import token_hex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +51,7 @@ def answer(engine: Engine, request: Request, within: str = "") -> Slate:
     watch.lap("facets")
     page = slice(request.offset, request.offset + request.size)
     placements = _placements(engine, context, ranking, rows[page], propensities[page])
+    reading = _Reading.of(engine, context, rows[page], total)
     watch.lap("items")
     return Slate(
         id=token_hex(8),
@@ -59,7 +60,10 @@ def answer(engine: Engine, request: Request, within: str = "") -> Slate:
         total=total,
         facets=facets,
         matched=_matched(engine, request, placements),
-        notes=_notes(engine, context, ranking),
+        corrected=reading.corrected,
+        did_you_mean=reading.did_you_mean,
+        dropped=reading.dropped,
+        notes=(*_notes(engine, context, ranking), *reading.notes),
         release=engine.release,
         timings=watch.timings,
         candidates=ranking.pool.proposed(),
@@ -72,7 +76,8 @@ def _matching(engine: Engine, context: Context, ranking: Ranking) -> tuple[Rows,
     text = engine.text_source(context.request.surface)
     if text is None:
         return np.sort(ranking.rows), len(ranking.rows)
-    rows, total = text.matches(context.request.query, context.allowed, MATCH_CAP)
+    request = context.request
+    rows, total = text.matches(request.query, context.allowed, MATCH_CAP, verbatim=request.verbatim)
     matching = np.union1d(rows, ranking.rows)
     return matching, max(total, len(matching))
 
@@ -90,7 +95,36 @@ def _matched(engine: Engine, request: Request, placements: Sequence[Placement]) 
     text = engine.text_source(request.surface)
     if text is None or not request.query:
         return ()
-    return text.matched(request.query, (name for placement in placements for name in names_of(placement.item)))
+    names = (name for placement in placements for name in names_of(placement.item))
+    return text.matched(request.query, names, verbatim=request.verbatim)
+
+
+class _Reading(NamedTuple):
+    """How the query of a request was read, as a Slate says it."""
+
+    corrected: str = ""
+    did_you_mean: str = ""
+    dropped: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, engine: Engine, context: Context, rows: Rows, total: int) -> _Reading:
+        """rows int32 [k]: of the page; total: how many match."""
+        text, request = engine.text_source(context.request.surface), context.request
+        if text is None or not request.query:
+            return cls()
+        plan = text.plan(request.query, request.verbatim)
+        relaxed = plan.needed and not text.holds_all(request.query, rows, verbatim=request.verbatim)
+        dropped = text.dropped(request.query, context.allowed, verbatim=request.verbatim) if relaxed else ()
+        return cls(plan.corrected if total else "", plan.suggestion, dropped)
+
+    @property
+    def notes(self) -> list[str]:
+        notes = []
+        if self.corrected:
+            notes.append(f"read as “{self.corrected}”")
+        if self.dropped:
+            notes.append(f"nothing has all of the words; passed over: {', '.join(self.dropped)}")
+        return notes
 
 
 def _sorted(engine: Engine, sort: str, rows: Rows) -> Rows:
