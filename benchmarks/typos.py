@@ -2,10 +2,10 @@
 
     python benchmarks/typos.py [--shop DIR] [--data ../shared/data] [--seeds 10]
 
-Every judged query that has a word of at least four letters is damaged by rule: one or two edits, each a letter left out,
-put in, put in another's place, or exchanged with its neighbour, anywhere in such a word. NDCG@10 of the damaged queries is
-held against that of the same queries as they were, for the words alone and for what is served, over several seeds. Takes
-a trained shop with judgements, or makes one of icecat-electronics-search. Prints Markdown.
+Every judged query that has a word of at least four letters is damaged by rule: one or two edits, each a letter left
+out, put in, put in another's place, or exchanged with its neighbour, anywhere in such a word. NDCG@10 of the damaged
+queries is held against that of the same queries as they were, for the words alone and for what is served, over several
+seeds. Takes a trained shop with judgements, or makes one of icecat-electronics-search. Prints Markdown.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ opencc and pypinyin (the extra `zh`) are asked when a release is made, and never
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 

@@ -1,10 +1,11 @@
-"""A query's words and every way in which an item may hold them: as written, begun, misspelt, joined or parted, by another
-name, in another script."""
+"""A query's words and every way in which an item may hold them: as written, begun, misspelt, joined or parted, by
+another name, in another script."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from shopkeeper.engine.measures import UNIT_OF
@@ -13,12 +14,12 @@ from shopkeeper.engine.text_index import Near, TextIndex
 from shopkeeper.engine.wording import Analyser, Stems, Wording
 
 _PHRASE, _PREFIX, _SUBSTRING, _FRAGMENT, _SYNONYM, _JOINED, _TYPED = 0.8, 0.35, 0.7, 0.2, 0.8, 0.9, 0.9
-_CORRECTED, _DOUBTED = 0.9, 0.5  # a word that the shop does not know, read as its like; and one that it hardly knows
-_OTHER_START = 0.5  # how much less a word with another first letter is meant
-_MAX_PREFIXES, _MAX_CORRECTIONS = 8, 4
+_CORRECTED, _DOUBTED = 1.0, 0.5  # a word that the shop does not know, read as its like; and one that it hardly knows
+_OTHER_START, _SAME_LETTERS, _ANOTHER_ERROR = 0.5, 3.0, 0.05  # how much more likely a word is meant
+_MAX_PREFIXES, _MAX_CORRECTIONS, _CONSIDERED = 8, 4, 24
 _RARE = 3  # a word of fewer items than this may be a misspelling that found its like
 _OUTNUMBERED = 30  # and so may one whose like has so many times its items
-_SHORTEST_TYPED = 2
+_SHORTEST, _SHORTEST_TYPED = 4, 2
 
 
 class Reading(NamedTuple):
@@ -39,8 +40,8 @@ class Wanted(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """corrected: the query as it was read, "" where as written; suggestion: another query that may be meant. phrases and
-    excluded are terms side by side, which an item must hold, or must not."""
+    """corrected: the query as it was read, "" where as written; suggestion: another query that may be meant. phrases
+    and excluded are terms side by side, which an item must hold, or must not."""
 
     wanted: tuple[Wanted, ...]
     corrected: str = ""
@@ -71,9 +72,12 @@ class Planner(NamedTuple):
         unfinished = words[-1] if words and not verbatim and not asked.text[-1:].isspace() else None
         shared = [[], *([] for _ in words[1:])] if verbatim else self._shared(words)
         wanted, read_as, suggested = [], dict[str, str](), dict[str, str]()
+        known = [stem for word in words if self.index.holds_stem(stem := self.analyser.stem(word.text))]
         for word, others in zip(words, shared, strict=True):
-            readings, better = self._readings(word, others, word is unfinished, verbatim)
-            wanted.append(Wanted(word.text, readings, self.index.rarity(word.text), word.text in optional))
+            beside = [stem for stem in known if stem != self.analyser.stem(word.text)]
+            readings, better = self._readings(word, others, beside, word is unfinished, verbatim)
+            rarity = self.index.rarity(readings[0].text if better else word.text)
+            wanted.append(Wanted(word.text, readings, rarity, word.text in optional))
             if better:
                 (suggested if self.index.count(word.text) else read_as)[word.text] = better
         return Plan(
@@ -91,10 +95,10 @@ class Planner(NamedTuple):
         )
 
     def _readings(
-        self, word: Word, shared: Sequence[Reading], unfinished: bool, verbatim: bool
+        self, word: Word, shared: Sequence[Reading], beside: Sequence[str], unfinished: bool, verbatim: bool
     ) -> tuple[tuple[Reading, ...], str]:
         """The readings of a word, and what it was probably meant to be, "" where what it is. shared: readings that it
-        has together with its neighbours."""
+        has together with its neighbours; beside: the stems of the other words."""
         if word.unspaced:
             return (*_unspaced_readings(word, self.index), *shared), ""
         readings = list(self._as_written(word))
@@ -107,7 +111,9 @@ class Planner(NamedTuple):
         readings += [*shared, *begun, *typed, *parted]
         if not known and (shared or begun or typed or parted or self.index.holds_stem(stem)):
             return tuple(readings), typed[0].text if typed else ""
-        corrections = self._corrections(word, known)
+        corrections = self._corrections(word, known, beside)
+        if corrections and not known:
+            readings = []  # nothing is written so
         readings += [self._alike(word, other, weight) for other, weight in corrections]
         if unfinished and not known and not corrections:
             readings += [self._alike(word, other, _PREFIX) for other in self._begun_near(word)]
@@ -135,16 +141,30 @@ class Planner(NamedTuple):
         own = self.index.rarity(word.text)
         return Reading((self.analyser.stem(other),), weight * min(1.0, own / self.index.rarity(other)), other)
 
-    def _corrections(self, word: Word, known: int) -> list[tuple[str, float]]:
+    def _corrections(self, word: Word, known: int, beside: Sequence[str]) -> list[tuple[str, float]]:
         """Words like this one that the shop knows far better, with weights: the one that is most likely meant first."""
         tolerance = _tolerance(word.text) if word.text.isalpha() else 0
-        found = self.index.near(word.text, tolerance, 4 * _MAX_CORRECTIONS) if tolerance else []
+        found = self.index.near(word.text, tolerance, _CONSIDERED) if tolerance else []
+        if len(word.text) < _SHORTEST:  # a letter may be missing, and no other is told from another word
+            found = [near for near in found if len(near.word) > len(word.text)]
         if known:
             least = known + 1 if known < _RARE else _OUTNUMBERED * known
-            found = [near for near in found if near.errors == 1 and near.count >= least]
-        likely = sorted(((_likelihood(near, word.text), near.word) for near in found), reverse=True)[:_MAX_CORRECTIONS]
+            found = [near for near in found if near.errors == 1 and self._named(near.word, ()) >= least]
+        named = [self._named(near.word, beside) for near in found]
+        if not any(named):
+            named = [self._named(near.word, ()) for near in found]
+        likely = sorted(
+            (
+                (_likelihood(near, word.text) * (count + 0.1), near.word)
+                for near, count in zip(found, named, strict=True)
+            ),
+            reverse=True,
+        )[:_MAX_CORRECTIONS]
         first = _DOUBTED if known else _CORRECTED
-        return [(other, first * share / likely[0][0]) for share, other in likely]
+        return [(other, first * (share / likely[0][0]) ** 0.5) for share, other in likely]
+
+    def _named(self, word: str, beside: Sequence[str]) -> int:
+        return self.index.named(self.analyser.stem(word), beside)
 
     def _parted(self, word: Word) -> list[Reading]:
         """ "flashlight" → "flash light", where the shop writes it so as well."""
@@ -159,7 +179,7 @@ class Planner(NamedTuple):
         synonym says of the run."""
         shared: list[list[Reading]] = [[] for _ in words]
         stems = self.analyser.stems(words)
-        for at, (word, other) in enumerate(zip(words, words[1:], strict=False)):
+        for at, (word, other) in enumerate(pairwise(words)):
             joined = word.text + other.text
             if not (word.unspaced or other.unspaced) and self.index.count(joined):
                 for each in (at, at + 1):
@@ -207,11 +227,11 @@ class Planner(NamedTuple):
             text = word.text
             unknown = not (verbatim or word.unspaced) and text.isalpha() and not self.index.count(text)
             halves = _halves(text, self.index) if unknown else None
-            if halves and min(map(self.index.count, halves)) >= _RARE and not self._parted(word):
-                if not any(near.errors == 1 for near in self.index.near(text, 1, 1)):
-                    parted += [Word(half, (half,), unspaced=False) for half in halves]
-                    continue
-            parted.append(word)
+            sure = halves and min(map(self.index.count, halves)) >= _RARE and not self._parted(word)
+            if halves and sure and not self.index.near(text, 1, 1):
+                parted += [Word(half, (half,), unspaced=False) for half in halves]
+            else:
+                parted.append(word)
         return parted
 
     def _codes_joined(self, words: list[Word]) -> list[Word]:
@@ -219,11 +239,10 @@ class Planner(NamedTuple):
         joined: list[Word] = []
         for word in words:
             last = joined[-1] if joined else None
-            if last and not (last.unspaced or word.unspaced) and _is_code(last.text, word.text):
-                if self.index.count(last.text + word.text):
-                    joined[-1] = Word(last.text + word.text, last.parts + word.parts, unspaced=False)
-                    continue
-            joined.append(word)
+            if last and _is_code(last, word) and self.index.count(last.text + word.text):
+                joined[-1] = Word(last.text + word.text, last.parts + word.parts, unspaced=False)
+            else:
+                joined.append(word)
         return joined
 
 
@@ -235,26 +254,28 @@ def _unspaced_readings(word: Word, index: TextIndex) -> Iterator[Reading]:
     if index.count(word.text):
         return
     if len(word.parts) > 2:
-        for pair in zip(word.parts, word.parts[1:], strict=False):
+        for pair in pairwise(word.parts):
             yield Reading(pair, _FRAGMENT, "".join(pair))
     else:
         for character in word.parts:
             yield Reading((character,), _FRAGMENT, character)
 
 
-def _is_code(*parts: str) -> bool:
-    return any(map(str.isdecimal, parts[0] + parts[1]))
+def _is_code(word: Word, other: Word) -> bool:
+    return not (word.unspaced or other.unspaced) and any(map(str.isdecimal, word.text + other.text))
 
 
 def _tolerance(word: str) -> int:
-    """Errors forgiven: none in short words, where most neighbours are other words."""
-    return 0 if len(word) < 4 else 1 if len(word) < 6 else 2
+    """Errors forgiven: none in the shortest words, where most neighbours are other words."""
+    return 0 if len(word) < _SHORTEST - 1 else 1 if len(word) <= _SHORTEST else 2
 
 
 def _likelihood(near: Near, word: str) -> float:
-    """How likely a word was meant, up to a factor: people rarely err twice, or in the first letter, and mostly ask for
-    what the shop has much of."""
-    return near.count**0.5 * 0.05 ** (near.errors - 1) * (1.0 if near.word[0] == word[0] else _OTHER_START)
+    """How likely a word was meant, up to a factor, before it is known how often it is: people rarely err twice, or in
+    the first letter, and exchange letters more often than they hit wrong ones."""
+    if sorted(near.word) == sorted(word):
+        return _SAME_LETTERS * _ANOTHER_ERROR ** (near.errors - 1)
+    return _ANOTHER_ERROR ** (near.errors - 1) * (1.0 if near.word[0] == word[0] else _OTHER_START)
 
 
 def _halves(word: str, index: TextIndex) -> tuple[str, str] | None:

@@ -2,8 +2,8 @@
 
 Words are folded (NFKC, lower case, no accents). A compound such as "TN-2110" or "1TB" is indexed as its parts in
 order and as one word, so that it is found however it is written; measures have one spelling (measures.py). Scripts
-without spaces (Chinese, Japanese, Thai) are cut into words by rjieba, but for the shop's own words, its `lexicon`; their
-single characters are the fallback.
+without spaces (Chinese, Japanese, Thai) are cut into words by rjieba, but for the shop's own words, its `lexicon`;
+their single characters are the fallback.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from shopkeeper.vocabulary import Mask, Rows
 # "words" holds each document's distinct words unstemmed: what prefixes and misspellings are looked up in.
 # "code" holds the item's id as one word.
 WORDS, CODE, ROW = "words", "code", "row"
+_NAMING = ("title", "brand", "category")
 _HEAP_BYTES, _SMALL_HEAP_BYTES = 128_000_000, 15_000_000
 
 
@@ -207,6 +208,20 @@ class TextIndex:
             longer = (words for size, (words, _) in self._by_length.items() if size > length)
             self._beginnings[length] = sorted({word[:length] for words in longer for word in words})
         return self._beginnings[length]
+
+    def named(self, stem: str, beside: Sequence[str] = ()) -> int:
+        """How many items have this stem in a title, brand or category, and all of `beside` in any field."""
+        must, should = tantivy.Occur.Must, tantivy.Occur.Should
+        query = tantivy.Query.boolean_query(
+            [
+                (must, tantivy.Query.boolean_query([(should, self._term(field, each)) for field in fields]))
+                for each, fields in ((stem, _NAMING), *((other, FIELDS) for other in beside))
+            ]
+        )
+        return int(self._searcher.search(query, 1).count)
+
+    def _term(self, field: str, stem: str) -> tantivy.Query:
+        return tantivy.Query.term_query(self.schema, field, stem, "basic")
 
     def side_by_side(self, terms: Sequence[str]) -> int:
         """How many items hold these terms side by side, in a field."""

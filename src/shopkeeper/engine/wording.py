@@ -77,8 +77,8 @@ def _pairs(synonyms: Sequence[Synonym]) -> Iterator[tuple[str, str]]:
 
 
 def stemmer(languages: Sequence[Language]) -> Callable[[str], str]:
-    """Snowball stems, each found once. Of several languages, each takes its endings off what the one before left, so that
-    what one of them holds to be the same word remains so."""
+    """Snowball stems, each found once. Of several languages, each takes its endings off what the one before left, so
+    that what one of them holds to be the same word remains so."""
     builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw())
     for language in languages:
         builder = builder.filter(tantivy.Filter.stemmer(_SNOWBALL[language]))

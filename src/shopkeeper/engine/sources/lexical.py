@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import tantivy
 
+from shopkeeper.engine.chinese import Chinese
 from shopkeeper.engine.context import Candidates, Context, Material, ReleaseParts
 from shopkeeper.engine.item_text import FIELDS, item_texts
-from shopkeeper.engine.chinese import Chinese
 from shopkeeper.engine.query_plan import Plan, Planner, Reading, Wanted
 from shopkeeper.engine.text import fold, is_unspaced, spaced_tokens
 from shopkeeper.engine.text_index import CODE, WORDS, TextIndex
