@@ -15,7 +15,8 @@ from shopkeeper.engine.wording import Analyser, Stems, Wording
 
 _PHRASE, _PREFIX, _SUBSTRING, _FRAGMENT, _SYNONYM, _JOINED, _TYPED = 0.8, 0.35, 0.7, 0.2, 0.8, 0.9, 0.9
 _CORRECTED, _DOUBTED = 1.0, 0.5  # a word that the shop does not know, read as its like; and one that it hardly knows
-_OTHER_START, _SAME_LETTERS, _ANOTHER_ERROR = 0.5, 3.0, 0.05  # how much more likely a word is meant
+_OTHER_START, _FEW_WAYS, _ANOTHER_ERROR = 0.5, 4.0, 0.05  # how much more likely a word is misspelt so
+_LIKELY = 0.05  # as the likeliest correction: less likely ones are no readings
 _MAX_PREFIXES, _MAX_CORRECTIONS, _CONSIDERED = 8, 4, 24
 _RARE = 3  # a word of fewer items than this may be a misspelling that found its like
 _OUTNUMBERED = 30  # and so may one whose like has so many times its items
@@ -144,24 +145,26 @@ class Planner(NamedTuple):
     def _corrections(self, word: Word, known: int, beside: Sequence[str]) -> list[tuple[str, float]]:
         """Words like this one that the shop knows far better, with weights: the one that is most likely meant first."""
         tolerance = _tolerance(word.text) if word.text.isalpha() else 0
-        found = self.index.near(word.text, tolerance, _CONSIDERED) if tolerance else []
+        found = self.index.near(word.text, tolerance, 8 * _CONSIDERED) if tolerance else []
         if len(word.text) < _SHORTEST:  # a letter may be missing, and no other is told from another word
             found = [near for near in found if len(near.word) > len(word.text)]
         if known:
             least = known + 1 if known < _RARE else _OUTNUMBERED * known
             found = [near for near in found if near.errors == 1 and self._named(near.word, ()) >= least]
+        found = [near for near in found if near.word not in self.wording.stop_words][:_CONSIDERED]
         named = [self._named(near.word, beside) for near in found]
         if not any(named):
             named = [self._named(near.word, ()) for near in found]
         likely = sorted(
             (
-                (_likelihood(near, word.text) * (count + 0.1), near.word)
+                (_likelihood(near, word.text) * (count + 0.1) ** 0.5, near.word)
                 for near, count in zip(found, named, strict=True)
             ),
             reverse=True,
         )[:_MAX_CORRECTIONS]
         first = _DOUBTED if known else _CORRECTED
-        return [(other, first * (share / likely[0][0]) ** 0.5) for share, other in likely]
+        best = likely[0][0] if likely else 0.0
+        return [(other, first * (share / best) ** 0.5) for share, other in likely if share > _LIKELY * best]
 
     def _named(self, word: str, beside: Sequence[str]) -> int:
         return self.index.named(self.analyser.stem(word), beside)
@@ -271,11 +274,11 @@ def _tolerance(word: str) -> int:
 
 
 def _likelihood(near: Near, word: str) -> float:
-    """How likely a word was meant, up to a factor, before it is known how often it is: people rarely err twice, or in
-    the first letter, and exchange letters more often than they hit wrong ones."""
-    if sorted(near.word) == sorted(word):
-        return _SAME_LETTERS * _ANOTHER_ERROR ** (near.errors - 1)
-    return _ANOTHER_ERROR ** (near.errors - 1) * (1.0 if near.word[0] == word[0] else _OTHER_START)
+    """How likely a word is to be misspelt so, up to a factor. There are few ways to leave out a letter or to exchange
+    two, and many to hit a wrong one; and people rarely err twice, or in the first letter."""
+    few_ways = len(near.word) > len(word) or sorted(near.word) == sorted(word)
+    start = 1.0 if near.word[0] == word[0] else _OTHER_START
+    return (_FEW_WAYS if few_ways else 1.0) * start * _ANOTHER_ERROR ** (near.errors - 1)
 
 
 def _halves(word: str, index: TextIndex) -> tuple[str, str] | None:
