@@ -21,7 +21,8 @@ export async function search(signal, { value: query, fields }) {
   const chosen = choicesOf(fields);
   const sort = fields.get("sort") || "";
   const size = Math.min(Number(fields.get("show")) || PAGE, MOST);
-  const request = { surface: "search", query, ...who(), filter: filterOf(chosen), sort, size };
+  const verbatim = fields.has("verbatim");
+  const request = { surface: "search", query, ...who(), filter: filterOf(chosen), sort, size, verbatim };
   const [answer, facets] = await answers(request, chosen, signal);
   const heading = `${words.results(number(answer.slate.total))}${words.of(query)}`;
   document.title = `${query} · ${$("name").textContent}`;
@@ -33,6 +34,7 @@ export async function search(signal, { value: query, fields }) {
   const found = make("div", { className: "found" },
     make("div", { className: "bar" },
       make("h1", { tabIndex: -1 }, heading), sorting(fields, narrow), howButton(answer, heading)),
+    readAs(answer.slate, query, fields),
     chips(chosen, fields, narrow),
     answer.slate.placements.length ? grid(answer) : await nothing(query, signal),
     moreButton(answer, fields));
@@ -47,7 +49,7 @@ async function answers(request, chosen, signal) {
     return [answer, answer.slate.facets];
   }
   const count = async (filter, facets) =>
-    (await answerOf({ surface: "search", query: request.query, filter, facets, size: 0 }, signal)).slate.facets;
+    (await answerOf({ ...request, filter, facets, size: 0 }, signal)).slate.facets;
   const fields = [...chosen.values.keys(), ...(chosen.low || chosen.high ? ["price"] : [])];
   const offered = async () => {
     const names = (await count("", ["*"])).map(({ name }) => name);
@@ -61,6 +63,20 @@ async function answers(request, chosen, signal) {
   ]);
   const counted = new Map([...free, ...alternatives.flat()].map((facet) => [facet.name, facet]));
   return [answer, [...new Set([...names, ...fields])].map((name) => counted.get(name)).filter(Boolean)];
+}
+
+// How the words were read, where not as they were written, and the way to another reading.
+function readAs({ corrected, did_you_mean: meant, dropped }, query, fields) {
+  const link = (text, ...address) => keyed(`read ${text}`, make("a", { href: addressOf(...address) }, text));
+  const said = [];
+  if (corrected) {
+    const insisting = new URLSearchParams(fields);
+    insisting.set("verbatim", "1");
+    said.push(make("p", {}, ...words.readAs(make("strong", {}, corrected), link(query, "search", query, insisting))));
+  }
+  if (meant) said.push(make("p", {}, ...words.meant(link(meant, "search", meant))));
+  if (dropped?.length) said.push(make("p", {}, words.dropped(dropped)));
+  return said.length ? make("div", { className: "soft read" }, ...said) : null;
 }
 
 function sorting(fields, narrow) {
