@@ -6,7 +6,7 @@ opencc and pypinyin (the extra `zh`) are asked when a release is made, and never
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -108,9 +108,15 @@ def _simplified() -> dict[str, str]:
     return {char: simple for char, simple in pairs if simple != char and len(simple) == 1}
 
 
-def _pinyin():  # type: ignore[no-untyped-def]
+def _pinyin() -> Callable[[str], str] | None:
+    """A word → the letters with which it is typed, "" where it has none."""
     try:
         from pypinyin import lazy_pinyin
     except ImportError:
         return None
-    return lambda word: "".join(syllables) if all(map(str.isascii, syllables := lazy_pinyin(word))) else ""
+
+    def spelt(word: str) -> str:
+        letters = "".join(lazy_pinyin(word))
+        return letters if letters.isascii() and letters.isalpha() else ""
+
+    return spelt

@@ -6,7 +6,7 @@ import re
 
 # Every spelling of a unit, folded; the first is how it is indexed.
 UNITS = (
-    ("in", "inch", "inches", '"', "''", "”", "″", "英寸", "寸", "吋"),
+    ("in", "inch", "inches", '"', "''", "”", "′′", "英寸", "寸", "吋"),
     ("ft", "feet", "foot", "'", "’", "′", "英尺"),
     ("yd", "yard", "yards"),
     ("sqft", "sq ft", "sq. ft", "square feet", "square foot"),
@@ -33,10 +33,10 @@ UNITS = (
 )
 UNIT_OF = {spelling: names[0] for names in UNITS for spelling in names}
 
-_UNIT = r"sq(?:uare)?\.? ?f(?:oo|ee)?t|[a-z]+|['’′]{1,2}|[\"”″]|[\u4e00-\u9fff]{1,3}"
+_UNIT = r"sq(?:uare)?\.? ?f(?:oo|ee)?t|[a-z]+|['’′]{1,2}|[\"”]|[\u4e00-\u9fff]{1,3}"
 # A number, or a fraction with or without whole ones before it, not within a word; then what may be its unit.
 _MEASURE = re.compile(
-    rf"(\d(?<![\w./,]\d)(?<![a-z]-\d)[\d.,]*(?:[ -]\d+/[1-9]\d*|/[1-9]\d*)?)[\s-]?({_UNIT})(?![a-z0-9'\"])"
+    rf"(\d(?<![a-z0-9./,]\d)(?<![a-z]-\d)[\d.,]*(?:[ -]\d+/[1-9]\d*|/[1-9]\d*)?)[\s-]?({_UNIT})(?![a-z0-9'\"])"
 )
 _DIGIT = re.compile(r"\d")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")

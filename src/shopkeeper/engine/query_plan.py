@@ -81,10 +81,13 @@ class Planner(NamedTuple):
             wanted.append(Wanted(word.text, readings, rarity, word.text in optional))
             if better:
                 (suggested if self.index.count(word.text) else read_as)[word.text] = better
+        told = fold(asked.text)
+        if not all(re.search(rf"\b{re.escape(word)}\b", told) for word in read_as):
+            told = " ".join(word.text for word in words)  # the words were parted
         return Plan(
             tuple(wanted),
-            _rewritten(asked.text, read_as),
-            _rewritten(asked.text, read_as | suggested) if suggested else "",
+            _rewritten(told, read_as),
+            _rewritten(told, read_as | suggested) if suggested else "",
             tuple(self._terms(phrase) for phrase in asked.quoted if self._terms(phrase)),
             tuple(self._terms(word) for word in asked.excluded if self._terms(word)),
         )
@@ -293,4 +296,4 @@ def _rewritten(query: str, read_as: dict[str, str]) -> str:
     if not read_as:
         return ""
     written = "|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in read_as)
-    return " ".join(re.sub(written, lambda found: read_as[found[0]], fold(query)).split())
+    return " ".join(re.sub(written, lambda found: read_as[found[0]], query).split())
