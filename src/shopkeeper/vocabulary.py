@@ -180,7 +180,8 @@ class Slate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A slate as it was shown, for the log: items[i] stood at position `offset` + i + 1 with propensities[i]."""
+    """A slate as it was shown, for the log: items[i] stood at position `offset` + i + 1 with propensities[i]. total:
+    how many matched, where no filter narrowed them; dropped: words of the query that were passed over."""
 
     slate: str
     surface: str
@@ -193,6 +194,8 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     query: str = ""
     release: str = ""
     variant: str = ""
+    total: int | None = None
+    dropped: tuple[str, ...] = ()
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

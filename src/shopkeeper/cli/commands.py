@@ -281,6 +281,18 @@ def search(
 
 
 @app.command()
+def queries(
+    shop: ShopDir = Path(),
+    days: Annotated[float, typer.Option(min=0.01, help="How far back.")] = 30.0,
+    size: Annotated[int, typer.Option(min=1, help="How many queries.")] = 50,
+    json: Json = False,
+) -> None:
+    """List what people searched for and was not found, or not with all of its words: newest first."""
+    found = Shop(shop).unanswered(days, size)
+    show.as_json(found) if json else show.unanswered(found)
+
+
+@app.command()
 def recommend(
     shop: ShopDir = Path(),
     surface: Annotated[

@@ -9,6 +9,7 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from shopkeeper.data.eventlog.unanswered import Unanswered
 from shopkeeper.server.analytics import CALLS
 from shopkeeper.server.bodies import MAX_EVENTS, EventBody, ItemBody, SearchBody, StockBody
 from shopkeeper.shop import Shopper
@@ -54,6 +55,7 @@ SLATE = Slate(
     release="20260101T000000-1a2b",
     timings={"total": 4.1},
 )
+UNANSWERED = Unanswered("purple mug", times=7, people=5, last=1_767_225_600.0, dropped=("purple",))
 EXPLANATION = Explanation(
     item="mug-17",
     surface="search",
