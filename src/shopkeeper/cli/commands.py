@@ -293,6 +293,14 @@ def queries(
 
 
 @app.command()
+def synonyms(shop: ShopDir = Path(), json: Json = False) -> None:
+    """Propose synonyms, from what people chose when the current release was trained. Write those that are right into
+    synonyms.txt."""
+    proposals = Shop(shop).evaluate().get("synonyms", [])
+    show.as_json(proposals) if json else show.synonyms(proposals)
+
+
+@app.command()
 def recommend(
     shop: ShopDir = Path(),
     surface: Annotated[

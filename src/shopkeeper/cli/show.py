@@ -96,6 +96,16 @@ def unanswered(found: Sequence[Unanswered]) -> None:
     table(("searched", "times", "people", "last", "found"), rows, right=("times", "people"))
 
 
+def synonyms(proposals: Sequence[Mapping[str, Any]]) -> None:
+    if not proposals:
+        say("The searches propose no synonyms.")
+        return
+    rows = [
+        (", ".join(each["words"]), f"{each['likeness']:.0%}", each["queries"], each["people"]) for each in proposals
+    ]
+    table(("synonyms", "chosen alike", "pairs of queries", "tried one after the other, people"), rows)
+
+
 def explanation(told: Explanation) -> None:
     say(told.text, "bold")
     for reason in told.reasons:

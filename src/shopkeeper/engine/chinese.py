@@ -40,7 +40,9 @@ class Chinese(msgspec.Struct, frozen=True, dict=True):
         """With how words are typed; `counts` tells how many items hold each word of the shop."""
         typed: dict[str, list[tuple[int, str]]] = {}
         spelt = _pinyin()
-        for word, count in counts if spelt else ():
+        if spelt is None:
+            return self
+        for word, count in counts:
             if _is_word(word) and (key := spelt(word)):
                 typed.setdefault(key, []).append((-count, word))
         return msgspec.structs.replace(

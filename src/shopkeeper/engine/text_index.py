@@ -36,7 +36,7 @@ class Near(NamedTuple):
 
     word: str
     errors: int
-    count: int
+    items: int
 
 
 class _Files:
@@ -199,7 +199,7 @@ class TextIndex:
             for at in np.flatnonzero(errors <= 1).tolist():
                 words = self._searcher.terms_with_prefix(WORDS, begun[at], limit=limit)
                 found.extend(Near(word, 1, count) for word, count in words if word.isalpha())
-        counts = {word: count for word, _, count in found}
+        counts = {near.word: near.items for near in found}
         return sorted(counts, key=lambda word: (word[0] != letters[0], -counts[word], word))[:limit]
 
     def _begun(self, length: int) -> list[str]:
@@ -218,7 +218,7 @@ class TextIndex:
                 for each, fields in ((stem, _NAMING), *((other, FIELDS) for other in beside))
             ]
         )
-        return int(self._searcher.search(query, 1).count)
+        return self._count(query)
 
     def _term(self, field: str, stem: str) -> tantivy.Query:
         return tantivy.Query.term_query(self.schema, field, stem, "basic")
@@ -227,7 +227,11 @@ class TextIndex:
         """How many items hold these terms side by side, in a field."""
         should = tantivy.Occur.Should
         phrases = [(should, tantivy.Query.phrase_query(self.schema, field, list(terms))) for field in FIELDS]
-        return int(self._searcher.search(tantivy.Query.boolean_query(phrases), 1).count)
+        return self._count(tantivy.Query.boolean_query(phrases))
+
+    def _count(self, query: tantivy.Query) -> int:
+        result: Any = self._searcher.search(query, 1)
+        return int(result.count)
 
     def _rows(self, addresses: list[tantivy.DocAddress]) -> Rows:
         return np.array(self._searcher.fast_field_values(ROW, addresses), np.int32)
