@@ -106,7 +106,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `items` are the anchors: the product looked at (similar), the cart's content (cart).
     `sort` is a field name, "-" before it for descending; empty is by relevance. `time` defaults to now. A `size` of 0
-    asks for the total and the facets alone. `verbatim` insists on the words of the query as they are written.
+    asks for the total and the facets alone. `verbatim` insists on the words of the query as they are written;
+    `snippets` asks for the passages of the descriptions that hold them.
     """
 
     surface: str = "search"
@@ -122,6 +123,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     time: float | None = None
     device: str | None = None
     verbatim: bool = False
+    snippets: bool = False
 
 
 class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -143,6 +145,13 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     propensity: float = 1.0
 
 
+class Snippet(msgspec.Struct, frozen=True):
+    """A passage of a text, and where in it the words of the query stand: (begin, end) in characters, ascending."""
+
+    text: str
+    marks: tuple[tuple[int, int], ...] = ()
+
+
 class FacetValue(msgspec.Struct, frozen=True):
     value: str
     count: int
@@ -161,7 +170,8 @@ class Slate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An answer. `total` counts the items that match; `timings` are milliseconds by stage. `matched` are the words in
     the placements' titles and brands by which they match the query, folded: what a page marks. `corrected` is the query
     as it was read, where not as written; `did_you_mean` another one that may be meant; `dropped` are the words of the
-    query that were passed over, as nothing has all of them."""
+    query that were passed over, as nothing has all of them; `snippets`, where they were asked for, are of the
+    descriptions of the placements, in their order."""
 
     id: str
     surface: str
@@ -172,6 +182,7 @@ class Slate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     corrected: str = ""
     did_you_mean: str = ""
     dropped: tuple[str, ...] = ()
+    snippets: tuple[Snippet, ...] = ()
     notes: tuple[str, ...] = ()
     release: str = ""
     variant: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -56,7 +57,8 @@ class Plan(NamedTuple):
         return [wanted for wanted in self.wanted if not wanted.optional]
 
 
-class Planner(NamedTuple):
+@dataclass(frozen=True)
+class Planner:
     """Makes plans for one index."""
 
     index: TextIndex

@@ -15,7 +15,7 @@ from shopkeeper.engine.exploration import Propensities, explore
 from shopkeeper.engine.facets import count
 from shopkeeper.engine.item_text import names_of
 from shopkeeper.engine.requests import sort_values
-from shopkeeper.vocabulary import Placement, Reason, Request, Rows, Slate
+from shopkeeper.vocabulary import Placement, Reason, Request, Rows, Slate, Snippet
 
 if TYPE_CHECKING:
     from shopkeeper.engine.pipeline import Engine, Ranking
@@ -63,6 +63,7 @@ def answer(engine: Engine, request: Request, within: str = "") -> Slate:
         corrected=reading.corrected,
         did_you_mean=reading.did_you_mean,
         dropped=reading.dropped,
+        snippets=_snippets(engine, request, placements),
         notes=(*_notes(engine, context, ranking), *reading.notes),
         release=engine.release,
         timings=watch.timings,
@@ -97,6 +98,14 @@ def _matched(engine: Engine, request: Request, placements: Sequence[Placement]) 
         return ()
     names = (name for placement in placements for name in names_of(placement.item))
     return text.matched(request.query, names, verbatim=request.verbatim)
+
+
+def _snippets(engine: Engine, request: Request, placements: Sequence[Placement]) -> tuple[Snippet, ...]:
+    text = engine.text_source(request.surface)
+    if text is None or not (request.snippets and request.query):
+        return ()
+    descriptions = (placement.item.description for placement in placements)
+    return tuple(text.snippet(request.query, said, verbatim=request.verbatim) for said in descriptions)
 
 
 class _Reading(NamedTuple):

@@ -74,6 +74,11 @@ class Asked(NamedTuple):
     excluded: tuple[str, ...]
 
 
+def spans_of_tokens(folded: str) -> list[tuple[int, int]]:
+    """Where the `spaced_tokens` stand."""
+    return [token.span() for token in _TOKEN.finditer(folded)]
+
+
 def parse_query(query: str) -> Asked:
     """What was quoted stays in the text, and what was excluded does not. A query that only excludes is plain text."""
     excluded = tuple(_EXCLUDED.findall(query))

@@ -21,12 +21,13 @@ from shopkeeper.engine.chinese import Chinese
 from shopkeeper.engine.context import Candidates, Context, Material, ReleaseParts
 from shopkeeper.engine.item_text import FIELDS, item_texts
 from shopkeeper.engine.query_plan import Plan, Planner, Reading, Wanted
+from shopkeeper.engine.snippets import snippet
 from shopkeeper.engine.text import fold, is_unspaced, spaced_tokens
 from shopkeeper.engine.text_index import CODE, WORDS, TextIndex
 from shopkeeper.engine.text_match import FIELD_BITS, TermFields, TermFieldsBuilder
 from shopkeeper.engine.wording import Analyser, Stems, Wording
 from shopkeeper.settings import Settings
-from shopkeeper.vocabulary import Mask, Request, Rows, Scores
+from shopkeeper.vocabulary import Mask, Request, Rows, Scores, Snippet
 
 # For each item, the share of the query's words (weighted by rarity) that a field holds, that any field holds, the
 # share of the title that the query names, and the number of the query's words.
@@ -157,14 +158,23 @@ class LexicalSource:
 
     def matched(self, query: str, texts: Iterable[str], *, verbatim: bool = False) -> tuple[str, ...]:
         """The words of `texts`, folded and ascending, that the query asks for in one of its readings."""
-        readings = [reading for wanted in self.plan(query, verbatim).needed for reading in wanted.readings]
-        unspaced = {reading.text for reading in readings if is_unspaced(reading.text)}
-        stems = {term for reading in readings if reading.text not in unspaced for term in reading.terms}
+        stems, unspaced = self._sought(query, verbatim)
         text, starts = fold("\n".join(texts)), {stem[:2] for stem in stems}
         likely = {token for token in spaced_tokens(text) if token[:2] in starts}  # of many words, few are worth a stem
         words, stem = self._analyser.words, self._analyser.stem
         found = {word for token in likely for word in words(token) if stem(word) in stems}
         return tuple(sorted(found | {word for word in unspaced if word in text}))
+
+    def snippet(self, query: str, text: str, *, verbatim: bool = False) -> Snippet:
+        """The passage of a text that holds the words of the query."""
+        words, stem = self._analyser.words, self._analyser.stem
+        return snippet(text, *self._sought(query, verbatim), lambda word: set(map(stem, words(word))))
+
+    def _sought(self, query: str, verbatim: bool) -> tuple[set[str], set[str]]:
+        """The stems, and the words of scripts without spaces, by which a text may match."""
+        readings = [reading for wanted in self.plan(query, verbatim).needed for reading in wanted.readings]
+        unspaced = {reading.text for reading in readings if is_unspaced(reading.text)}
+        return {term for reading in readings if reading.text not in unspaced for term in reading.terms}, unspaced
 
     def updated(self, changed: Material, rows: Rows) -> LexicalSource:
         builder = TermFieldsBuilder()
