@@ -27,7 +27,7 @@ from shopkeeper.learn.workshop import Workshop
 from shopkeeper.shop import Shop
 from shopkeeper.vocabulary import Request, silent
 
-PARTS = 2_000  # titles whose parts are searched for
+PARTS = 1_000  # titles whose parts are searched for
 
 
 def main() -> None:
