@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shopkeeper.errors import SettingsError
 from shopkeeper.settings import DEFAULT_SURFACES, DataSettings, Rule, Settings, ShopSettings, Surface, Synonym
-from shopkeeper.shop_toml import model_settings, parse_settings, read_settings, settings_text
+from shopkeeper.shop_toml import model_settings, parse_settings, parse_synonyms, read_settings, settings_text
 
 
 def test_an_empty_text_gives_the_defaults() -> None:
@@ -145,3 +145,36 @@ def test_a_choice_of_a_model_is_told_with_all_that_can_be_chosen() -> None:
     settings = Settings(models={"sasrec": {"optimiser": "adam"}})
     with pytest.raises(SettingsError, match=r"expected one of adamw, sgd\. Did you mean 'adamw'\?"):
         model_settings(settings, "sasrec", SasRecConfig)
+
+
+def test_synonyms_are_read_as_solr_writes_them() -> None:
+    text = "# of furniture\nsofa, couch , settee\n\nphone, mobile => smartphone\na\\,b,c\n"
+    assert parse_synonyms(text) == (
+        Synonym(("sofa", "couch", "settee")),
+        Synonym(("phone", "mobile"), ("smartphone",)),
+        Synonym(("a,b", "c")),
+    )
+
+
+@pytest.mark.parametrize("line", ["sofa", "a => b => c", "=> b", "a, => b", "a =>", ","])
+def test_a_line_that_says_no_synonyms_is_refused(line: str) -> None:
+    with pytest.raises(SettingsError, match=r"synonyms\.txt, line 2: .* says no synonyms"):
+        parse_synonyms(f"# so\n{line}")
+
+
+def test_lists_of_words_lie_beside_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "shop.toml").write_text("[[synonyms]]\nwords = ['tv', 'television']")
+    (tmp_path / "synonyms.txt").write_text("\ufeffsofa, couch")
+    (tmp_path / "dictionary.txt").write_text("充电宝 5 n\n", encoding="utf-8")
+    settings = read_settings(tmp_path / "shop.toml")
+    assert settings.synonyms == (Synonym(("tv", "television")), Synonym(("sofa", "couch")))
+    assert settings.search.dictionary == ("充电宝",)
+
+
+@given(st.text())
+def test_any_list_of_synonyms_is_read_or_refused(text: str) -> None:
+    try:
+        read: object = parse_synonyms(text)
+    except SettingsError as error:
+        read = error
+    assert isinstance(read, tuple) or "synonyms.txt, line" in str(read)

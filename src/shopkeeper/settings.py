@@ -195,6 +195,9 @@ class SearchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         tuple[Language, ...], _help('whose endings are taken off words ("mugs" finds "mug"), at the next training')
     ] = ("en",)
     stop_words: Annotated[tuple[str, ...], _help("words that a query may do without, besides the usual")] = ()
+    dictionary: Annotated[
+        tuple[str, ...], _help("words of the shop's own that are not to be cut, in Chinese and the like; as languages")
+    ] = ()
 
 
 class Synonym(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -16,6 +16,7 @@ import numpy as np
 from shopkeeper.data.curation import FILE as CURATION
 from shopkeeper.data.curation import Curation
 from shopkeeper.data.eventlog import EventLog
+from shopkeeper.data.eventlog.unanswered import Unanswered
 from shopkeeper.data.mapping import Mapping, append_mapping, read_mapping, write_mapping
 from shopkeeper.data.tables import Tables
 from shopkeeper.engine.live import Lag, LiveEngine
@@ -303,6 +304,8 @@ class Shop:
             query=request.query,
             release=slate.release,
             variant=slate.variant,
+            total=None if request.filter else slate.total,
+            dropped=() if request.filter else slate.dropped,
         )
         with contextlib.suppress(DataError):  # a shop on a disk that cannot be written to answers all the same
             self.log.show([shown])
@@ -332,6 +335,11 @@ class Shop:
     def published(self) -> None:
         """Something was put in force: look now, not at the next of the regular looks."""
         self._live.wake()
+
+    def unanswered(self, days: float = 30.0, limit: int = 100) -> list[Unanswered]:
+        """What people searched for in the last days and the shop had no good answer to, newest first: nothing was
+        found, or nothing with all of the words. Raises DataError."""
+        return self.log.unanswered(time.time() - days * 86_400.0, limit)
 
     def passing(self, items: Sequence[str], filter: str) -> list[str]:  # noqa: A002 - as requests call it
         """Those of `items` that are known and that the filter lets through, in their order. Raises RequestError."""

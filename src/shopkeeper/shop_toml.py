@@ -1,5 +1,5 @@
 """shop.toml, as people read and write it: an unknown key or a wrong value stops the start and names the line and the
-remedy; what is written comes from the types of the settings alone."""
+remedy; what is written comes from the types of the settings alone. Lists of words may lie beside it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from msgspec import Meta
 from shopkeeper.errors import SettingsError, did_you_mean, expected_in_words, read_misfit
 from shopkeeper.settings import DEFAULT_SURFACES, Rule, Settings, Surface, Synonym
 
+SYNONYMS, DICTIONARY = "synonyms.txt", "dictionary.txt"
+
 Config = TypeVar("Config", bound=msgspec.Struct)
 
 
@@ -26,19 +28,64 @@ def model_settings(settings: Settings, name: str, kind: type[Config], text: str 
 
 
 def read_settings(path: Path) -> Settings:
-    """Read a shop.toml.
+    """Read a shop.toml, with the synonyms.txt and the dictionary.txt beside it, where there are some.
 
     Raises SettingsError with the line, what was expected and the nearest valid name.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    text = _text_of(path)
+    if text is None:
         raise SettingsError(
             "there is no shop.toml", where=str(path.parent), remedy="Make a shop with: shopkeeper new DIR --from SOURCE"
-        ) from None
+        )
+    settings = parse_settings(text, where=str(path))
+    synonyms, words = path.with_name(SYNONYMS), path.with_name(DICTIONARY)
+    if said := _text_of(synonyms):
+        own = parse_synonyms(said, where=str(synonyms))
+        settings = msgspec.structs.replace(settings, synonyms=(*settings.synonyms, *own))
+    if said := _text_of(words):
+        dictionary = (*settings.search.dictionary, *(line.split()[0] for line in _lines(said).values()))
+        search = msgspec.structs.replace(settings.search, dictionary=dictionary)
+        settings = msgspec.structs.replace(settings, search=search)
+    return settings
+
+
+def parse_synonyms(text: str, where: str = SYNONYMS) -> tuple[Synonym, ...]:
+    """Synonyms as Solr and Lucene write them, a line each: "sofa, couch" find each other, and of "phone => smartphone"
+    the first finds the second as well. Raises SettingsError with the line."""
+    found = []
+    for number, line in _lines(text).items():
+        words, *means = ([_unescaped(word) for word in _split(",", side)] for side in _split("=>", line))
+        if not all(words) or len(means) > 1 or not all(map(all, means)) or len(words) + sum(map(len, means)) < 2:
+            raise SettingsError(
+                f"{line.strip()!r} says no synonyms",
+                where=f"{where}, line {number}",
+                expected="such as: sofa, couch; or: phone => smartphone",
+            )
+        found.append(Synonym(tuple(words), tuple(*means)))
+    return tuple(found)
+
+
+def _lines(text: str) -> dict[int, str]:
+    """By number, without comments and empty ones."""
+    numbered = enumerate(text.removeprefix("\ufeff").splitlines(), start=1)
+    return {number: line for number, line in numbered if line.strip() and not line.lstrip().startswith("#")}
+
+
+def _split(mark: str, text: str) -> list[str]:
+    return re.split(rf"(?<!\\){mark}", text)
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text.strip())
+
+
+def _text_of(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
     except UnicodeDecodeError:
         raise SettingsError("not readable as text", where=str(path), expected="UTF-8") from None
-    return parse_settings(text, where=str(path))
 
 
 def parse_settings(text: str, where: str = "shop.toml") -> Settings:

@@ -118,6 +118,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ("10..50", "10..<50", "..50", "50.."). They narrow as `filter` does, but a facet is counted as if its own did not.
     Of a facet, `max_values` are given, by `facet_order` ("count" or "alphabet"); of a field in `facet_queries` those
     that contain a text, of a number in `facet_ranges` these ranges.
+
+    `segments` are what the shop calls its person, for rules with an audience. `verbatim` insists on the words of the
+    query as they are written; `snippets` asks for the passages of the descriptions that hold them.
     """
 
     surface: str = "search"
@@ -140,6 +143,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     time: float | None = None
     device: str | None = None
     segments: tuple[str, ...] = ()
+    verbatim: bool = False
+    snippets: bool = False
 
 
 class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -160,6 +165,13 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[Reason, ...] = ()
     propensity: float = 1.0
     others: int = 0
+
+
+class Snippet(msgspec.Struct, frozen=True):
+    """A passage of a text, and where in it the words of the query stand: (begin, end) in characters, ascending."""
+
+    text: str
+    marks: tuple[tuple[int, int], ...] = ()
 
 
 class FacetValue(msgspec.Struct, frozen=True):
@@ -204,6 +216,12 @@ class Slate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     is what a request for the next page says in `after`; empty on the last. `rules` are the ids of the merchant's rules
     that held, `redirect` is where they send the person instead, "" for nowhere."""
 
+    """An answer. `total` counts the items that match; `timings` are milliseconds by stage. `matched` are the words in
+    the placements' titles and brands by which they match the query, folded: what a page marks. `corrected` is the query
+    as it was read, where not as written; `did_you_mean` another one that may be meant; `dropped` are the words of the
+    query that were passed over, as nothing has all of them; `snippets`, where they were asked for, are of the
+    descriptions of the placements, in their order."""
+
     id: str
     surface: str
     placements: tuple[Placement, ...] = ()
@@ -213,6 +231,10 @@ class Slate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rules: tuple[str, ...] = ()
     redirect: str = ""
     banners: tuple[Banner, ...] = ()
+    corrected: str = ""
+    did_you_mean: str = ""
+    dropped: tuple[str, ...] = ()
+    snippets: tuple[Snippet, ...] = ()
     notes: tuple[str, ...] = ()
     next: str = ""
     release: str = ""
@@ -245,7 +267,8 @@ class Suggested(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A slate as it was shown, for the log: items[i] stood at position `offset` + i + 1 with propensities[i]."""
+    """A slate as it was shown, for the log: items[i] stood at position `offset` + i + 1 with propensities[i]. total:
+    how many matched, where no filter narrowed them; dropped: words of the query that were passed over."""
 
     slate: str
     surface: str
@@ -258,6 +281,8 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     query: str = ""
     release: str = ""
     variant: str = ""
+    total: int | None = None
+    dropped: tuple[str, ...] = ()
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

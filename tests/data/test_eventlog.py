@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from shopkeeper.data.eventlog import BEGINNING, EventLog, Places
 from shopkeeper.data.eventlog import slates as slates_module
 from shopkeeper.data.eventlog.commit import GroupCommit
+from shopkeeper.data.eventlog.unanswered import Unanswered
 from shopkeeper.errors import DataError
 from shopkeeper.vocabulary import Change, Event, EventType, Item, Shown
 
@@ -343,3 +344,33 @@ def test_slates_that_cannot_be_kept_are_counted_and_told_once(
     assert log.newest().shown == 3
     log.append([view("a")])
     assert len(log) == 1
+
+
+def searched(query: str, at: float, *, user: str = "u", total: int | None = 0, dropped: tuple[str, ...] = ()) -> Shown:
+    return Shown(
+        slate=f"{query}{at}", surface="search", time=at, items=(), propensities=(), query=query, user=user, total=total,
+        dropped=dropped,
+    )  # fmt: skip
+
+
+def test_searches_without_a_good_answer_are_told_by_query(log: EventLog) -> None:
+    log.show(
+        [
+            searched("purple mug", 10.0, user="a", total=3, dropped=("purple",)),
+            searched("Purple mug ", 20.0, user="b", total=4, dropped=("purple",)),
+            searched("unicorn", 30.0, user="a"),
+            searched("unicorn", 5.0, user="a"),
+            searched("mug", 40.0, total=7),
+            searched("narrowed by a filter", 41.0, total=None),
+            msgspec.structs.replace(searched("a second page", 42.0), offset=24),
+        ]
+    )
+    log.flush()
+    assert log.unanswered() == [
+        Unanswered("unicorn", times=2, people=1, last=30.0),
+        Unanswered("Purple mug ", times=2, people=2, last=20.0, dropped=("purple",)),
+    ]
+    assert [each.query for each in log.unanswered(since=25.0)] == ["unicorn"]
+    assert len(log.unanswered(limit=1)) == 1
+    log.compact(log.newest(), remember_days=30)
+    assert log.unanswered() == []

@@ -269,4 +269,4 @@ def test_a_word_that_goes_and_comes_again_is_known_once() -> None:
     index = TextIndex.build([document("kettle"), document("mug")])
     for turn in range(40):  # until tantivy has merged what was deleted
         index = index.updated({0: document(("kettle", "kettel", "pot")[turn % 3])})
-    assert sorted(index.near("kettl", 2, 9)) == [("kettel", 1), ("kettle", 1)]
+    assert sorted(near[:2] for near in index.near("kettl", 2, 9)) == [("kettel", 1), ("kettle", 1)]

@@ -14,7 +14,7 @@ from shopkeeper.engine.text import MAX_QUERY_WORDS, characters, fold, query_word
     [
         ("Brother TN-2110 toner", ["brother", "tn", "2110", "tn2110", "toner"]),
         ("1TB", ["1", "tb", "1tb"]),
-        ("3,5 mm jack", ["3.5", "mm", "jack"]),
+        ("3,5 mm jack", ["3.5", "mm", "3.5mm", "jack"]),
         ("Crème brûlée", ["creme", "brulee"]),
         ("Ｗｉ－Ｆｉ", ["wi", "fi", "wifi"]),
         ("men's T-shirt", ["men", "s", "mens", "t", "shirt", "tshirt"]),

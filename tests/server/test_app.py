@@ -127,6 +127,15 @@ def test_items_and_pictures_by_any_id(client: TestClient) -> None:
     assert client.get("/v1/items/nothing").status_code == 404
 
 
+def test_what_was_not_found_is_told(client: TestClient) -> None:
+    client.post("/v1/search", json={"query": "unobtainium xqzvkj", "user": "u0"})
+    until(lambda: client.get("/v1/queries").json())  # slates are written soon
+    newest = client.get("/v1/queries", params={"days": 1, "size": 1}).json()[0]
+    assert newest["query"] == "unobtainium xqzvkj"
+    assert (newest["times"], newest["people"], newest["dropped"]) == (1, 1, [])
+    assert client.get("/v1/queries", params={"days": 0}).status_code == 400
+
+
 def test_shoppers_can_be_shopped_as(client: TestClient) -> None:
     shoppers = client.get("/v1/shoppers").json()
     assert {shopper["user"] for shopper in shoppers} == {"u0", "u1", "u2", "u3"}

@@ -338,6 +338,26 @@ def search(
 
 
 @app.command()
+def queries(
+    shop: ShopDir = Path(),
+    days: Annotated[float, typer.Option(min=0.01, help="How far back.")] = 30.0,
+    size: Annotated[int, typer.Option(min=1, help="How many queries.")] = 50,
+    json: Json = False,
+) -> None:
+    """List what people searched for and was not found, or not with all of its words: newest first."""
+    found = Shop(shop).unanswered(days, size)
+    show.as_json(found) if json else show.unanswered(found)
+
+
+@app.command()
+def synonyms(shop: ShopDir = Path(), json: Json = False) -> None:
+    """Propose synonyms, from what people chose when the current release was trained. Write those that are right into
+    synonyms.txt."""
+    proposals = Shop(shop).evaluate().get("synonyms", [])
+    show.as_json(proposals) if json else show.synonyms(proposals)
+
+
+@app.command()
 def recommend(
     shop: ShopDir = Path(),
     surface: Annotated[

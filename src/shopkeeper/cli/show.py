@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,6 +18,7 @@ from shopkeeper.shop_toml import model_text
 from shopkeeper.vocabulary import Explanation, Item, Slate
 
 if TYPE_CHECKING:
+    from shopkeeper.data.eventlog.unanswered import Unanswered
     from shopkeeper.data.mirror import Mirrored
     from shopkeeper.data.report import IngestReport
     from shopkeeper.doctor import Check
@@ -76,6 +78,33 @@ def slate(answer: Slate) -> None:
         values = [f"{value.value} ({value.count})" for value in facet.values]
         spread = [] if facet.minimum is None else [f"{facet.minimum:g} to {facet.maximum:g}"]
         say(f"{facet.name}: {', '.join(spread + values)}")
+
+
+def unanswered(found: Sequence[Unanswered]) -> None:
+    if not found:
+        say("Every search was answered.")
+        return
+    rows = [
+        (
+            each.query,
+            each.times,
+            each.people,
+            f"{datetime.fromtimestamp(each.last):%Y-%m-%d %H:%M}",
+            f"without {', '.join(each.dropped)}" if each.dropped else "nothing",
+        )
+        for each in found
+    ]
+    table(("searched", "times", "people", "last", "found"), rows, right=("times", "people"))
+
+
+def synonyms(proposals: Sequence[Mapping[str, Any]]) -> None:
+    if not proposals:
+        say("The searches propose no synonyms.")
+        return
+    rows = [
+        (", ".join(each["words"]), f"{each['likeness']:.0%}", each["queries"], each["people"]) for each in proposals
+    ]
+    table(("synonyms", "chosen alike", "pairs of queries", "tried one after the other, people"), rows)
 
 
 def explanation(told: Explanation) -> None:

@@ -26,7 +26,7 @@ from shopkeeper.engine.pipeline import Engine
 from shopkeeper.errors import DataError, ShopkeeperError
 from shopkeeper.release.store import ReleaseStore
 from shopkeeper.settings import Settings
-from shopkeeper.shop_toml import read_settings
+from shopkeeper.shop_toml import DICTIONARY, SYNONYMS, read_settings
 
 LOOK_S = 0.1  # between two looks at the log and the releases
 REST = 2.0  # after a change, this many times as long as it took: a busy catalogue leaves the cores to the answers
@@ -147,7 +147,8 @@ class LiveEngine:
             self._wake.clear()
 
     def _state_of_files(self) -> object:
-        return _stamp(self._releases.root / "current"), _stamp(self._settings_file)
+        said = [self._settings_file, *map(self._settings_file.with_name, (SYNONYMS, DICTIONARY))]
+        return _stamp(self._releases.root / "current"), *map(_stamp, said)
 
     def _reopen(self, seen: object) -> None:
         """Called by one thread at a time."""

@@ -53,6 +53,7 @@ from shopkeeper.vocabulary import (
     Event,
     Explanation,
     Ids,
+    Mask,
     Request,
     Rows,
     Scores,
@@ -159,6 +160,11 @@ class Engine:
         newer = copy.copy(self)
         newer.settings = msgspec.structs.replace(self.settings, rules=tuple(rules), synonyms=tuple(synonyms))
         newer.policies = Policies(self.catalogue, newer.settings)
+        if newer.settings.synonyms != self.settings.synonyms:
+            newer.sources = {
+                name: source.worded(newer.settings) if isinstance(source, LexicalSource) else source
+                for name, source in self.sources.items()
+            }
         return newer
 
     def asking(self, name: str, sources: Sequence[str]) -> Engine:
@@ -231,7 +237,13 @@ class Engine:
             anchors=anchors[anchors >= 0],
         )
         context = self.policies.ruled(context)
-        return replace(context, allowed=self.policies.allowed(context))
+        return replace(context, allowed=self.allowed(context))
+
+    def allowed(self, context: Context) -> Mask | None:
+        """What the policies, and the phrases and excluded words of the query, leave: bool [n_items]; None: all."""
+        allowed, text = self.policies.allowed(context), self.text_source(context.request.surface)
+        passing = text.passing(context.request.query) if text else None
+        return passing if allowed is None else allowed if passing is None else allowed & passing
 
     def sources_of(self, surface: str) -> dict[str, FittedSource]:
         """The sources of a surface that this release holds."""

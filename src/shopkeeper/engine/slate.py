@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from secrets import token_hex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import numpy as np
@@ -20,7 +20,7 @@ from shopkeeper.engine.item_text import names_of
 from shopkeeper.engine.paging import MAX_SEEN, n_seen, rows_seen, seen_by, token_after
 from shopkeeper.engine.sorting import first_sorted
 from shopkeeper.release.fields import fold_text
-from shopkeeper.vocabulary import Banner, Facet, Placement, Reason, Request, Rows, Slate
+from shopkeeper.vocabulary import Banner, Facet, Placement, Reason, Request, Rows, Slate, Snippet
 
 if TYPE_CHECKING:
     from shopkeeper.engine.pipeline import Engine, Ranking
@@ -65,6 +65,7 @@ def answer(engine: Engine, request: Request, within: str = "") -> Slate:
     rows = order[shown]
     placements = _placements(engine, context, ranking, rows, propensities[shown], n_seen(seen), groups)
     watch.lap("items")
+    reading = _Reading.of(engine, context, rows, len(matching))
     total = len(matching) if groups is None else len(np.unique(groups))
     reach = request.offset + len(shown) + n_seen(seen)
     goes_on = len(left) > request.offset + request.size > 0 and reach < MAX_SEEN
@@ -79,7 +80,11 @@ def answer(engine: Engine, request: Request, within: str = "") -> Slate:
         rules=tuple(each.id for each in rules),
         redirect=next((each.rule.redirect for each in rules if each.rule.redirect), ""),
         banners=tuple(each.rule.banner for each in rules if each.rule.banner != Banner()),
-        notes=_notes(engine, context, ranking) + _limit_told(total, reach, goes_on=goes_on),
+        corrected=reading.corrected,
+        did_you_mean=reading.did_you_mean,
+        dropped=reading.dropped,
+        snippets=_snippets(engine, request, placements),
+        notes=(*_notes(engine, context, ranking), *reading.notes, *_limit_told(total, reach, goes_on=goes_on)),
         next=_next(engine, request, seen, order[left[: request.offset + request.size]]) if goes_on else "",
         release=engine.release,
         timings=watch.timings,
@@ -92,7 +97,8 @@ def _matching(engine: Engine, context: Context, proposed: Rows) -> Rows:
     text = engine.text_source(context.request.surface)
     if text is None:
         return np.sort(proposed)
-    rows, _ = text.matches(context.request.query, context.allowed, len(engine.catalogue))
+    request = context.request
+    rows, _ = text.matches(request.query, context.allowed, len(engine.catalogue), verbatim=request.verbatim)
     besides = proposed[places_among(rows, proposed) < 0]
     return np.sort(np.concatenate((rows, besides))) if len(besides) else rows
 
@@ -107,7 +113,7 @@ def _facets(engine: Engine, context: Context, matching: Rows) -> tuple[Facet, ..
         chosen = {} if key is None else context.request.refinements
         others = {name: values for name, values in chosen.items() if fold_text(name) != key}
         freer = replace(context, request=msgspec.structs.replace(context.request, refinements=others))
-        freer = replace(freer, allowed=engine.policies.allowed(freer))
+        freer = replace(freer, allowed=engine.allowed(freer))
         return _matching(engine, freer, engine.besides_text(freer))
 
     return count(engine.catalogue, matching, context.request, without)
@@ -150,7 +156,44 @@ def _matched(engine: Engine, request: Request, placements: Sequence[Placement]) 
     text = engine.text_source(request.surface)
     if text is None or not request.query:
         return ()
-    return text.matched(request.query, (name for placement in placements for name in names_of(placement.item)))
+    names = (name for placement in placements for name in names_of(placement.item))
+    return text.matched(request.query, names, verbatim=request.verbatim)
+
+
+def _snippets(engine: Engine, request: Request, placements: Sequence[Placement]) -> tuple[Snippet, ...]:
+    text = engine.text_source(request.surface)
+    if text is None or not (request.snippets and request.query):
+        return ()
+    descriptions = (placement.item.description for placement in placements)
+    return tuple(text.snippet(request.query, said, verbatim=request.verbatim) for said in descriptions)
+
+
+class _Reading(NamedTuple):
+    """How the query of a request was read, as a Slate says it."""
+
+    corrected: str = ""
+    did_you_mean: str = ""
+    dropped: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, engine: Engine, context: Context, rows: Rows, total: int) -> _Reading:
+        """rows int32 [k]: of the page; total: how many match."""
+        text, request = engine.text_source(context.request.surface), context.request
+        if text is None or not request.query:
+            return cls()
+        plan = text.plan(request.query, request.verbatim)
+        relaxed = plan.needed and not text.holds_all(request.query, rows, verbatim=request.verbatim)
+        dropped = text.dropped(request.query, context.allowed, verbatim=request.verbatim) if relaxed else ()
+        return cls(plan.corrected if total else "", plan.suggestion, dropped)
+
+    @property
+    def notes(self) -> list[str]:
+        notes = []
+        if self.corrected:
+            notes.append(f"read as “{self.corrected}”")
+        if self.dropped:
+            notes.append(f"nothing has all of the words; passed over: {', '.join(self.dropped)}")
+        return notes
 
 
 def _placements(

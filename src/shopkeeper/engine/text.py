@@ -1,19 +1,22 @@
 """Text → words, for every script: what is indexed, and what is asked.
 
 Words are folded (NFKC, lower case, no accents). A compound such as "TN-2110" or "1TB" is indexed as its parts in
-order and as one word, so that it is found however it is written. Scripts without spaces (Chinese, Japanese, Thai)
-are cut into words by rjieba; their single characters are the fallback.
+order and as one word, so that it is found however it is written; measures have one spelling (measures.py). Scripts
+without spaces (Chinese, Japanese, Thai) are cut into words by rjieba, but for the shop's own words, its `lexicon`;
+their single characters are the fallback.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
 import rjieba
+
+from shopkeeper.engine.measures import parted_fractions, with_measures
 
 MAX_QUERY_CHARACTERS, MAX_QUERY_WORDS = 1000, 24
 
@@ -49,7 +52,10 @@ _ASCII_PIECE = r"(?:\d+(?:[.,]\d+)*|[a-z]+)"  # most texts are plain: the same, 
 _ASCII_RUN = re.compile(rf"{_ASCII_PIECE}(?:[-'.&]?{_ASCII_PIECE})*", re.ASCII)
 _TOKEN = re.compile(rf"[^\W_{_UNSPACED}]+")
 _UNSPACED_START = re.compile(f"[{_UNSPACED}]")
-_ACCENTS = re.compile("[\u0300-\u036f]")
+_ACCENTS = re.compile("(?<![иу])\u0306|[\u0300-\u0305\u0307-\u036f]")  # й and ў are letters of their own
+_LONGEST_OWN = 8  # characters of a word of the lexicon
+_QUOTED = re.compile(r'(?:^|(?<=\s))"([^"]*)"(?=\s|$)|“([^”]*)”')
+_EXCLUDED = re.compile(r"(?:^|(?<=\s))-(?=[^\W\d])(\S+)")
 
 
 class Word(NamedTuple):
@@ -58,6 +64,29 @@ class Word(NamedTuple):
     text: str
     parts: tuple[str, ...]
     unspaced: bool
+
+
+class Asked(NamedTuple):
+    """A query's plain text, the phrases in it that were quoted, and the words that a minus excludes."""
+
+    text: str
+    quoted: tuple[str, ...]
+    excluded: tuple[str, ...]
+
+
+def spans_of_tokens(folded: str) -> list[tuple[int, int]]:
+    """Where the `spaced_tokens` stand."""
+    return [token.span() for token in _TOKEN.finditer(folded)]
+
+
+def parse_query(query: str) -> Asked:
+    """What was quoted stays in the text, and what was excluded does not. A query that only excludes is plain text."""
+    excluded = tuple(_EXCLUDED.findall(query))
+    text = _EXCLUDED.sub(" ", query) if excluded else query
+    if not text.strip():
+        return Asked(query, (), ())
+    quoted = tuple(one or other for one, other in _QUOTED.findall(text))
+    return Asked(_QUOTED.sub(lambda found: f"{found[1] or found[2] or ''} ", text), quoted, excluded)
 
 
 def is_unspaced(text: str) -> bool:
@@ -69,19 +98,26 @@ def fold(text: str) -> str:
     """The same letters for what people hold to be the same: width, case and accents."""
     if text.isascii():
         return text.lower()
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = unicodedata.normalize("NFKC", parted_fractions(text)).casefold().replace("⁄", "/")
     return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFKD", folded)))
 
 
-def words(text: str) -> list[str]:
+def words(text: str, lexicon: Collection[str] = ()) -> list[str]:
     """The words under which a text is indexed, in order."""
-    folded, found = fold(text), list[str]()
+    folded, found = with_measures(fold(text)), list[str]()
     if folded.isascii():
         for spaced in _ASCII_RUN.findall(folded):
             found.extend(_compound(spaced))
         return found
     for run in _RUN.finditer(folded):
-        found.extend(rjieba.cut_for_search(run[0]) if run["unspaced"] else _compound(run[0]))
+        if not run["unspaced"]:
+            found.extend(_compound(run[0]))
+            continue
+        for part in _own_words(run[0], lexicon):
+            within = rjieba.cut_for_search(part)
+            found.extend(within)
+            if part in lexicon and part not in within:
+                found.append(part)
     return found
 
 
@@ -101,24 +137,45 @@ def spaced_tokens(folded: str) -> list[str]:
     return _TOKEN.findall(folded)
 
 
-def query_words(query: str) -> list[Word]:
+def query_words(query: str, lexicon: Collection[str] = ()) -> list[Word]:
     """What a query asks for: at most MAX_QUERY_WORDS distinct words of its first MAX_QUERY_CHARACTERS characters."""
     found: dict[str, Word] = {}
-    for word in _query_words(fold(query[:MAX_QUERY_CHARACTERS])):
+    for word in _query_words(with_measures(fold(query[:MAX_QUERY_CHARACTERS])), lexicon):
         found.setdefault(word.text, word)
         if len(found) == MAX_QUERY_WORDS:
             break
     return list(found.values())
 
 
-def _query_words(folded: str) -> Iterator[Word]:
+def _query_words(folded: str, lexicon: Collection[str]) -> Iterator[Word]:
     for run in _RUN.finditer(folded):
         if not run["unspaced"]:
             parts = _pieces(run[0])
             yield Word("".join(parts), parts, unspaced=False)
             continue
-        for segment in _join_singles(rjieba.cut(run[0])):
-            yield Word(segment, tuple(segment), unspaced=True)
+        for part in _own_words(run[0], lexicon):
+            for segment in [part] if part in lexicon else _join_singles(rjieba.cut(part)):
+                yield Word(segment, tuple(segment), unspaced=True)
+
+
+def _own_words(run: str, lexicon: Collection[str]) -> Iterator[str]:
+    """The run in order: the longest words of the lexicon, and what lies between them."""
+    if not lexicon:
+        yield run
+        return
+    begin = at = 0
+    while at < len(run):
+        ends = range(min(len(run), at + _LONGEST_OWN), at + 1, -1)
+        end = next((end for end in ends if run[at:end] in lexicon), 0)
+        if not end:
+            at += 1
+            continue
+        if begin < at:
+            yield run[begin:at]
+        yield run[at:end]
+        begin = at = end
+    if begin < len(run):
+        yield run[begin:]
 
 
 def _join_singles(segments: list[str]) -> Iterator[str]:

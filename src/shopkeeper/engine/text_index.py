@@ -6,10 +6,10 @@ import copy
 import math
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tantivy
@@ -20,13 +20,23 @@ from shopkeeper.data.durable import why
 from shopkeeper.data.scratch import Scratch
 from shopkeeper.engine.context import Candidates
 from shopkeeper.engine.item_text import FIELDS
+from shopkeeper.engine.text import is_unspaced
 from shopkeeper.errors import DataError, ReleaseError
 from shopkeeper.vocabulary import Mask, Rows
 
 # "words" holds each document's distinct words unstemmed: what prefixes and misspellings are looked up in.
 # "code" holds the item's id as one word.
 WORDS, CODE, ROW = "words", "code", "row"
+_NAMING = ("title", "brand", "category")
 _HEAP_BYTES, _SMALL_HEAP_BYTES = 128_000_000, 15_000_000
+
+
+class Near(NamedTuple):
+    """A word like another: how many errors lie between them, and how many items hold it."""
+
+    word: str
+    errors: int
+    items: int
 
 
 class _Files:
@@ -52,6 +62,7 @@ class TextIndex:
         self._searcher = self._files.index.searcher()
         self._by_length = _letters_by_length(self._searcher.terms_with_prefix(WORDS, ""))
         self._new_words: dict[int, tuple[list[str], list[int]]] = {}
+        self._beginnings: dict[int, list[str]] = {}  # by length, once they were asked for
 
     @classmethod
     def build(cls, documents: Iterable[dict[str, str]]) -> TextIndex:
@@ -145,6 +156,10 @@ class TextIndex:
         """How many items hold this word, unstemmed."""
         return int(self._searcher.doc_freq(WORDS, word))
 
+    def words(self) -> list[tuple[str, int]]:
+        """Every word, and how many items hold it."""
+        return list(self._searcher.terms_with_prefix(WORDS, ""))
+
     def holds_stem(self, stem: str) -> bool:
         return any(self._searcher.doc_freq(field, stem) for field in FIELDS)
 
@@ -158,9 +173,9 @@ class TextIndex:
         found = self._searcher.terms_with_prefix(WORDS, prefix, limit=limit + 1)
         return [word for word, _ in found if word != prefix][:limit]
 
-    def near(self, word: str, distance: int, limit: int) -> list[tuple[str, int]]:
-        """Words of letters within `distance` errors of `word`, with their errors: fewest errors first, then those
-        with the same first letter, then the most frequent."""
+    def near(self, word: str, distance: int, limit: int) -> list[Near]:
+        """Words of letters within `distance` errors of `word`, without itself: fewest errors first, then those with the
+        same first letter, then the most frequent."""
         found: list[tuple[int, bool, int, str]] = []
         for length in range(len(word) - distance, len(word) + distance + 1):
             for words, counts in (known[length] for known in (self._by_length, self._new_words) if length in known):
@@ -169,8 +184,54 @@ class TextIndex:
                     (int(errors[at]), words[at][0] != word[0], -counts[at], words[at])
                     for at in np.flatnonzero(errors <= distance).tolist()
                 )
-        near = {other: errors for errors, _, _, other in sorted(found) if other != word}  # a word may be known twice
-        return list(near.items())[:limit]
+        near = dict[str, Near]()
+        for errors, _, count, other in sorted(found):
+            near.setdefault(other, Near(other, errors, -count))  # a word may be known twice
+        near.pop(word, None)
+        return list(near.values())[:limit]
+
+    def beginning_near(self, letters: str, limit: int) -> list[str]:
+        """The most frequent words that begin within one error of these letters."""
+        found: list[Near] = []
+        for length in range(len(letters) - 1, len(letters) + 2):
+            begun = self._begun(length)
+            errors = cdist([letters], begun, scorer=OSA.distance, score_cutoff=1, dtype=np.uint8)[0]
+            for at in np.flatnonzero(errors <= 1).tolist():
+                words = self._searcher.terms_with_prefix(WORDS, begun[at], limit=limit)
+                found.extend(Near(word, 1, count) for word, count in words if word.isalpha())
+        counts = {near.word: near.items for near in found}
+        return sorted(counts, key=lambda word: (word[0] != letters[0], -counts[word], word))[:limit]
+
+    def _begun(self, length: int) -> list[str]:
+        """The beginnings of so many letters that words of letters have, each once."""
+        if length not in self._beginnings:
+            longer = (words for size, (words, _) in self._by_length.items() if size > length)
+            self._beginnings[length] = sorted({word[:length] for words in longer for word in words})
+        return self._beginnings[length]
+
+    def named(self, stem: str, beside: Sequence[str] = ()) -> int:
+        """How many items have this stem in a title, brand or category, and all of `beside` in any field."""
+        must, should = tantivy.Occur.Must, tantivy.Occur.Should
+        query = tantivy.Query.boolean_query(
+            [
+                (must, tantivy.Query.boolean_query([(should, self._term(field, each)) for field in fields]))
+                for each, fields in ((stem, _NAMING), *((other, FIELDS) for other in beside))
+            ]
+        )
+        return self._count(query)
+
+    def _term(self, field: str, stem: str) -> tantivy.Query:
+        return tantivy.Query.term_query(self.schema, field, stem, "basic")
+
+    def side_by_side(self, terms: Sequence[str]) -> int:
+        """How many items hold these terms side by side, in a field."""
+        should = tantivy.Occur.Should
+        phrases = [(should, tantivy.Query.phrase_query(self.schema, field, list(terms))) for field in FIELDS]
+        return self._count(tantivy.Query.boolean_query(phrases))
+
+    def _count(self, query: tantivy.Query) -> int:
+        result: Any = self._searcher.search(query, 1)
+        return int(result.count)
 
     def _rows(self, addresses: list[tantivy.DocAddress]) -> Rows:
         return np.array(self._searcher.fast_field_values(ROW, addresses), np.int32)
@@ -196,24 +257,11 @@ def _document(row: int, texts: Mapping[str, str]) -> tantivy.Document:
     return document
 
 
-def stemmer() -> Callable[[str], str]:
-    """English stems, each found once; other languages' words mostly pass unchanged."""
-    analyser = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw()).filter(tantivy.Filter.stemmer("english")).build()
-    known: dict[str, str] = {}
-
-    def stem(word: str) -> str:
-        if word not in known:
-            known[word] = analyser.analyze(word)[0]
-        return known[word]
-
-    return stem
-
-
 def _letters_by_length(terms: Iterable[tuple[str, int]]) -> dict[int, tuple[list[str], list[int]]]:
-    """Words that can be misspelt: no numbers, no codes."""
+    """Words that can be misspelt: no numbers, no codes, none in scripts without spaces."""
     found: defaultdict[int, tuple[list[str], list[int]]] = defaultdict(lambda: ([], []))
     for word, count in terms:
-        if word.isalpha():
+        if word.isalpha() and not is_unspaced(word):
             words, counts = found[len(word)]
             words.append(word)
             counts.append(count)

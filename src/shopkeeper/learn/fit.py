@@ -194,7 +194,7 @@ class Fitter:
 
 def _digest(items: pa.Table, settings: Settings) -> str:
     """Of what all sources may read but events: items and their languages, the settings of the encoder, the seed."""
-    read_as = __version__, settings.encoder, settings.search.languages, settings.train.seed
+    read_as = __version__, settings.encoder, settings.search.languages, settings.search.dictionary, settings.train.seed
     digest = hashlib.sha256(msgspec.json.encode(read_as))
     with pa.ipc.new_stream(pa.PythonFile(_Hashing(digest), mode="w"), items.schema) as stream:
         stream.write_table(items.combine_chunks())

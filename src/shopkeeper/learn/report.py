@@ -18,6 +18,7 @@ from shopkeeper.learn.glossary import GLOSSARY
 from shopkeeper.learn.metrics import Estimate
 from shopkeeper.learn.plots import bars, shares, tradeoff
 from shopkeeper.learn.replay import POPULARITY
+from shopkeeper.learn.synonyms import Proposal
 from shopkeeper.learn.tournament import CONFIDENCE, Choice
 
 COMPARED = tuple(f"{name}@{K}" for name in ("ndcg", "hr", "mrr", "map", "coverage", "diversity", "novelty"))
@@ -38,6 +39,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     checked_for_leaks: int = 0
     costs: dict[str, Cost] = {}
     unasked: tuple[str, ...] = ()
+    synonyms: tuple[Proposal, ...] = ()
 
 
 def write_report(evaluation: Evaluation, directory: Path, shop: str, now: float) -> None:

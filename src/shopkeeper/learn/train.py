@@ -12,6 +12,7 @@ from shopkeeper.data.tables import Tables
 from shopkeeper.engine.models import check_fits
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.ranker import Ranker
+from shopkeeper.engine.wording import Analyser
 from shopkeeper.errors import DataError, ReleaseError
 from shopkeeper.learn.costs import costs_of, together
 from shopkeeper.learn.evaluate import Figures, evaluate
@@ -20,7 +21,9 @@ from shopkeeper.learn.incumbent import Incumbent, defend
 from shopkeeper.learn.leaks import checked, leaks, refuse
 from shopkeeper.learn.report import Evaluation, write_report
 from shopkeeper.learn.requests import Asked, judgements_of
+from shopkeeper.learn.searches import load_searches
 from shopkeeper.learn.split import Part, split
+from shopkeeper.learn.synonyms import propose
 from shopkeeper.learn.tournament import Winner, compete
 from shopkeeper.learn.workshop import Workshop
 from shopkeeper.release.images import Images
@@ -83,6 +86,7 @@ def train(
             checked_for_leaks=unleaking,
             costs=costs_of(engine, asked, shop.fitter.seconds, draft / "sources") | of_rankers,
             unasked=_unasked(shop, figures),
+            synonyms=propose(load_searches(tables.folder), Analyser.of(settings.search.languages)),
         )
         write_report(evaluation, draft / "evaluation", settings.shop.name, shop.now)
         release = releases.publish(

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
+from shopkeeper.data.eventlog.unanswered import Unanswered
 from shopkeeper.server import openapi
 from shopkeeper.server.bodies import SearchBody, decode_search
 from shopkeeper.server.callers import Caller
@@ -69,6 +70,15 @@ def add_routes(app: FastAPI, shop: Shop) -> None:
         if caller.filter and not shop.passing([item], caller.filter):
             raise HTTPException(404, f"there is no item {item!r}")
         return Json(shop.explain(item, bound(shop, caller, asked), caller.filter))
+
+    @app.get("/v1/queries", responses=answers(list[Unanswered], [openapi.UNANSWERED]))
+    def queries(
+        _: Admin,
+        days: Annotated[float, Query(gt=0.0, le=3_650.0)] = 30.0,
+        size: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    ) -> Response:
+        """What people searched for and was not found, or not with all of its words: newest first."""
+        return Json(shop.unanswered(days, size))
 
     @app.get("/v1/shoppers", responses=answers(list[Shopper], [Shopper(user="u42", likes=("Mugs",), events=31)]))
     def shoppers(_: Admin) -> Response:

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from shopkeeper.data.curation import Line, RuleEntry, SynonymEntry
+from shopkeeper.data.eventlog.unanswered import Unanswered
 from shopkeeper.engine.preview import Move, Preview
 from shopkeeper.server.analytics.segment import CALLS
 from shopkeeper.server.bodies import (
@@ -88,6 +89,7 @@ SLATE = Slate(
     release="20260101T000000-1a2b",
     timings={"total": 4.1},
 )
+UNANSWERED = Unanswered("purple mug", times=7, people=5, last=1_767_225_600.0, dropped=("purple",))
 EXPLANATION = Explanation(
     item="mug-17",
     surface="search",

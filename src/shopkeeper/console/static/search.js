@@ -22,7 +22,8 @@ export async function search(signal, { value: query, fields }) {
   const sort = fields.get("sort") || "";
   const size = Math.min(Number(fields.get("show")) || PAGE, MOST);
   const refinements = refinementsOf(chosen);
-  const request = { surface: "search", query, ...who(), refinements, sort, size, facets: ["*"] };
+  const verbatim = fields.has("verbatim");
+  const request = { surface: "search", query, ...who(), refinements, sort, size, verbatim, facets: ["*"] };
   const answer = await answerOf(request, signal);
   const heading = `${words.results(number(answer.slate.total))}${words.of(query)}`;
   document.title = `${query} · ${$("name").textContent}`;
@@ -34,12 +35,27 @@ export async function search(signal, { value: query, fields }) {
   const found = make("div", { className: "found" },
     make("div", { className: "bar" },
       make("h1", { tabIndex: -1 }, heading), sorting(fields, narrow), howButton(answer, heading)),
+    readAs(answer.slate, query, fields),
     chips(chosen, fields, narrow),
     ...bannersOf(answer.slate),
     answer.slate.placements.length ? grid(answer) : await nothing(query, signal),
     moreButton(answer, fields));
   const facets = drawFacets(answer.slate.facets || [], chosen, fields, narrow);
   redraw($("main"), make("div", { className: "search" }, facets, found));
+}
+
+// How the words were read, where not as they were written, and the way to another reading.
+function readAs({ corrected, did_you_mean: meant, dropped }, query, fields) {
+  const link = (text, ...address) => keyed(`read ${text}`, make("a", { href: addressOf(...address) }, text));
+  const said = [];
+  if (corrected) {
+    const insisting = new URLSearchParams(fields);
+    insisting.set("verbatim", "1");
+    said.push(make("p", {}, ...words.readAs(make("strong", {}, corrected), link(query, "search", query, insisting))));
+  }
+  if (meant) said.push(make("p", {}, ...words.meant(link(meant, "search", meant))));
+  if (dropped?.length) said.push(make("p", {}, words.dropped(dropped)));
+  return said.length ? make("div", { className: "soft read" }, ...said) : null;
 }
 
 function sorting(fields, narrow) {

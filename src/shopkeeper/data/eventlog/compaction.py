@@ -11,6 +11,7 @@ from hashlib import blake2b
 
 from shopkeeper.data.eventlog.commit import GroupCommit
 from shopkeeper.data.eventlog.file import EVENTS, Stream
+from shopkeeper.data.eventlog.unanswered import forget as forget_unanswered
 from shopkeeper.vocabulary import Change
 
 STEP = 5_000  # rows that one transaction takes out, so that nobody who writes waits long
@@ -40,7 +41,8 @@ def clear(commit: GroupCommit, stream: Stream, last: int) -> None:
 
 
 def forget(commit: GroupCommit, days: int) -> None:
-    """Let go of the ids that were taken out more than `days` ago."""
+    """Let go of the ids that were taken out more than `days` ago, and of unanswered searches as old."""
+    commit.run(partial(forget_unanswered, before=time.time() - days * DAY_S))
     first = int(time.time()) // DAY_S - days
 
     def step(connection: sqlite3.Connection) -> int:

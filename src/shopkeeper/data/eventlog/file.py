@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from shopkeeper.data.durable import taking_turns
 
-VERSION = 3
+VERSION = 4
 BUSY_S = 30.0  # for which a process waits while others write
 
 EVENT_COLUMNS = (
@@ -32,6 +32,11 @@ _TABLES = (
         place INTEGER PRIMARY KEY AUTOINCREMENT, item_id TEXT NOT NULL, change TEXT NOT NULL
     )""",
     "CREATE TABLE IF NOT EXISTS shown (place INTEGER PRIMARY KEY AUTOINCREMENT, slate TEXT NOT NULL)",
+    # Searches without a good answer; dropped: a list as JSON; person: a digest.
+    """CREATE TABLE IF NOT EXISTS unanswered (
+        time REAL NOT NULL, query TEXT NOT NULL, dropped TEXT NOT NULL, person BLOB
+    )""",
+    "CREATE INDEX IF NOT EXISTS unanswered_by_time ON unanswered (time)",
     # The ids of the events that were moved to parts, and the day (since the epoch) on which they were.
     "CREATE TABLE IF NOT EXISTS remembered (digest BLOB PRIMARY KEY, day INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS remembered_by_day ON remembered (day)",

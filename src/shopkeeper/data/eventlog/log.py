@@ -16,12 +16,14 @@ import msgspec
 import pyarrow as pa
 
 from shopkeeper.data.durable import alone
+from shopkeeper.data.eventlog import unanswered
 from shopkeeper.data.eventlog.commit import GroupCommit, Result, Work
 from shopkeeper.data.eventlog.compaction import clear, digest, drop_overruled, forget
 from shopkeeper.data.eventlog.file import EVENT_COLUMNS, EVENTS, IMPRESSIONS, Stream, begin_after, connect, create
 from shopkeeper.data.eventlog.parts import FOLDER, Parts, Row, read_rows
 from shopkeeper.data.eventlog.rows import change_of, change_row, event_of, event_row, shown_row
 from shopkeeper.data.eventlog.slates import SlateQueue
+from shopkeeper.data.eventlog.unanswered import Unanswered
 from shopkeeper.errors import DataError
 from shopkeeper.vocabulary import Change, Event, Shown
 
@@ -196,6 +198,12 @@ class EventLog:
                     yield found
                 after = last
 
+    def unanswered(self, since: float = 0.0, limit: int = 100) -> list[Unanswered]:
+        """Searches since a moment (seconds since the epoch) that found nothing, or not with all of their words: by
+        query, newest first."""
+        with self._told("the unanswered searches cannot be read"):
+            return [unanswered.told(row) for row in self._rows(unanswered.SELECT, since, limit)]
+
     def newest(self) -> Places:
         """The places that were written last."""
         events, changes, shown = self._rows(_NEWEST)[0]
@@ -235,7 +243,7 @@ class EventLog:
         place: int | None = self._rows(f"SELECT max(place) FROM ({some})", after, until, size)[0][0]
         return place
 
-    def _rows(self, select: str, *values: int) -> list[tuple[Any, ...]]:
+    def _rows(self, select: str, *values: float) -> list[tuple[Any, ...]]:
         with self._reading:
             return self._reader.execute(select, values).fetchall()
 
@@ -254,9 +262,11 @@ class EventLog:
     def _keep_shown(self, shown: Sequence[Shown]) -> None:
         def insert(connection: sqlite3.Connection) -> None:
             connection.executemany("INSERT INTO shown (slate) VALUES (?)", rows)
+            connection.executemany(unanswered.INSERT, without_answer)
 
         with self._told("the slates shown could not be kept"):
             rows = [shown_row(one) for one in shown]
+            without_answer = list(unanswered.rows_of(shown, self.id))
             self._write(insert)
 
     @contextlib.contextmanager

@@ -14,15 +14,20 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import tantivy
 
+from shopkeeper.engine.chinese import Chinese
 from shopkeeper.engine.context import Candidates, Context, Material, ReleaseParts
 from shopkeeper.engine.item_text import FIELDS, item_texts
-from shopkeeper.engine.query_plan import Reading, Wanted, plan_query
-from shopkeeper.engine.text import characters, fold, is_unspaced, spaced_tokens, words
-from shopkeeper.engine.text_index import CODE, WORDS, TextIndex, stemmer
+from shopkeeper.engine.query_plan import Plan, Planner, Reading, Wanted
+from shopkeeper.engine.snippets import snippet
+from shopkeeper.engine.text import fold, is_unspaced, spaced_tokens
+from shopkeeper.engine.text_index import CODE, WORDS, TextIndex
 from shopkeeper.engine.text_match import FIELD_BITS, TermFields, TermFieldsBuilder
-from shopkeeper.vocabulary import Mask, Rows, Scores
+from shopkeeper.engine.wording import Analyser, Stems, Wording
+from shopkeeper.settings import Settings
+from shopkeeper.vocabulary import Mask, Request, Rows, Scores, Snippet
 
 # For each item, the share of the query's words (weighted by rarity) that a field holds, that any field holds, the
 # share of the title that the query names, and the number of the query's words.
@@ -45,27 +50,48 @@ class LexicalSource:
 
     name = "lexical"
 
-    def __init__(self, index: TextIndex, terms: TermFields) -> None:
+    def __init__(
+        self, index: TextIndex, terms: TermFields, analyser: Analyser | None = None, wording: Wording | None = None
+    ) -> None:
         self._index, self._terms = index, terms
-        self._stem = stem = stemmer()
+        self._analyser, self._wording = analyser or Analyser.of(), wording or Wording()
         # Not through self: what a swap leaves behind must go at once, not when cycles are next looked for.
-        self._plan = lru_cache(maxsize=_REMEMBERED)(lambda query: plan_query(query, index, stem))
+        self._planned = lru_cache(maxsize=_REMEMBERED)(Planner(index, self._analyser, self._wording).plan)
+
+    def plan(self, query: str, verbatim: bool = False) -> Plan:
+        """How the query is read; verbatim: as it is written."""
+        return self._planned(query, verbatim)
 
     def retrieve(self, context: Context, limit: int) -> Candidates:
-        for query in self._queries(context.request.query):
+        for query in self._queries(context.request):
             found = self._index.search(query, limit, context.allowed)
             if len(found.rows):
                 return found
         return Candidates.none()
 
+    def passing(self, query: str) -> Mask | None:
+        """bool [n_items]: which items hold the phrases that were quoted and none of the words that a minus excludes;
+        None where the query has neither."""
+        plan = self.plan(query)
+        if not (plan.phrases or plan.excluded):
+            return None
+        passing = np.ones(len(self._terms), np.bool_)
+        for phrase in plan.phrases:
+            holding = np.zeros(len(self._terms), np.bool_)
+            holding[self._holding_terms(phrase)] = True
+            passing &= holding
+        for phrase in plan.excluded:
+            passing[self._holding_terms(phrase)] = False
+        return passing
+
     def lookups(self) -> tuple[int, int]:
         """How many queries were planned before, and how many were not."""
-        plans = self._plan.cache_info()
+        plans = self._planned.cache_info()
         return plans.hits, plans.misses
 
-    def matches(self, query: str, allowed: Mask | None, cap: int) -> tuple[Rows, int]:
+    def matches(self, query: str, allowed: Mask | None, cap: int, *, verbatim: bool = False) -> tuple[Rows, int]:
         """The first `cap` of all rows that match within `allowed`, ascending, and how many there are in all."""
-        needed = [wanted for wanted in self._plan(query) if not wanted.optional]
+        needed = self.plan(query, verbatim).needed
         held = np.zeros(len(self._terms), np.uint8)  # how many of the words
         for wanted in needed:
             held[self._holding(wanted)] += 1
@@ -79,9 +105,32 @@ class LexicalSource:
                 return np.flatnonzero(matching)[:cap].astype(np.int32), total
         return np.empty(0, np.int32), 0
 
+    def dropped(self, query: str, allowed: Mask | None, *, verbatim: bool = False) -> tuple[str, ...]:
+        """The words that are passed over, as no item within `allowed` has all of them: those that the items with the
+        most decisive words lack."""
+        needed = self.plan(query, verbatim).needed
+        decisive = np.zeros(len(self._terms), np.float32)
+        holdings = [self._holding(wanted) for wanted in needed]
+        for wanted, rows in zip(needed, holdings, strict=True):
+            decisive[rows] += max(wanted.rarity, 1e-3)
+        if allowed is not None:
+            decisive *= allowed
+        best = decisive.max(initial=0.0)
+        if best == 0.0:
+            return ()
+        held = decisive >= best - 1e-3
+        return tuple(wanted.word for wanted, rows in zip(needed, holdings, strict=True) if not held[rows].any())
+
+    def holds_all(self, query: str, rows: Rows, *, verbatim: bool = False) -> bool:
+        """Whether one of these rows holds every word of the query."""
+        plan = self.plan(query, verbatim)
+        held = self._held(plan.wanted, rows).max(axis=2) > 0
+        held[:, [at for at, wanted in enumerate(plan.wanted) if wanted.optional]] = True
+        return bool(held.all(axis=1).any())
+
     def match_features(self, context: Context, rows: Rows) -> Scores:
         """float32 [len(rows), len(MATCH_FEATURES)]; NaN where the request has no words."""
-        plan = self._plan(context.request.query)
+        plan = self._plan(context.request)
         if not plan:
             return np.full((len(rows), len(MATCH_FEATURES)), np.nan, np.float32)
         rarities = np.array([max(wanted.rarity, 1e-3) for wanted in plan], np.float32)
@@ -100,32 +149,50 @@ class LexicalSource:
 
     def reasons(self, context: Context, rows: Rows) -> list[str]:
         """Each names the field that holds most of the query's words, and these, by the best reading of each."""
-        plan = self._plan(context.request.query)
+        plan = self._plan(context.request)
         named: list[list[dict[int, str]]] = [[{} for _ in FIELDS] for _ in rows]
         for word, reading, fields in self._readings_held(plan, rows):
             for at, field in zip(*(axis.tolist() for axis in np.nonzero(fields)), strict=True):
                 named[at][field].setdefault(word, reading.text)
         return [_match_reason(held) for held in named]
 
-    def matched(self, query: str, texts: Iterable[str]) -> tuple[str, ...]:
+    def matched(self, query: str, texts: Iterable[str], *, verbatim: bool = False) -> tuple[str, ...]:
         """The words of `texts`, folded and ascending, that the query asks for in one of its readings."""
-        readings = [reading for wanted in self._plan(query) if not wanted.optional for reading in wanted.readings]
-        unspaced = {reading.text for reading in readings if is_unspaced(reading.text)}
-        stems = {term for reading in readings if reading.text not in unspaced for term in reading.terms}
+        stems, unspaced = self._sought(query, verbatim)
         text, starts = fold("\n".join(texts)), {stem[:2] for stem in stems}
         likely = {token for token in spaced_tokens(text) if token[:2] in starts}  # of many words, few are worth a stem
-        found = {word for token in likely for word in words(token) if self._stem(word) in stems}
+        words, stem = self._analyser.words, self._analyser.stem
+        found = {word for token in likely for word in words(token) if stem(word) in stems}
         return tuple(sorted(found | {word for word in unspaced if word in text}))
+
+    def snippet(self, query: str, text: str, *, verbatim: bool = False) -> Snippet:
+        """The passage of a text that holds the words of the query."""
+        words, stem = self._analyser.words, self._analyser.stem
+        return snippet(text, *self._sought(query, verbatim), lambda word: set(map(stem, words(word))))
+
+    def _sought(self, query: str, verbatim: bool) -> tuple[set[str], set[str]]:
+        """The stems, and the words of scripts without spaces, by which a text may match."""
+        readings = [reading for wanted in self.plan(query, verbatim).needed for reading in wanted.readings]
+        unspaced = {reading.text for reading in readings if is_unspaced(reading.text)}
+        return {term for reading in readings if reading.text not in unspaced for term in reading.terms}, unspaced
 
     def updated(self, changed: Material, rows: Rows) -> LexicalSource:
         builder = TermFieldsBuilder()
-        documents = dict(zip(rows.tolist(), _documents(changed.items, builder), strict=True))
+        documents = dict(zip(rows.tolist(), _documents(changed.items, builder, self._analyser), strict=True))
         terms = self._terms.updated(builder.build(), rows, len(changed.catalogue))
-        return LexicalSource(self._index.updated(documents), terms)
+        return LexicalSource(self._index.updated(documents), terms, self._analyser, self._wording)
+
+    def worded(self, settings: Settings) -> LexicalSource:
+        """The same with the synonyms and stop words of these settings."""
+        return LexicalSource(self._index, self._terms, self._analyser, _wording(settings, self._analyser))
 
     def save(self, directory: Path) -> None:
         self._index.save(directory / "index")
         self._terms.save(directory / "terms")
+        self._analyser.chinese.save(directory)
+
+    def _plan(self, request: Request) -> tuple[Wanted, ...]:
+        return self.plan(request.query, request.verbatim).wanted
 
     def _held(self, plan: tuple[Wanted, ...], rows: Rows) -> Scores:
         """float32 [len(rows), words, fields]: the weight of the best reading of each word that the field holds."""
@@ -159,12 +226,17 @@ class LexicalSource:
     def _reading(self, reading: Reading) -> Rows:
         if len(reading.terms) == 1:
             return self._terms.rows_with(reading.terms[0])
-        phrase = [(tantivy.Occur.Should, self._in_field(reading, field)) for field in FIELDS]
-        return self._index.matches(tantivy.Query.boolean_query(phrase))
+        return self._holding_terms(reading.terms)
 
-    def _queries(self, text: str) -> Iterator[tantivy.Query]:
+    def _holding_terms(self, terms: Stems) -> Rows:
+        """The items that hold these side by side in a field."""
+        phrase = Reading(terms, 1.0, "")
+        fields = [(tantivy.Occur.Should, self._in_field(phrase, field)) for field in FIELDS]
+        return self._index.matches(tantivy.Query.boolean_query(fields))
+
+    def _queries(self, request: Request) -> Iterator[tantivy.Query]:
         """From the strictest to the most forgiving."""
-        plan = self._plan(text)
+        text, plan = request.query, self._plan(request)
         needed = [wanted for wanted in plan if not wanted.optional]
         if not needed:
             return
@@ -204,12 +276,28 @@ class Lexical:
     when = "whenever people type: finds the words of the query, misspelt or half typed too"
 
     def fit(self, material: Material) -> LexicalSource:
-        builder = TermFieldsBuilder()
-        index = TextIndex.build(_documents(material.items, builder))
-        return LexicalSource(index, builder.build())
+        search, builder = material.settings.search, TermFieldsBuilder()
+        chinese = Chinese.of([*search.dictionary, *_names(material.items)])
+        analyser = Analyser.of(search.languages, chinese)
+        index = TextIndex.build(_documents(material.items, builder, analyser))
+        analyser = analyser._replace(chinese=chinese.with_pinyin(index.words()))
+        return LexicalSource(index, builder.build(), analyser, _wording(material.settings, analyser))
 
-    def load(self, directory: Path, release: ReleaseParts) -> LexicalSource:  # noqa: ARG002
-        return LexicalSource(TextIndex.load(directory / "index"), TermFields.load(directory / "terms"))
+    def load(self, directory: Path, release: ReleaseParts) -> LexicalSource:
+        analyser = Analyser.of(release.settings.search.languages, Chinese.load(directory))
+        index, terms = TextIndex.load(directory / "index"), TermFields.load(directory / "terms")
+        return LexicalSource(index, terms, analyser, _wording(release.settings, analyser))
+
+
+def _wording(settings: Settings, analyser: Analyser) -> Wording:
+    return Wording.of(settings.synonyms, settings.search.stop_words, analyser)
+
+
+def _names(items: pa.Table) -> set[str]:
+    """The brands and categories."""
+    brands = pc.unique(items.column("brand")).to_pylist()
+    categories = pc.unique(pc.list_flatten(items.column("categories"))).to_pylist()
+    return {name for name in (*brands, *categories) if name}
 
 
 def _relaxed(n_words: int) -> Iterator[int]:
@@ -226,8 +314,8 @@ def _match_reason(named: list[dict[int, str]]) -> str:
     return f"matches “{' '.join(list(named[fullest].values())[:_MAX_LISTED_WORDS])}” in {FIELDS[fullest]}"
 
 
-def _documents(items: pa.Table, builder: TermFieldsBuilder) -> Iterator[dict[str, str]]:
-    stem = stemmer()
+def _documents(items: pa.Table, builder: TermFieldsBuilder, analyser: Analyser) -> Iterator[dict[str, str]]:
+    stem, words, characters = analyser.stem, analyser.words, analyser.characters
     for item in item_texts(items):
         texts = {field: getattr(item, field) for field in FIELDS}
         found = {field: words(text) for field, text in texts.items()}
