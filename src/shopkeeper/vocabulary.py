@@ -106,7 +106,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `items` are the anchors: the product looked at (similar), the cart's content (cart).
     `sort` is a field name, "-" before it for descending; empty is by relevance. `time` defaults to now. A `size` of 0
-    asks for the total and the facets alone.
+    asks for the total and the facets alone. `without` are the ids of chips that the shopper took away: their words are
+    plain words again.
     """
 
     surface: str = "search"
@@ -121,6 +122,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     facets: tuple[str, ...] = ()
     time: float | None = None
     device: str | None = None
+    without: tuple[str, ...] = ()
 
 
 class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -156,9 +158,30 @@ class Facet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     maximum: float | None = None
 
 
+class Chip(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the query was understood to ask for besides words: that `field` has `value`.
+
+    `id` is what a request names in `without` to refuse it. `text` is query[start:end], the words that say so; empty
+    where the query as a whole does. `confidence` is how likely the shopper means it, between 0 and 1. `applied` is one
+    of "filter" (nothing else is shown), "boost" (what agrees stands higher) and "sort"; `filter` says the same in the
+    filter language, and is empty for a sort.
+    """
+
+    id: str
+    field: str
+    value: str
+    text: str = ""
+    start: int = 0
+    end: int = 0
+    confidence: float
+    applied: str
+    filter: str = ""
+
+
 class Slate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An answer. `total` counts the items that match; `timings` are milliseconds by stage. `matched` are the words in
-    the placements' titles and brands by which they match the query, folded: what a page marks."""
+    the placements' titles and brands by which they match the query, folded: what a page marks. `understood` is what the
+    query asks for besides its words."""
 
     id: str
     surface: str
@@ -166,6 +189,7 @@ class Slate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     total: int = 0
     facets: tuple[Facet, ...] = ()
     matched: tuple[str, ...] = ()
+    understood: tuple[Chip, ...] = ()
     notes: tuple[str, ...] = ()
     release: str = ""
     variant: str = ""

@@ -32,6 +32,7 @@ class SearchBody(Request, frozen=True, kw_only=True, forbid_unknown_fields=True)
     query: Text = ""
     filter: Text = ""
     time: Moment | None = None
+    without: Annotated[tuple[Text, ...], Meta(max_length=20)] = ()
 
 
 class EventBody(Event, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -12,7 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from shopkeeper.server.analytics import CALLS
 from shopkeeper.server.bodies import MAX_EVENTS, EventBody, ItemBody, SearchBody, StockBody
 from shopkeeper.shop import Shopper
-from shopkeeper.vocabulary import Explanation, Facet, FacetValue, Item, Placement, Reason, Slate
+from shopkeeper.vocabulary import Chip, Explanation, Facet, FacetValue, Item, Placement, Reason, Slate
 
 # Why a request is turned away.
 MEANINGS = {
@@ -50,6 +50,19 @@ SLATE = Slate(
     facets=(
         Facet(name="brand", values=(FacetValue("Kiln & Co", 12), FacetValue("Tasse", 9))),
         Facet(name="price", minimum=4.0, maximum=39.0),
+    ),
+    understood=(
+        Chip(
+            id="colour = red",
+            field="colour",
+            value="red",
+            text="red",
+            start=0,
+            end=3,
+            confidence=0.9,
+            applied="boost",
+            filter="colour = red",
+        ),
     ),
     release="20260101T000000-1a2b",
     timings={"total": 4.1},
