@@ -262,6 +262,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """Why an item stands where it stands, or why it is absent.
 
     `verdict` is one of "shown", "ranked", "filtered", "not a candidate", "unknown item"; `text` says it in a sentence.
+    `understood` is what the query was understood to ask for besides its words.
     """
 
     item: str
@@ -272,6 +273,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     score: float | None = None
     reasons: tuple[Reason, ...] = ()
     features: dict[str, float] = {}
+    understood: tuple[Chip, ...] = ()
 
 
 class Ids:

@@ -19,7 +19,7 @@ _encoders: WeakValueDictionary[str, Encoder] = WeakValueDictionary()  # those in
 
 def open_release(release: Release, settings: Settings) -> Engine:
     """The engine of a release, which serves the surfaces it was trained and measured with; of today's settings it
-    takes the rules, how much is explored, and the surfaces that are new.
+    takes the rules, how queries are understood, how much is explored, and the surfaces that are new.
 
     Raises ReleaseError, and SettingsError for a rule.
     """
@@ -29,7 +29,7 @@ def open_release(release: Release, settings: Settings) -> Engine:
     for name, surface in trained.surfaces.items():
         share = settings.surfaces[name].explore if name in settings.surfaces else surface.explore
         surfaces[name] = msgspec.structs.replace(surface, explore=share)
-    merged = msgspec.structs.replace(trained, rules=settings.rules, surfaces=surfaces)
+    merged = msgspec.structs.replace(trained, rules=settings.rules, search=settings.search, surfaces=surfaces)
     return Engine.open(release.path, merged, release=release.id, load_encoder=partial(_shared_encoder, release))
 
 

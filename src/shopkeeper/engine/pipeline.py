@@ -31,11 +31,19 @@ from shopkeeper.engine.ranking.features import feature_names, features
 from shopkeeper.engine.ranking.fusion import Pool, fuse
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.engine.ranking.statistics import Statistics
-from shopkeeper.engine.requests import surface_of
+from shopkeeper.engine.requests import sort_values, surface_of
 from shopkeeper.engine.slate import Stopwatch, answer
 from shopkeeper.engine.sources import recipes
 from shopkeeper.engine.sources.lexical import MATCH_FEATURES, LexicalSource
 from shopkeeper.engine.state import State
+from shopkeeper.engine.understanding import ORDER_FIELD, Understanding
+from shopkeeper.engine.understanding.applied import (
+    UNDERSTOOD_FEATURES,
+    applied,
+    cheapness,
+    lifted,
+    understood_features,
+)
 from shopkeeper.errors import ReleaseError, SettingsError, ShopkeeperError
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.ids import load_ids, save_ids
@@ -43,10 +51,22 @@ from shopkeeper.release.images import Images
 from shopkeeper.release.interactions import Interactions
 from shopkeeper.release.overlay import LiveCatalogue, lay_over
 from shopkeeper.release.store import REMEDY
-from shopkeeper.settings import Rule, Settings, Surface
-from shopkeeper.vocabulary import UNKNOWN_ROW, Change, Event, Explanation, Ids, Request, Rows, Scores, Seconds, Slate
+from shopkeeper.settings import Fusion, Rule, Settings, Surface
+from shopkeeper.vocabulary import (
+    UNKNOWN_ROW,
+    Change,
+    Chip,
+    Event,
+    Explanation,
+    Ids,
+    Request,
+    Rows,
+    Scores,
+    Seconds,
+    Slate,
+)
 
-ACTORS, SETTINGS, RANKERS = "actors", "settings.json", "rankers"
+ACTORS, SETTINGS, RANKERS, UNDERSTANDING = "actors", "settings.json", "rankers", "understanding"
 READ_AT_ONCE = 32  # new items whose meaning an update waits for: about a third of a second
 
 
@@ -65,7 +85,8 @@ class Ranking:
 class Engine:
     """A release, ready to answer. Everything but what people just did stays as it is; any number of threads may ask.
 
-    sources: by name, those that the surfaces use; rankers: by surface, where a learned one beat the fusion.
+    sources: by name, those that the surfaces use; rankers: by surface, where a learned one beat the fusion;
+    understanding: reads what queries ask for besides words.
     Raises ReleaseError when a ranker learned from other features than the surface has now, SettingsError when a rule
     cannot be followed.
     """
@@ -82,11 +103,13 @@ class Engine:
         rankers: Mapping[str, Ranker] | None = None,
         encoder: Encoder | None = None,
         images: Images | None = None,
+        understanding: Understanding | None = None,
         release: str = "",
     ) -> None:
         self.catalogue, self.interactions, self.actors = catalogue, interactions, actors
         self.sources, self.statistics, self.settings = dict(sources), statistics, settings
         self.encoder, self.images, self.release = encoder, images, release
+        self.understanding = understanding
         self.policies = Policies(catalogue, settings)
         self.policies.check()
         self._n_released, self._unread = len(catalogue), tuple[str, ...]()
@@ -202,7 +225,23 @@ class Engine:
             session=past.rows[len(past.rows) - past.session :],
             anchors=anchors[anchors >= 0],
         )
-        return replace(context, allowed=self.policies.allowed(context))
+        return self._understood(replace(context, allowed=self.policies.allowed(context)))
+
+    def _understood(self, context: Context) -> Context:
+        """With what its query asks for besides words."""
+        search, text = self.settings.search, self.text_source(context.request.surface)
+        if self.understanding is None or search.understanding == "off" or text is None or not context.request.query:
+            return context
+        readings = self.understanding.reading(context.request.query)
+        return applied(
+            context, readings, search, self.policies.masks.mask, lambda words, mask: text.matches(words, mask, 1)[1]
+        )
+
+    def _agreeing(self, chip: Chip, rows: Rows) -> Scores:
+        """How much each of rows int32 [n] agrees with what was understood: float32 [n] in [0, 1]."""
+        if chip.field == ORDER_FIELD:
+            return cheapness(sort_values(chip.value, self.catalogue, self.statistics)[rows])
+        return self.policies.masks.mask(chip.filter)[rows].astype(np.float32)
 
     def sources_of(self, surface: str) -> dict[str, FittedSource]:
         """The sources of a surface that this release holds."""
@@ -211,8 +250,12 @@ class Engine:
 
     def feature_names(self, surface: str) -> tuple[str, ...]:
         """The columns of `features` for requests of this surface."""
-        text = MATCH_FEATURES if self.text_source(surface) else ()
-        return feature_names(tuple(self.sources_of(surface)), text)
+        return feature_names(tuple(self.sources_of(surface)), self._text_features(surface))
+
+    def _text_features(self, surface: str) -> tuple[str, ...]:
+        if self.text_source(surface) is None:
+            return ()
+        return (*MATCH_FEATURES, *(UNDERSTOOD_FEATURES if self.understanding is not None else ()))
 
     def candidates(self, context: Context) -> Pool:
         """What the sources of the surface propose, as `pool` lays it together."""
@@ -233,7 +276,8 @@ class Engine:
         """Proposals, by source, with what rules pin; the most popular where all are silent, unless a query found
         nothing."""
         surface, others = self._surface(context), self.policies.pinned(context)
-        if surface.needs != "query" and not any(len(proposal.rows) for proposal in proposals.values()):
+        wordless = surface.needs != "query" or (context.understood and not context.request.query)
+        if wordless and not any(len(proposal.rows) for proposal in proposals.values()):
             others = np.union1d(others, self._most_popular(context, surface.candidates))
         return Pool.of(proposals, others)
 
@@ -241,16 +285,22 @@ class Engine:
         """float32 [n, F]: what the ranker sees of the pool's n rows, for training and serving alike."""
         text = self.text_source(context.request.surface)
         match = text.match_features(context, pool.rows) if text else None
-        names = MATCH_FEATURES if text else ()
+        if match is not None and self.understanding is not None:
+            match = np.concatenate((match, understood_features(context, pool.rows, self._agreeing)), axis=1)
+        names = self._text_features(context.request.surface)
         return features(context, pool, self.catalogue, self.statistics, match, names)
 
     def score(self, context: Context, pool: Pool) -> Scores:
         """float32 [n], by the learned ranker of the surface, or else by the fusion of its sources."""
         ranker = self.rankers.get(context.request.surface)
         if ranker is None:
-            surface = self._surface(context)
-            return fuse(pool, surface.weights, surface.fusion)
+            return self.fused(context, pool, self._surface(context).fusion)
         return ranker.score(self.features(context, pool))
+
+    def fused(self, context: Context, pool: Pool, way: Fusion) -> Scores:
+        """float32 [n], without learning: a fusion of the sources, lifted by what the query was understood to ask."""
+        scores = fuse(pool, self._surface(context).weights, way)
+        return lifted(context, pool.rows, scores, self._agreeing) if context.understood else scores
 
     def rank(self, context: Context, watch: Stopwatch | None = None) -> Ranking:
         """The whole order of the candidates: what is evaluated is what is served."""
@@ -299,6 +349,8 @@ class Engine:
             self.encoder.save(directory / "encoder")
         if self.images is not None:
             self.images.save(directory / "images")
+        if self.understanding is not None:
+            self.understanding.save(directory / UNDERSTANDING)
         (directory / SETTINGS).write_bytes(msgspec.json.format(msgspec.json.encode(self.settings)))
 
     @classmethod
@@ -352,6 +404,7 @@ class Engine:
             rankers={name: Ranker.load(directory / RANKERS / name) for name in _folders(directory / RANKERS)},
             encoder=encoder,
             images=Images.load(directory / "images") if (directory / "images").is_dir() else None,
+            understanding=_understanding(directory / UNDERSTANDING, catalogue),
             release=release,
         )
 
@@ -367,6 +420,11 @@ class Engine:
         """What stands on a shelf that nobody fills: by interest, then the newest."""
         order, allowed = self.statistics.order, context.allowed
         return order[:limit] if allowed is None else first_of(order, limit, lambda rows: allowed[rows])
+
+
+def _understanding(directory: Path, catalogue: Catalogue) -> Understanding | None:
+    """None in a release from before queries were read."""
+    return Understanding.load(directory, catalogue) if directory.is_dir() else None
 
 
 def _folders(directory: Path) -> list[str]:

@@ -15,6 +15,7 @@ from shopkeeper.engine.exploration import Propensities, explore
 from shopkeeper.engine.facets import count
 from shopkeeper.engine.item_text import names_of
 from shopkeeper.engine.requests import sort_values
+from shopkeeper.engine.understanding.applied import BOOST, SORT
 from shopkeeper.vocabulary import Placement, Reason, Request, Rows, Slate
 
 if TYPE_CHECKING:
@@ -42,9 +43,10 @@ def answer(engine: Engine, request: Request, within: str = "") -> Slate:
     watch = Stopwatch()
     context = engine.context(request, within)
     watch.lap("context")
+    asked = context.request  # what is left of the words, with what was understood as a filter and an order
     ranking = engine.rank(context, watch)
     matching, total = _matching(engine, context, ranking)
-    rows = _sorted(engine, request.sort, matching) if request.sort else _unrolled(engine, context, ranking)
+    rows = _sorted(engine, context, matching) if asked.sort else _unrolled(engine, context, ranking)
     movable = range(len(engine.policies.pinned(context)), len(ranking.rows))
     rows, propensities = explore(rows, movable, request, context.now, engine.settings.surfaces[request.surface].explore)
     facets = count(engine.catalogue, matching, request.facets) if request.facets else ()
@@ -58,7 +60,8 @@ def answer(engine: Engine, request: Request, within: str = "") -> Slate:
         placements=placements,
         total=total,
         facets=facets,
-        matched=_matched(engine, request, placements),
+        matched=_matched(engine, asked, placements),
+        understood=context.understood,
         notes=_notes(engine, context, ranking),
         release=engine.release,
         timings=watch.timings,
@@ -72,6 +75,9 @@ def _matching(engine: Engine, context: Context, ranking: Ranking) -> tuple[Rows,
     text = engine.text_source(context.request.surface)
     if text is None:
         return np.sort(ranking.rows), len(ranking.rows)
+    if context.understood and not context.request.query and context.allowed is not None:
+        every = np.flatnonzero(context.allowed).astype(np.int32)
+        return np.union1d(every[:MATCH_CAP], ranking.rows), len(every)
     rows, total = text.matches(context.request.query, context.allowed, MATCH_CAP)
     matching = np.union1d(rows, ranking.rows)
     return matching, max(total, len(matching))
@@ -93,8 +99,14 @@ def _matched(engine: Engine, request: Request, placements: Sequence[Placement]) 
     return text.matched(request.query, (name for placement in placements for name in names_of(placement.item)))
 
 
-def _sorted(engine: Engine, sort: str, rows: Rows) -> Rows:
-    values = sort_values(sort, engine.catalogue, engine.statistics)[rows]
+def _sorted(engine: Engine, context: Context, rows: Rows) -> Rows:
+    values = sort_values(context.request.sort, engine.catalogue, engine.statistics)[rows]
+    if any(chip.applied == SORT for chip in context.understood):  # the cheapest laptop is a laptop, not a sleeve
+        off = np.ones(len(rows), np.bool_)
+        lifts = [chip for chip in context.understood if chip.applied == BOOST and chip.field == "category"]
+        for chip in lifts:
+            off &= ~engine.policies.masks.mask(chip.filter)[rows]
+        return rows[np.lexsort((values, off))]
     return rows[np.argsort(values, kind="stable")]
 
 
@@ -143,7 +155,7 @@ def reasons(
 
 def _notes(engine: Engine, context: Context, ranking: Ranking) -> tuple[str, ...]:
     surface, request = engine.settings.surfaces[context.request.surface], context.request
-    notes = []
+    notes = [*context.notes]
     if absent := [name for name in surface.sources if name not in engine.sources]:
         notes.append(f"not in this release: {', '.join(absent)}; train again to have them")
     if unknown := [item for item in request.items if item not in engine.catalogue.ids]:

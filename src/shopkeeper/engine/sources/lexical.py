@@ -58,6 +58,11 @@ class LexicalSource:
                 return found
         return Candidates.none()
 
+    @property
+    def terms(self) -> TermFields:
+        """Which words stand in which field of which item."""
+        return self._terms
+
     def lookups(self) -> tuple[int, int]:
         """How many queries were planned before, and how many were not."""
         plans = self._plan.cache_info()
