@@ -24,6 +24,7 @@ from shopkeeper.learn.fit import Fitter
 from shopkeeper.learn.requests import Asked, requests_of, searches_of, with_visits
 from shopkeeper.learn.searches import load_searches
 from shopkeeper.learn.split import Part
+from shopkeeper.learn.understanding import Understander
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.interactions import Interactions
 from shopkeeper.settings import Settings, Surface
@@ -46,6 +47,7 @@ class Workshop:
     settings: Settings
     encoder: Encoder | None
     fitter: Fitter
+    understander: Understander
     open_to_choice: Collection[str]
     now: float
 
@@ -81,6 +83,7 @@ class Workshop:
             settings=settings,
             encoder=encoder,
             fitter=fitter,
+            understander=Understander(catalogue, searches),
             open_to_choice={
                 name
                 for name, surface in settings.surfaces.items()
@@ -140,6 +143,7 @@ class Workshop:
             settings=settings,
             rankers=rankers,
             encoder=self.encoder,
+            understanding=self.understander.as_of(now, fitted.values()),
         )
 
 

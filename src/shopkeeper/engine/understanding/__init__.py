@@ -8,7 +8,7 @@ naive Bayes over its words. Both are calibrated on clicks that were held back (P
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from shopkeeper.engine.conditions import Compares, Condition, Every, Is
 from shopkeeper.engine.text import MAX_QUERY_CHARACTERS, MAX_QUERY_WORDS, STOPWORDS
 from shopkeeper.engine.text_index import stemmer
-from shopkeeper.engine.text_match import TermFields
+from shopkeeper.engine.text_match import TermFields, term_hash
 from shopkeeper.engine.understanding.amounts import UNITS, Measure, measures_in, orders_in, prices_in
 from shopkeeper.engine.understanding.calibration import PLAIN, Calibration
 from shopkeeper.engine.understanding.spans import Folded, Unit, folded, units_of
@@ -88,23 +88,21 @@ class Understanding:
         cls,
         catalogue: Catalogue,
         terms: TermFields,
-        clicked_terms: npt.NDArray[np.uint32] | None = None,
-        clicked_categories: Rows | None = None,
+        clicks: Mapping[str, Rows] = {},
+        values: LabelWords | None = None,
     ) -> Understanding:
-        """From a catalogue and the words of its items alone; the clicks as WordCategories.learn has them."""
+        """From a catalogue and the words of its items, and the rows of the items that were clicked after each query.
+        values: of this catalogue, where they are mined already."""
         labels = catalogue.labels.get("category")
-        words = WordCategories.learn(
-            terms,
-            catalogue.narrowest_categories(),
-            len(labels.values) if labels else 0,
-            np.empty(0, np.uint32) if clicked_terms is None else clicked_terms,
-            np.empty(0, np.int32) if clicked_categories is None else clicked_categories,
-        )
-        values = LabelWords.mine(catalogue, terms, stemmer())
+        narrowest, stem = catalogue.narrowest_categories(), stemmer()
+        clicked = _clicked(clicks, narrowest, stem)
+        words = WordCategories.learn(terms, narrowest, len(labels.values) if labels else 0, *clicked)
+        values = LabelWords.mine(catalogue, terms, stem) if values is None else values
         return cls(catalogue, values, words, Knowledge(measured=_measured(catalogue)))
 
-    def with_knowledge(self, values: LabelWords, knowledge: Knowledge) -> Understanding:
-        return Understanding(self._catalogue, values, self.words, knowledge)
+    def knowing(self, knowledge: Knowledge, values: LabelWords | None = None) -> Understanding:
+        """The same with other knowledge (and another dictionary)."""
+        return Understanding(self._catalogue, values or self.values, self.words, knowledge)
 
     def units(self, query: str) -> list[Unit]:
         """At most MAX_QUERY_WORDS, in order."""
@@ -193,6 +191,20 @@ class Understanding:
         knowledge = msgspec.json.decode((directory / "knowledge.json").read_bytes(), type=Knowledge)
         values, words = LabelWords.load(directory / "values"), WordCategories.load(directory / "words")
         return cls(catalogue, values, words, knowledge)
+
+
+def _clicked(
+    clicks: Mapping[str, Rows], narrowest: Rows, stem: Callable[[str], str]
+) -> tuple[npt.NDArray[np.uint32], Rows]:
+    """Each term of each query, uint32 [k], beside the category of each item that was clicked, int32 [k]."""
+    terms, categories = [np.empty(0, np.uint32)], [np.empty(0, np.int32)]
+    for query, rows in clicks.items():
+        words = {unit.text for unit in units_of(folded(query).text, stem)} - STOPWORDS
+        hashes, seen = np.array([*map(term_hash, sorted(words))], np.uint32), narrowest[rows]
+        seen = seen[seen >= 0]
+        terms.append(np.repeat(hashes, len(seen)))
+        categories.append(np.tile(seen, len(hashes)))
+    return np.concatenate(terms), np.concatenate(categories)
 
 
 def _placed(reading: Reading, text: Folded) -> Reading:

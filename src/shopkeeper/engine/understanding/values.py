@@ -107,7 +107,7 @@ class LabelWords:
         of_all = _likelihood(self.holding_categories[phrase], *said)
         had = (mine * self.weights[entries]).sum(axis=1)
         held = float((of_all * self.holding_weights[phrase]).sum())
-        return np.minimum(shares * (had + _DOUBT) / (held + _DOUBT), 1.0).astype(np.float32)
+        return np.asarray(np.minimum(shares * (had + _DOUBT) / (held + _DOUBT), 1.0), np.float32)
 
     def counting(self, hits: Scores, trials: Scores) -> LabelWords:
         """With what clicks say: of `trials` float32 [e] clicks after a query with the phrase, `hits` were on items that

@@ -53,7 +53,7 @@ class WordCategories:
         prior = (prior + 0.1) / (prior.sum() + 0.1 * max(n_categories, 1))
         pairs = hashes.astype(np.uint64) << np.uint64(32) | categories.astype(np.uint64)
         unique, inverse = np.unique(pairs, return_inverse=True)
-        counts = np.bincount(inverse, weights, minlength=len(unique))
+        counts = np.bincount(inverse, weights, minlength=len(unique)).astype(np.float64)
         return cls._of(
             (unique >> np.uint64(32)).astype(np.uint32), (unique & np.uint64(2**32 - 1)).astype(np.int32), counts, prior
         )
