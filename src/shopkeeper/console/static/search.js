@@ -3,7 +3,7 @@
 import { addressOf, go } from "./address.js";
 import { grid, howButton, shelf } from "./cards.js";
 import { $, button, keyed, make, redraw, say } from "./dom.js";
-import { chips, choicesOf, drawFacets, filterOf } from "./facets.js";
+import { chips, choicesOf, drawFacets, filterOf, understoodChips } from "./facets.js";
 import { who } from "./person.js";
 import { answerOf } from "./shop.js";
 import { number, words } from "./words.js";
@@ -21,7 +21,8 @@ export async function search(signal, { value: query, fields }) {
   const chosen = choicesOf(fields);
   const sort = fields.get("sort") || "";
   const size = Math.min(Number(fields.get("show")) || PAGE, MOST);
-  const request = { surface: "search", query, ...who(), filter: filterOf(chosen), sort, size };
+  const request = { surface: "search", query, ...who(), filter: filterOf(chosen), sort, size,
+    without: fields.getAll("not") };
   const [answer, facets] = await answers(request, chosen, signal);
   const heading = `${words.results(number(answer.slate.total))}${words.of(query)}`;
   document.title = `${query} · ${$("name").textContent}`;
@@ -33,6 +34,7 @@ export async function search(signal, { value: query, fields }) {
   const found = make("div", { className: "found" },
     make("div", { className: "bar" },
       make("h1", { tabIndex: -1 }, heading), sorting(fields, narrow), howButton(answer, heading)),
+    understoodChips(answer.slate.understood, fields, narrow),
     chips(chosen, fields, narrow),
     answer.slate.placements.length ? grid(answer) : await nothing(query, signal),
     moreButton(answer, fields));
@@ -46,8 +48,9 @@ async function answers(request, chosen, signal) {
     const answer = await answerOf({ ...request, facets: ["*"] }, signal);
     return [answer, answer.slate.facets];
   }
+  const { surface, query, without } = request;
   const count = async (filter, facets) =>
-    (await answerOf({ surface: "search", query: request.query, filter, facets, size: 0 }, signal)).slate.facets;
+    (await answerOf({ surface, query, without, filter, facets, size: 0 }, signal)).slate.facets;
   const fields = [...chosen.values.keys(), ...(chosen.low || chosen.high ? ["price"] : [])];
   const offered = async () => {
     const names = (await count("", ["*"])).map(({ name }) => name);
