@@ -21,10 +21,11 @@ from shopkeeper.learn.asof import Inferred
 from shopkeeper.learn.encoder import build_encoder
 from shopkeeper.learn.examination import Examination, examination_of, weigh
 from shopkeeper.learn.fit import Fitter
+from shopkeeper.learn.refinement import refine
 from shopkeeper.learn.requests import Asked, requests_of, searches_of, with_visits
 from shopkeeper.learn.searches import load_searches
 from shopkeeper.learn.split import Part
-from shopkeeper.learn.understanding import Understander
+from shopkeeper.learn.understanding import Understander, refined
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.interactions import Interactions
 from shopkeeper.settings import Settings, Surface
@@ -98,7 +99,13 @@ class Workshop:
 
     def engine(self, rankers: Mapping[str, Ranker]) -> Engine:
         """The engine that is released: it knows everything."""
-        return self._engine(self.catalogue, self.interactions, self.interactions, self.now, rankers, "fit everything")
+        engine = self._engine(self.catalogue, self.interactions, self.interactions, self.now, rankers, "fit everything")
+        wanted = self.settings.understanding
+        if engine.understanding is not None and wanted.url:
+            queries = self.understander.frequent(wanted.queries)
+            kept = self.tables.parent / "cache" / "refined.json"
+            engine.understanding = refined(engine.understanding, refine(queries, self.catalogue, wanted, kept))
+        return engine
 
     def engine_of(self, part: Part, rankers: Mapping[str, Ranker], stage: str) -> Engine:
         """An engine that answers a part's requests: sources, statistics and catalogue know what was known before it."""

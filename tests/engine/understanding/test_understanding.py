@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bilingual_shop import bilingual_items, engine_of
 from hypothesis import given
 from hypothesis import strategies as st
-from planted import bilingual_items, engine_of
 from source_contract import items_table
 
 from shopkeeper.engine.pipeline import Engine

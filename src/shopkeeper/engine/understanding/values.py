@@ -99,7 +99,7 @@ class LabelWords:
         """float32 [e]: how likely each meaning of a phrase is beside other words: of the items that hold the phrase, in
         the categories that these words speak of, the share of those that have the value."""
         entries = self.entries(phrase)
-        shares = self.shares[entries]
+        shares: Scores = self.shares[entries]
         said = words.ratios(others)
         if said is None:
             return shares
