@@ -57,9 +57,10 @@ def main() -> None:
 
 
 def released(shop: Shop) -> Engine:
-    """The engine of a shop that sells by search alone."""
-    search = msgspec.structs.replace(shop.settings.surfaces["search"], explore=0.0)
-    settings = msgspec.structs.replace(shop.settings, surfaces={"search": search})
+    """The engine of a shop that sells by search alone, and finds by words alone."""
+    search = msgspec.structs.replace(shop.settings.surfaces["search"], sources=("lexical",), explore=0.0)
+    encoder = msgspec.structs.replace(shop.settings.encoder, model="none")
+    settings = msgspec.structs.replace(shop.settings, surfaces={"search": search}, encoder=encoder)
     train(Tables(shop.directory), settings, shop.releases)
     return Engine.open(shop.releases.current().path, settings)
 
@@ -123,7 +124,8 @@ def clicks(data: Path) -> None:
         shop = Shop.new(Path(folder) / "shop", [exports])
         shop.ingest()
         search = msgspec.structs.replace(shop.settings.surfaces["search"], sources=("lexical",), explore=0.0)
-        settings = msgspec.structs.replace(shop.settings, surfaces={"search": search})
+        encoder = msgspec.structs.replace(shop.settings.encoder, model="none")
+        settings = msgspec.structs.replace(shop.settings, surfaces={"search": search}, encoder=encoder)
         workshop = Workshop.open(Tables(shop.directory), settings, Path(folder) / "cache", silent)
         parts = split(workshop.interactions, settings.train, workshop.now)
         assert parts is not None

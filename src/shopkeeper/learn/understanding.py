@@ -21,7 +21,7 @@ from shopkeeper.vocabulary import Rows, Scores
 
 MAX_SEARCHES = 200_000  # the newest that led to something
 HELD_BACK = 0.2  # of these, the newest: what confidences are calibrated on
-MAX_CLICKS = 20  # of a query that count
+MAX_CLICKS = 200  # of a query that count
 MAX_QUERIES = 20_000  # distinct ones
 
 Clicks = Mapping[str, Rows]  # by query, the rows of the items that people took an interest in after it
