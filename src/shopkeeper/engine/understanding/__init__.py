@@ -25,7 +25,7 @@ from shopkeeper.engine.understanding.amounts import UNITS, Measure, measures_in,
 from shopkeeper.engine.understanding.calibration import PLAIN, Calibration
 from shopkeeper.engine.understanding.spans import Folded, Unit, folded, units_of
 from shopkeeper.engine.understanding.values import LabelWords
-from shopkeeper.engine.understanding.words import WordCategories
+from shopkeeper.engine.understanding.words import Gains, WordCategories, together
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.vocabulary import Rows
 
@@ -82,6 +82,7 @@ class Understanding:
         self.knowledge = knowledge or Knowledge()
         self._catalogue, self._stem = catalogue, stemmer()
         self._read = lru_cache(maxsize=_REMEMBERED)(self.read)
+        self._meaning = lru_cache(maxsize=_REMEMBERED)(self._looked_up)
 
     @classmethod
     def mine(
@@ -117,14 +118,15 @@ class Understanding:
         text = folded(query[:MAX_QUERY_CHARACTERS])
         units = units_of(text.text, self._stem)[:MAX_QUERY_WORDS]
         taken = bytearray(len(text.text))
+        gains = self._gains(units)
         found: list[Reading] = []
-        for reading in (*self._item(query, text), *self._amounts(text), *self._labels(units), *_orders(text)):
+        for reading in (*self._item(query, text), *self._amounts(text), *self._labels(units, gains), *_orders(text)):
             if reading.end > reading.start and not any(taken[reading.start : reading.end]):
                 taken[reading.start : reading.end] = b"\x01" * (reading.end - reading.start)
                 found.append(reading)
         found.sort(key=lambda reading: reading.start)
-        found = [_placed(reading, text) for reading in found]
-        return (*found, *self._whole(text.text, units, found))
+        whole = self._whole(text.text, units, gains, found)
+        return (*(_placed(reading, text) for reading in found), *whole)
 
     def _item(self, query: str, text: Folded) -> Iterator[Reading]:
         id_ = query[:MAX_QUERY_CHARACTERS].strip()
@@ -149,21 +151,33 @@ class Understanding:
             if name := self.knowledge.measured.get(measure.unit):
                 yield _measure_reading(name, measure)
 
-    def _labels(self, units: Sequence[Unit]) -> Iterator[Reading]:
-        labels, calibrate = self._catalogue.labels, self.knowledge.labels
-        said = [unit.text for unit in units if unit.text not in STOPWORDS]
+    def _labels(self, units: Sequence[Unit], gains: Sequence[Gains]) -> Iterator[Reading]:
         for begin, end, phrase in self.values.spans(units):
             own = {unit.text for unit in units[begin:end]}
-            shares = self.values.beside(phrase, [text for text in said if text not in own], self.words)
-            best = int(shares.argmax())
+            others = together(gain for unit, gain in zip(units, gains, strict=True) if unit.text not in own)
+            shares = self.values.beside(phrase, others)
+            best = max(range(len(shares)), key=shares.__getitem__)
             entry = self.values.entries(phrase).start + best
-            field = labels.names[int(self.values.fields[entry])]
-            (value,) = labels.texts_of(self.values.codes[entry : entry + 1])
-            confidence = calibrate(float(shares[best]))
-            start, stop = units[begin].start, units[end - 1].end
-            yield Reading(LABEL, field, value, start, stop, confidence, str(Is(field, (value,))), entry)
+            field, value, said = self._meaning(entry)
+            confidence = self.knowledge.labels(shares[best])
+            yield Reading(LABEL, field, value, units[begin].start, units[end - 1].end, confidence, said, entry)
 
-    def _whole(self, text: str, units: Sequence[Unit], found: Sequence[Reading]) -> Iterator[Reading]:
+    def _looked_up(self, entry: int) -> tuple[str, str, str]:
+        """The field and the value of an entry of the dictionary, and the filter that says so."""
+        labels = self._catalogue.labels
+        field = labels.names[int(self.values.fields[entry])]
+        (value,) = labels.texts_of(self.values.codes[entry : entry + 1])
+        return field, value, str(Is(field, (value,)))
+
+    def _gains(self, units: Sequence[Unit]) -> list[Gains]:
+        """What each unit says of categories; a word that comes twice, once."""
+        terms = list(dict.fromkeys(unit.text for unit in units if unit.text not in STOPWORDS))
+        said = dict(zip(terms, self.words.gains(terms), strict=True))
+        return [said.pop(unit.text, {}) for unit in units]
+
+    def _whole(
+        self, text: str, units: Sequence[Unit], gains: Sequence[Gains], found: Sequence[Reading]
+    ) -> Iterator[Reading]:
         """The category that the words speak of, where none is named; and what a language model found."""
         named = {reading.field for reading in found}
         for field, value in self.knowledge.refined.get(" ".join(text.split()), Refined()).labels.items():
@@ -172,9 +186,11 @@ class Understanding:
                 yield Reading(CATEGORY, field, value, 0, 0, _MEASURED, str(Is(field, (value,))))
         if named & {"category", "id"} or "category" not in self._catalogue.labels:
             return
-        amounts = {reading.start for reading in found if reading.kind in (PRICE, MEASURE, ORDER)}
-        terms = [unit.text for unit in units if unit.text not in STOPWORDS and not (amounts and unit.start in amounts)]
-        code, confidence = self.words.likeliest(terms)
+        spoken = list(zip(units, gains, strict=True))
+        amounts = [(each.start, each.end) for each in found if each.kind in (PRICE, MEASURE, ORDER)]
+        if amounts:
+            spoken = [(unit, gain) for unit, gain in spoken if not any(a <= unit.start < b for a, b in amounts)]
+        code, confidence = self.words.likeliest(together(gain for _, gain in spoken))
         if code >= 0:
             labels = self._catalogue.labels["category"]
             value = labels.values[code]

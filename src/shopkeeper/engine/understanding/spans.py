@@ -70,11 +70,19 @@ def _composed(word: str) -> str:
 
 def key_of(units: Sequence[Unit]) -> str:
     """What texts of the same words have in common, however they are written, spaced and segmented."""
-    text, unspaced = "", True
-    for unit in units:
-        text += unit.text if unspaced and unit.unspaced else f" {unit.text}"
-        unspaced = unit.unspaced
-    return text.lstrip()
+    return next(key for _, end, key in keys_of(units, len(units)) if end == len(units))
+
+
+def keys_of(units: Sequence[Unit], most: int) -> Iterator[tuple[int, int, str]]:
+    """Every units[begin:end] of at most so many, and its key."""
+    for begin, first in enumerate(units):
+        key, unspaced = first.text, first.unspaced
+        yield begin, begin + 1, key
+        for end in range(begin + 1, min(begin + most, len(units))):
+            unit = units[end]
+            key += unit.text if unspaced and unit.unspaced else f" {unit.text}"
+            unspaced = unit.unspaced
+            yield begin, end + 1, key
 
 
 def key_hash(key: str) -> int:

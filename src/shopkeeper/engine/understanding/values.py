@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from math import exp
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from shopkeeper.engine.context import places_among
 from shopkeeper.engine.text_match import TermFields
-from shopkeeper.engine.understanding.spans import Unit, folded, key_hash, key_of, units_of
-from shopkeeper.engine.understanding.words import WordCategories
+from shopkeeper.engine.understanding.spans import Unit, folded, key_hash, key_of, keys_of, units_of
+from shopkeeper.engine.understanding.words import Gains
 from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.vocabulary import Rows, Scores
@@ -79,35 +81,38 @@ class LabelWords:
             holding_weights=_table(held[hash_][1][1] for hash_ in keys.tolist()).astype(np.float32),
         )
 
-    def spans(self, units: Sequence[Unit]) -> Iterator[tuple[int, int, int]]:
+    def spans(self, units: Sequence[Unit]) -> list[tuple[int, int, int]]:
         """Where units[begin:end] are a phrase, and which; the longest first, and of those the first."""
-        n = len(units)
-        places = [(a, b) for a in range(n) for b in range(a + 1, min(a + MAX_UNITS, n) + 1)]
-        if not places or not len(self.keys):
-            return
-        hashes = np.array([key_hash(key_of(units[a:b])) for a, b in places], np.uint64)
+        phrases = list(keys_of(units, MAX_UNITS))
+        if not phrases or not len(self.keys):
+            return []
+        hashes = np.array([key_hash(key) for _, _, key in phrases], np.uint64)
         at = np.minimum(self.keys.searchsorted(hashes), len(self.keys) - 1)
-        known = np.flatnonzero(self.keys[at] == hashes).tolist()
-        for place in sorted(known, key=lambda place: (places[place][0] - places[place][1], places[place][0])):
-            yield (*places[place], int(at[place]))
+        found = [(*phrases[place][:2], int(at[place])) for place in np.flatnonzero(self.keys[at] == hashes).tolist()]
+        return sorted(found, key=lambda one: (one[0] - one[1], one[0]))
 
     def entries(self, phrase: int) -> slice:
         """What a phrase means, the likeliest first."""
         return slice(int(self.starts[phrase]), int(self.starts[phrase + 1]))
 
-    def beside(self, phrase: int, others: Sequence[str], words: WordCategories) -> Scores:
-        """float32 [e]: how likely each meaning of a phrase is beside other words: of the items that hold the phrase, in
-        the categories that these words speak of, the share of those that have the value."""
+    def beside(self, phrase: int, others: Gains) -> list[float]:
+        """How likely each meaning of a phrase is beside other words, which speak of categories: of the items that hold
+        the phrase, in these categories, the share of those that have the value."""
         entries = self.entries(phrase)
-        shares: Scores = self.shares[entries]
-        said = words.ratios(others)
-        if said is None:
+        shares: list[float] = self.shares[entries].tolist()
+        if not others:
             return shares
-        mine = _likelihood(self.categories[entries], *said)
-        of_all = _likelihood(self.holding_categories[phrase], *said)
-        had = (mine * self.weights[entries]).sum(axis=1)
-        held = float((of_all * self.holding_weights[phrase]).sum())
-        return np.asarray(np.minimum(shares * (had + _DOUBT) / (held + _DOUBT), 1.0), np.float32)
+        top = max(0.0, *others.values())
+
+        def likelihood(categories: Rows, weights: Scores) -> float:
+            pairs: Iterator[tuple[int, float]] = zip(categories.tolist(), weights.tolist(), strict=True)
+            return sum(weight * exp(others.get(category, 0.0) - top) for category, weight in pairs)
+
+        held = likelihood(self.holding_categories[phrase], self.holding_weights[phrase]) + _DOUBT
+        had = [
+            likelihood(self.categories[one], self.weights[one]) + _DOUBT for one in range(entries.start, entries.stop)
+        ]
+        return [min(share * mine / held, 1.0) for share, mine in zip(shares, had, strict=True)]
 
     def counting(self, hits: Scores, trials: Scores) -> LabelWords:
         """With what clicks say: of `trials` float32 [e] clicks after a query with the phrase, `hits` were on items that
@@ -157,13 +162,6 @@ def _said(text: str, named: list[Unit], stem: Callable[[str], str]) -> list[Unit
     return [*named, *units] if meagre or figures else units
 
 
-def _likelihood(wanted: Rows, categories: Rows, logs: Scores, floor: float) -> Scores:
-    """How likely words are in each of the wanted categories, the likeliest being 1, from WordCategories.ratios."""
-    top = max(float(logs.max()), floor)
-    place = np.minimum(np.searchsorted(categories, wanted), len(categories) - 1)
-    return np.asarray(np.exp(np.where(categories[place] == wanted, logs[place], floor) - top), np.float32)
-
-
 def _table(rows: Iterable[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     return np.array(list(rows)).reshape(-1, KEPT_CATEGORIES)
 
@@ -175,7 +173,7 @@ def _holding(units: Sequence[Unit], terms: TermFields) -> tuple[Rows, float]:
     rest = lists[0][:SAMPLE]
     scale = len(lists[0]) / max(len(rest), 1)
     for rows in lists[1:]:
-        rest = rest[np.isin(rest, rows)]
+        rest = rest[places_among(rows, rest) >= 0]
     return rest, scale
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from math import exp
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,21 @@ from shopkeeper.engine.text_match import FIELD_BITS, TermFields, term_hash
 from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.vocabulary import Rows, Scores
 
+Gains = dict[int, float]  # by category, how much likelier words make it than any that is not named: a logarithm
+
 KEPT = 12  # categories of a word
 SMOOTHING = 2.0  # items of the shop at large that every word is supposed to have stood in
 A_CLICK = 5.0  # a click counts as so many items
 _TITLED = FIELD_BITS["title"] | FIELD_BITS["category"] | FIELD_BITS["brand"]
+
+
+def together(gains: Iterable[Gains]) -> Gains:
+    """What several terms say together."""
+    total: Gains = {}
+    for one in gains:
+        for category, gain in one.items():
+            total[category] = total.get(category, 0.0) + gain
+    return total
 
 
 @dataclass(frozen=True)
@@ -84,36 +96,29 @@ class WordCategories:
             prior=prior.astype(np.float32),
         )
 
-    def ratios(self, terms: Sequence[str]) -> tuple[Rows, Scores, float] | None:
-        """Categories int32 [c], ascending, how much likelier the terms make each (a logarithm, float32 [c]), and the
-        same of all others; None where no term is known."""
+    def gains(self, terms: Sequence[str]) -> list[Gains]:
+        """Of each term, by how much more it speaks of some categories than of all others; empty of an unknown one."""
         if not terms or not len(self.hashes):
-            return None
+            return [{} for _ in terms]
         hashes = np.array([term_hash(term) for term in terms], np.uint32)
         at = np.minimum(self.hashes.searchsorted(hashes), len(self.hashes) - 1)
-        at = at[self.hashes[at] == hashes]
-        if not len(at):
-            return None
-        floor = float(self.floors[at].sum())
-        parts = [slice(int(self.starts[word]), int(self.starts[word + 1])) for word in at]
-        said = np.concatenate([self.categories[part] for part in parts])
-        gains = np.concatenate([self.logs[part] - self.floors[word] for part, word in zip(parts, at, strict=True)])
-        categories, owner = np.unique(said, return_inverse=True)
-        logs = floor + np.bincount(owner, gains, minlength=len(categories))
-        return categories.astype(np.int32), logs.astype(np.float32), floor
+        known = self.hashes[at] == hashes
+        return [self._gains(word) if there else {} for word, there in zip(at.tolist(), known.tolist(), strict=True)]
 
-    def likeliest(self, terms: Sequence[str]) -> tuple[int, float]:
-        """The likeliest category of a query of these terms, and how likely it is; -1 where they say nothing."""
-        said = self.ratios(terms)
-        if said is None:
+    def _gains(self, word: int) -> Gains:
+        part = slice(int(self.starts[word]), int(self.starts[word + 1]))
+        return dict(zip(self.categories[part].tolist(), (self.logs[part] - self.floors[word]).tolist(), strict=True))
+
+    def likeliest(self, gains: Gains) -> tuple[int, float]:
+        """The likeliest category, and how likely it is, for what the terms of a query say together; -1 where they say
+        nothing."""
+        if not gains:
             return -1, 0.0
-        categories, logs, floor = said
-        prior = self.prior[categories]
-        rest = max(1.0 - float(prior.sum()), 1e-9)
-        top = max(float(logs.max()), floor)
-        weights = prior * np.exp(logs - top)
-        best = int(weights.argmax())
-        return int(categories[best]), float(weights[best] / (weights.sum() + rest * np.exp(floor - top)))
+        priors, top = self.prior[list(gains)].tolist(), max(0.0, *gains.values())
+        weights = [prior * exp(gain - top) for prior, gain in zip(priors, gains.values(), strict=True)]
+        best = max(range(len(weights)), key=weights.__getitem__)
+        others = max(1.0 - sum(priors), 1e-9) * exp(-top)
+        return list(gains)[best], weights[best] / (sum(weights) + others)
 
     def save(self, directory: Path) -> None:
         save_arrays(directory, {field.name: getattr(self, field.name) for field in fields(self)})
