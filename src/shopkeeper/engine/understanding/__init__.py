@@ -116,14 +116,11 @@ class Understanding:
     def read(self, query: str) -> tuple[Reading, ...]:
         """In the order of the query, the whole of it last; what is said in words does not overlap."""
         text = folded(query[:MAX_QUERY_CHARACTERS])
-        units = units_of(text.text, self._stem)[:MAX_QUERY_WORDS]
         taken = bytearray(len(text.text))
+        found = list(_free((*self._item(query, text), *self._amounts(text)), taken))
+        units = [unit for unit in units_of(text.text, self._stem)[:MAX_QUERY_WORDS] if not taken[unit.start]]
         gains = self._gains(units)
-        found: list[Reading] = []
-        for reading in (*self._item(query, text), *self._amounts(text), *self._labels(units, gains), *_orders(text)):
-            if reading.end > reading.start and not any(taken[reading.start : reading.end]):
-                taken[reading.start : reading.end] = b"\x01" * (reading.end - reading.start)
-                found.append(reading)
+        found += _free((*self._labels(units, gains), *_orders(text)), taken)
         found.sort(key=lambda reading: reading.start)
         whole = self._whole(text.text, units, gains, found)
         return (*(_placed(reading, text) for reading in found), *whole)
@@ -187,9 +184,8 @@ class Understanding:
         if named & {"category", "id"} or "category" not in self._catalogue.labels:
             return
         spoken = list(zip(units, gains, strict=True))
-        amounts = [(each.start, each.end) for each in found if each.kind in (PRICE, MEASURE, ORDER)]
-        if amounts:
-            spoken = [(unit, gain) for unit, gain in spoken if not any(a <= unit.start < b for a, b in amounts)]
+        for order in (each for each in found if each.kind == ORDER):
+            spoken = [(unit, gain) for unit, gain in spoken if not order.start <= unit.start < order.end]
         code, confidence = self.words.likeliest(together(gain for _, gain in spoken))
         if code >= 0:
             labels = self._catalogue.labels["category"]
@@ -221,6 +217,14 @@ def _clicked(
         terms.append(np.repeat(hashes, len(seen)))
         categories.append(np.tile(seen, len(hashes)))
     return np.concatenate(terms), np.concatenate(categories)
+
+
+def _free(readings: Iterable[Reading], taken: bytearray) -> Iterator[Reading]:
+    """Those whose place no earlier one has taken, which they take."""
+    for reading in readings:
+        if reading.end > reading.start and not any(taken[reading.start : reading.end]):
+            taken[reading.start : reading.end] = b"\x01" * (reading.end - reading.start)
+            yield reading
 
 
 def _placed(reading: Reading, text: Folded) -> Reading:
