@@ -15,6 +15,8 @@ from shopkeeper.engine.context import Material
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.statistics import Statistics
 from shopkeeper.engine.sources import recipes
+from shopkeeper.engine.sources.lexical import LexicalSource
+from shopkeeper.engine.understanding import Understanding
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.images import Images
 from shopkeeper.release.interactions import Interactions
@@ -88,13 +90,17 @@ def publish(directory: Path, settings: Settings, table: pa.Table | None = None, 
     store = ReleaseStore(directory / "releases")
     with store.draft() as draft:
         pictures = pa.RecordBatch.from_pylist([{"item_id": "mug-red", "image": PNG}], IMAGES)
+        sources = {name: recipe.fit(material) for name, recipe in recipes(SOURCES).items()}
+        lexical = sources["lexical"]
+        assert isinstance(lexical, LexicalSource)
         engine = Engine(
             catalogue=catalogue,
             interactions=interactions,
             actors=actors,
-            sources={name: recipe.fit(material) for name, recipe in recipes(SOURCES).items()},
+            sources=sources,
             statistics=Statistics.fit(catalogue, interactions, NOW),
             settings=settings,
+            understanding=Understanding.mine(catalogue, lexical.terms),
             images=Images.build([pictures], catalogue.ids, draft.parent / "pictures"),
         )
         engine.save(draft)

@@ -59,6 +59,33 @@ class EncoderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 0.2
 
 
+class SearchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    languages: Annotated[
+        tuple[Language, ...], _help('whose endings are taken off words ("mugs" finds "mug"), at the next training')
+    ] = ("en",)
+    stop_words: Annotated[tuple[str, ...], _help("words that a query may do without, besides the usual")] = ()
+    dictionary: Annotated[
+        tuple[str, ...], _help("words of the shop's own that are not to be cut, in Chinese and the like; as languages")
+    ] = ()
+    understanding: Annotated[
+        Literal["soft", "hard", "off"],
+        _help("what is read from a query (brand, category, colour…) lifts what agrees, or leaves out what does not"),
+    ] = "soft"
+    sure: Annotated[Share, _help("how sure a reading must be to leave out what does not agree")] = 0.8
+    likely: Annotated[Share, _help("how sure a reading must be to count at all")] = 0.3
+    fewest: Annotated[Positive, _help("items that must remain where a reading leaves others out")] = 3
+
+
+class UnderstandingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    url: Annotated[
+        str, _help('an OpenAI-compatible API that refines readings while training: "http://localhost:11434/v1"')
+    ] = ""
+    model: Annotated[str, _help("which of its models")] = ""
+    key_env: Annotated[str, _help("the environment variable that holds the key; empty: none is sent")] = ""
+    timeout_ms: Annotated[Positive, _help("after which an answer of the API is not waited for")] = 10_000
+    queries: Annotated[Positive, _help("the most frequent queries that are refined")] = 200
+
+
 class TrainSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: Annotated[int, Meta(ge=0, lt=2**32), _help("same tables, settings and seed: same release")] = 0
     threads: Annotated[Positive, _help("for fitting; at most the machine's cores")] = 2
@@ -190,16 +217,6 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     banner: Annotated[Banner, _help('above the answer: { text = "…", image = "…", link = "…" }')] = Banner()
 
 
-class SearchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    languages: Annotated[
-        tuple[Language, ...], _help('whose endings are taken off words ("mugs" finds "mug"), at the next training')
-    ] = ("en",)
-    stop_words: Annotated[tuple[str, ...], _help("words that a query may do without, besides the usual")] = ()
-    dictionary: Annotated[
-        tuple[str, ...], _help("words of the shop's own that are not to be cut, in Chinese and the like; as languages")
-    ] = ()
-
-
 class Synonym(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Words, or runs of words, that mean the same."""
 
@@ -214,10 +231,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data: DataSettings = DataSettings()
     encoder: EncoderSettings = EncoderSettings()
     train: TrainSettings = TrainSettings()
+    search: SearchSettings = SearchSettings()
+    understanding: UnderstandingSettings = UnderstandingSettings()
     release: ReleaseSettings = ReleaseSettings()
     server: ServerSettings = ServerSettings()
     suggest: SuggestSettings = SuggestSettings()
-    search: SearchSettings = SearchSettings()
     surfaces: dict[str, Surface] = msgspec.field(default_factory=DEFAULT_SURFACES.copy)
     models: dict[str, dict[str, Any]] = {}
     rules: tuple[Rule, ...] = ()

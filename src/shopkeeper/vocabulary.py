@@ -120,7 +120,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     that contain a text, of a number in `facet_ranges` these ranges.
 
     `segments` are what the shop calls its person, for rules with an audience. `verbatim` insists on the words of the
-    query as they are written; `snippets` asks for the passages of the descriptions that hold them.
+    query as they are written; `snippets` asks for the passages of the descriptions that hold them. `without` are the
+    ids of chips that the shopper took away: their words are plain words again.
     """
 
     surface: str = "search"
@@ -145,6 +146,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     segments: tuple[str, ...] = ()
     verbatim: bool = False
     snippets: bool = False
+    without: tuple[str, ...] = ()
 
 
 class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -210,6 +212,26 @@ class Facet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ranges: tuple[FacetRange, ...] = ()
 
 
+class Chip(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the query was understood to ask for besides words: that `field` has `value`.
+
+    `id` is what a request names in `without` to refuse it. `text` is query[start:end], the words that say so; empty
+    where the query as a whole does. `confidence` is how likely the shopper means it, between 0 and 1. `applied` is one
+    of "filter" (nothing else is shown), "boost" (what agrees stands higher) and "sort"; `filter` says the same in the
+    filter language, and is empty for a sort.
+    """
+
+    id: str
+    field: str
+    value: str
+    text: str = ""
+    start: int = 0
+    end: int = 0
+    confidence: float
+    applied: str
+    filter: str = ""
+
+
 class Slate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An answer. `total` counts the items that match, or their groups; `timings` are milliseconds by stage. `matched`
     are the words in the placements' titles and brands by which they match the query, folded: what a page marks. `next`
@@ -220,7 +242,7 @@ class Slate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     the placements' titles and brands by which they match the query, folded: what a page marks. `corrected` is the query
     as it was read, where not as written; `did_you_mean` another one that may be meant; `dropped` are the words of the
     query that were passed over, as nothing has all of them; `snippets`, where they were asked for, are of the
-    descriptions of the placements, in their order."""
+    descriptions of the placements, in their order. `understood` is what the query asks for besides its words."""
 
     id: str
     surface: str
@@ -235,6 +257,7 @@ class Slate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     did_you_mean: str = ""
     dropped: tuple[str, ...] = ()
     snippets: tuple[Snippet, ...] = ()
+    understood: tuple[Chip, ...] = ()
     notes: tuple[str, ...] = ()
     next: str = ""
     release: str = ""
@@ -334,6 +357,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """Why an item stands where it stands, or why it is absent.
 
     `verdict` is one of "shown", "ranked", "filtered", "not a candidate", "unknown item"; `text` says it in a sentence.
+    `understood` is what the query was understood to ask for besides its words.
     """
 
     item: str
@@ -344,6 +368,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     score: float | None = None
     reasons: tuple[Reason, ...] = ()
     features: dict[str, float] = {}
+    understood: tuple[Chip, ...] = ()
 
 
 class Ids:

@@ -133,3 +133,17 @@ def test_the_keyboard_alone_is_enough(page: Page) -> None:
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Escape")
     expect(page.get_by_role("combobox", name="Search the shop")).to_be_focused()
+
+
+def test_what_was_read_in_a_query_is_a_chip_to_take_away(page: Page) -> None:
+    search(page, "red mug under 8")
+    expect(page.get_by_role("heading", level=1)).to_have_text("1 result for “red mug under 8”")
+    chips = page.get_by_role("list", name="Read in your search").get_by_role("button")
+    expect(chips).to_have_text(["Colour: red", "Category: Mugs", "Price: < 8"])
+    page.get_by_role("button", name="Not meant: Price: < 8").press("Enter")
+    expect(chips).to_have_text(["Colour: red", "Category: Mugs"])
+    expect(page.get_by_role("main")).to_be_focused()
+    page.go_back()
+    expect(chips).to_have_count(3)
+    page.get_by_role("button", name="中文").click()
+    expect(page.get_by_role("list", name="从搜索词中理解到").get_by_role("button")).to_have_count(3)

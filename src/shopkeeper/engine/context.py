@@ -17,7 +17,7 @@ from shopkeeper.engine.meaning import Meanings, read_items
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.interactions import Interactions
 from shopkeeper.settings import Settings
-from shopkeeper.vocabulary import Codes, Mask, Request, Rows, Scores, Seconds
+from shopkeeper.vocabulary import Chip, Codes, Mask, Request, Rows, Scores, Seconds
 
 if TYPE_CHECKING:
     from shopkeeper.engine.policies.matching import ReadRule
@@ -87,7 +87,8 @@ class Context:
     session: int32 [s], the items of the present session, a suffix of what `history` holds;
     anchors: int32 [a], the known rows of `request.items`;
     allowed: bool [n_items] or None (everything): what filters and availability leave. Sources must obey it;
-    rules: the merchant's that hold for it, the first to be heard first; None where nobody has looked yet.
+    rules: the merchant's that hold for it, the first to be heard first; None where nobody has looked yet;
+    understood: what the query asks for besides the words that `request.query` has left; notes: what to say of that.
     """
 
     request: Request
@@ -100,6 +101,8 @@ class Context:
     anchors: Rows
     allowed: Mask | None = None
     rules: Sequence[ReadRule] | None = None
+    understood: tuple[Chip, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Source(Protocol):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
 from shopkeeper.engine.context import Context
 from shopkeeper.engine.slate import reasons
 from shopkeeper.errors import did_you_mean
-from shopkeeper.vocabulary import Explanation, Request
+from shopkeeper.vocabulary import Chip, Explanation, Request
 
 if TYPE_CHECKING:
     from shopkeeper.engine.pipeline import Engine, Ranking
@@ -21,6 +22,22 @@ NEAR_IDS = 100_000  # in a larger catalogue, looking for a misspelt id takes lon
 def explain(engine: Engine, request: Request, item_id: str, within: str) -> Explanation:
     """See Engine.explain. Raises RequestError when the request itself cannot be answered."""
     context = engine.context(request, within)
+    explanation = _explained(engine, context, item_id)
+    if not context.understood:
+        return explanation
+    said = "; ".join(map(_understood, context.understood))
+    return msgspec.structs.replace(
+        explanation, text=f"{explanation.text}. Understood: {said}", understood=context.understood
+    )
+
+
+def _understood(chip: Chip) -> str:
+    words = f"“{chip.text}”" if chip.text else "the query"
+    return f"{words} as {chip.id} ({chip.applied}, {chip.confidence:.0%} sure)"
+
+
+def _explained(engine: Engine, context: Context, item_id: str) -> Explanation:
+    request = context.request
     row = engine.catalogue.ids.row(item_id)
     if row < 0:
         ids = engine.catalogue.ids

@@ -19,8 +19,8 @@ _encoders: WeakValueDictionary[str, Encoder] = WeakValueDictionary()  # those in
 
 def open_release(release: Release, settings: Settings) -> Engine:
     """The engine of a release, which serves the surfaces it was trained and measured with; of today's settings it
-    takes the rules, synonyms and stop words, what is never suggested, how much is explored, and the surfaces that are
-    new.
+    takes the rules, synonyms and stop words, how queries are understood, what is never suggested, how much is explored,
+    and the surfaces that are new.
 
     Raises ReleaseError, and SettingsError for a rule.
     """
@@ -30,7 +30,9 @@ def open_release(release: Release, settings: Settings) -> Engine:
     for name, surface in trained.surfaces.items():
         share = settings.surfaces[name].explore if name in settings.surfaces else surface.explore
         surfaces[name] = msgspec.structs.replace(surface, explore=share)
-    search = msgspec.structs.replace(trained.search, stop_words=settings.search.stop_words)
+    search = msgspec.structs.replace(
+        settings.search, languages=trained.search.languages, dictionary=trained.search.dictionary
+    )
     merged = msgspec.structs.replace(
         trained,
         rules=settings.rules,

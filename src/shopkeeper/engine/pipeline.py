@@ -34,11 +34,20 @@ from shopkeeper.engine.ranking.statistics import Statistics
 from shopkeeper.engine.recent_searches import RecentSearches
 from shopkeeper.engine.requests import surface_of
 from shopkeeper.engine.slate import Stopwatch, answer
+from shopkeeper.engine.sorting import sort_values
 from shopkeeper.engine.sources import recipes
 from shopkeeper.engine.sources.lexical import MATCH_FEATURES, LexicalSource
 from shopkeeper.engine.state import State
 from shopkeeper.engine.suggesting import suggest
 from shopkeeper.engine.suggestions import Suggestions
+from shopkeeper.engine.understanding import ORDER_FIELD, Understanding
+from shopkeeper.engine.understanding.applied import (
+    UNDERSTOOD_FEATURES,
+    applied,
+    cheapness,
+    lifted,
+    understood_features,
+)
 from shopkeeper.errors import ReleaseError, SettingsError, ShopkeeperError
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.ids import load_ids, save_ids
@@ -46,10 +55,11 @@ from shopkeeper.release.images import Images
 from shopkeeper.release.interactions import Interactions
 from shopkeeper.release.overlay import LiveCatalogue, lay_over
 from shopkeeper.release.store import REMEDY
-from shopkeeper.settings import Rule, Settings, Surface, Synonym
+from shopkeeper.settings import Fusion, Rule, Settings, Surface, Synonym
 from shopkeeper.vocabulary import (
     UNKNOWN_ROW,
     Change,
+    Chip,
     Event,
     Explanation,
     Ids,
@@ -63,6 +73,7 @@ from shopkeeper.vocabulary import (
 )
 
 ACTORS, SETTINGS, RANKERS, SUGGESTIONS = "actors", "settings.json", "rankers", "suggestions"
+UNDERSTANDING = "understanding"
 READ_AT_ONCE = 32  # new items whose meaning an update waits for: about a third of a second
 
 
@@ -81,7 +92,8 @@ class Ranking:
 class Engine:
     """A release, ready to answer. Everything but what people just did stays as it is; any number of threads may ask.
 
-    sources: by name, those that the surfaces use; rankers: by surface, where a learned one beat the fusion.
+    sources: by name, those that the surfaces use; rankers: by surface, where a learned one beat the fusion;
+    understanding: reads what queries ask for besides words.
     Raises ReleaseError when a ranker learned from other features than the surface has now, SettingsError when a rule
     cannot be followed.
     """
@@ -99,6 +111,7 @@ class Engine:
         encoder: Encoder | None = None,
         images: Images | None = None,
         suggestions: Suggestions | None = None,
+        understanding: Understanding | None = None,
         release: str = "",
     ) -> None:
         self.catalogue, self.interactions, self.actors = catalogue, interactions, actors
@@ -106,6 +119,7 @@ class Engine:
         self.encoder, self.images, self.release = encoder, images, release
         self.suggestions = suggestions or Suggestions.none()
         self.searches = RecentSearches(self.suggestions.past)
+        self.understanding = understanding
         self.policies = Policies(catalogue, settings)
         self.policies.check()
         self._n_released, self._unread = len(catalogue), tuple[str, ...]()
@@ -218,7 +232,7 @@ class Engine:
         Raises RequestError when the request cannot be answered as it was asked.
         """
         surface_of(request, self.settings.surfaces)
-        return self.context_of(request, within)
+        return self._understood(self.context_of(request, within))
 
     def context_of(self, request: Request, within: str = "") -> Context:
         """The `context` of a request that is still being made: it may lack what its surface needs."""
@@ -245,6 +259,22 @@ class Engine:
         passing = text.passing(context.request.query) if text else None
         return passing if allowed is None else allowed if passing is None else allowed & passing
 
+    def _understood(self, context: Context) -> Context:
+        """With what its query asks for besides words."""
+        search, text = self.settings.search, self.text_source(context.request.surface)
+        if self.understanding is None or search.understanding == "off" or text is None or context.request.verbatim:
+            return context
+        readings = self.understanding.reading(context.request.query)
+        return applied(
+            context, readings, search, self.policies.masks.mask, lambda words, mask: text.matches(words, mask, 1)[1]
+        )
+
+    def _agreeing(self, chip: Chip, rows: Rows) -> Scores:
+        """How much each of rows int32 [n] agrees with what was understood: float32 [n] in [0, 1]."""
+        if chip.field == ORDER_FIELD:
+            return cheapness(sort_values(chip.value, rows, self.catalogue, self.statistics))
+        return self.policies.masks.mask(chip.filter)[rows].astype(np.float32)
+
     def sources_of(self, surface: str) -> dict[str, FittedSource]:
         """The sources of a surface that this release holds."""
         names = self.settings.surfaces[surface].sources
@@ -252,8 +282,12 @@ class Engine:
 
     def feature_names(self, surface: str) -> tuple[str, ...]:
         """The columns of `features` for requests of this surface."""
-        text = MATCH_FEATURES if self.text_source(surface) else ()
-        return feature_names(tuple(self.sources_of(surface)), text)
+        return feature_names(tuple(self.sources_of(surface)), self._text_features(surface))
+
+    def _text_features(self, surface: str) -> tuple[str, ...]:
+        if self.text_source(surface) is None:
+            return ()
+        return (*MATCH_FEATURES, *(UNDERSTOOD_FEATURES if self.understanding is not None else ()))
 
     def candidates(self, context: Context) -> Pool:
         """What the sources of the surface propose, as `pool` lays it together."""
@@ -281,7 +315,8 @@ class Engine:
         """Proposals, by source, with what rules pin; the most popular where all are silent, unless a query found
         nothing."""
         surface, others = self._surface(context), self.policies.pinned(context)
-        if surface.needs != "query" and not any(len(proposal.rows) for proposal in proposals.values()):
+        wordless = surface.needs != "query" or (context.understood and not context.request.query)
+        if wordless and not any(len(proposal.rows) for proposal in proposals.values()):
             others = np.union1d(others, self._most_popular(context, surface.candidates))
         return Pool.of(proposals, others)
 
@@ -289,16 +324,22 @@ class Engine:
         """float32 [n, F]: what the ranker sees of the pool's n rows, for training and serving alike."""
         text = self.text_source(context.request.surface)
         match = text.match_features(context, pool.rows) if text else None
-        names = MATCH_FEATURES if text else ()
+        if match is not None and self.understanding is not None:
+            match = np.concatenate((match, understood_features(context, pool.rows, self._agreeing)), axis=1)
+        names = self._text_features(context.request.surface)
         return features(context, pool, self.catalogue, self.statistics, match, names)
 
     def score(self, context: Context, pool: Pool) -> Scores:
         """float32 [n], by the learned ranker of the surface, or else by the fusion of its sources."""
         ranker = self.rankers.get(context.request.surface)
         if ranker is None:
-            surface = self._surface(context)
-            return fuse(pool, surface.weights, surface.fusion)
+            return self.fused(context, pool, self._surface(context).fusion)
         return ranker.score(self.features(context, pool))
+
+    def fused(self, context: Context, pool: Pool, way: Fusion) -> Scores:
+        """float32 [n], without learning: a fusion of the sources, lifted by what the query was understood to ask."""
+        scores = fuse(pool, self._surface(context).weights, way)
+        return lifted(context, pool.rows, scores, self._agreeing) if context.understood else scores
 
     def rank(self, context: Context, watch: Stopwatch | None = None) -> Ranking:
         """The whole order of the candidates: what is evaluated is what is served."""
@@ -353,6 +394,8 @@ class Engine:
             self.encoder.save(directory / "encoder")
         if self.images is not None:
             self.images.save(directory / "images")
+        if self.understanding is not None:
+            self.understanding.save(directory / UNDERSTANDING)
         (directory / SETTINGS).write_bytes(msgspec.json.format(msgspec.json.encode(self.settings)))
 
     @classmethod
@@ -407,6 +450,7 @@ class Engine:
             encoder=encoder,
             images=Images.load(directory / "images") if (directory / "images").is_dir() else None,
             suggestions=Suggestions.load(directory / SUGGESTIONS),
+            understanding=_understanding(directory / UNDERSTANDING, catalogue),
             release=release,
         )
 
@@ -422,6 +466,11 @@ class Engine:
         """What stands on a shelf that nobody fills: by interest, then the newest."""
         order, allowed = self.statistics.order, context.allowed
         return order[:limit] if allowed is None else first_of(order, limit, lambda rows: allowed[rows])
+
+
+def _understanding(directory: Path, catalogue: Catalogue) -> Understanding | None:
+    """None in a release from before queries were read."""
+    return Understanding.load(directory, catalogue) if directory.is_dir() else None
 
 
 def _folders(directory: Path) -> list[str]:

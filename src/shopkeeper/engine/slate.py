@@ -19,6 +19,7 @@ from shopkeeper.engine.grouping import Groups, firsts_of, groups_of, others_of
 from shopkeeper.engine.item_text import names_of
 from shopkeeper.engine.paging import MAX_SEEN, n_seen, rows_seen, seen_by, token_after
 from shopkeeper.engine.sorting import first_sorted
+from shopkeeper.engine.understanding.applied import BOOST, SORT
 from shopkeeper.release.fields import fold_text
 from shopkeeper.vocabulary import Banner, Facet, Placement, Reason, Request, Rows, Slate, Snippet
 
@@ -45,9 +46,9 @@ class Stopwatch:
 def answer(engine: Engine, request: Request, within: str = "") -> Slate:
     """See Engine.answer."""
     watch = Stopwatch()
-    seen = seen_by(request)
-    context = engine.context(request, within)
-    request = context.request  # as the merchant's rules want it searched
+    asked, seen = request, seen_by(request)
+    context = engine.context(asked, within)
+    request = context.request  # as rules and what was understood want it searched
     watch.lap("context")
     ranking = engine.rank(context, watch)
     matching = _matching(engine, context, ranking.rows)
@@ -77,6 +78,7 @@ def answer(engine: Engine, request: Request, within: str = "") -> Slate:
         total=total,
         facets=facets,
         matched=_matched(engine, request, placements),
+        understood=context.understood,
         rules=tuple(each.id for each in rules),
         redirect=next((each.rule.redirect for each in rules if each.rule.redirect), ""),
         banners=tuple(each.rule.banner for each in rules if each.rule.banner != Banner()),
@@ -85,7 +87,7 @@ def answer(engine: Engine, request: Request, within: str = "") -> Slate:
         dropped=reading.dropped,
         snippets=_snippets(engine, request, placements),
         notes=(*_notes(engine, context, ranking), *reading.notes, *_limit_told(total, reach, goes_on=goes_on)),
-        next=_next(engine, request, seen, order[left[: request.offset + request.size]]) if goes_on else "",
+        next=_next(engine, asked, seen, order[left[: request.offset + request.size]]) if goes_on else "",
         release=engine.release,
         timings=watch.timings,
         candidates=ranking.pool.proposed(),
@@ -98,6 +100,8 @@ def _matching(engine: Engine, context: Context, proposed: Rows) -> Rows:
     if text is None:
         return np.sort(proposed)
     request = context.request
+    if context.understood and not request.query and context.allowed is not None:
+        return np.flatnonzero(context.allowed).astype(np.int32)
     rows, _ = text.matches(request.query, context.allowed, len(engine.catalogue), verbatim=request.verbatim)
     besides = proposed[places_among(rows, proposed) < 0]
     return np.sort(np.concatenate((rows, besides))) if len(besides) else rows
@@ -125,7 +129,7 @@ def _order(engine: Engine, context: Context, ranking: Ranking, matching: Rows, n
     request, text = context.request, engine.text_source(context.request.surface)
     if request.sort:
         most = len(matching) if request.group_by else needed + 1
-        return first_sorted(request.sort, matching, most, engine.catalogue, engine.statistics)
+        return _sorted(engine, context, matching, most)
     if text is None or len(ranking.rows) == len(matching) or (needed < len(ranking.rows) and not request.group_by):
         return ranking.rows
     rest = text.retrieve(context, MATCH_CAP).rows
@@ -196,6 +200,20 @@ class _Reading(NamedTuple):
         return notes
 
 
+def _sorted(engine: Engine, context: Context, rows: Rows, needed: int) -> Rows:
+    """As `first_sorted`; where the order was read in the query, what is of the category that it names comes first: the
+    cheapest laptop is a laptop, not a sleeve."""
+
+    def in_order(some: Rows) -> Rows:
+        return first_sorted(context.request.sort, some, needed, engine.catalogue, engine.statistics)
+
+    named = [chip for chip in context.understood if chip.applied == BOOST and chip.field == "category"]
+    if not named or not any(chip.applied == SORT for chip in context.understood):
+        return in_order(rows)
+    of_category = np.logical_or.reduce([engine.policies.masks.mask(chip.filter)[rows] for chip in named])
+    return np.concatenate((in_order(rows[of_category]), in_order(rows[~of_category])))
+
+
 def _placements(
     engine: Engine,
     context: Context,
@@ -249,7 +267,8 @@ def reasons(
 def _notes(engine: Engine, context: Context, ranking: Ranking) -> tuple[str, ...]:
     surface, request = engine.settings.surfaces[context.request.surface], context.request
     rewriting = [each.label for each in engine.policies.rules.holding(context) if each.rule.use][:1]
-    notes = [f"searched for “{request.query}” instead, by {label}" for label in rewriting]
+    notes = [*context.notes]
+    notes += [f"searched for “{request.query}” instead, by {label}" for label in rewriting]
     if absent := [name for name in surface.sources if name not in engine.sources]:
         notes.append(f"not in this release: {', '.join(absent)}; train again to have them")
     if unknown := [item for item in request.items if item not in engine.catalogue.ids]:

@@ -47,6 +47,12 @@ def first_sorted(sort: str, rows: Rows, needed: int, catalogue: Catalogue, stati
     return rows[np.lexsort(columns[::-1])]
 
 
+def sort_values(sort: str, rows: Rows, catalogue: Catalogue, statistics: Statistics) -> Seconds:
+    """float64 [k]: by which `first_sorted` has rows int32 [k] ascend before all else; NaN unknown. Raises
+    RequestError."""
+    return _values(keys_of(sort, catalogue)[0], rows, catalogue, statistics)
+
+
 def keys_of(sort: str, catalogue: Catalogue) -> list[Key]:
     """Raises RequestError."""
     name = sort.removeprefix("-").strip()

@@ -71,6 +71,7 @@ def _knowing(engine: Engine, interactions: Interactions) -> Engine:
         statistics=engine.statistics,
         settings=engine.settings,
         encoder=engine.encoder,
+        understanding=engine.understanding,
     )
 
 

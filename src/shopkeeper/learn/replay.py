@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from shopkeeper.engine.context import Context
 from shopkeeper.engine.pipeline import Engine
-from shopkeeper.engine.ranking.fusion import Pool, fuse
+from shopkeeper.engine.ranking.fusion import Pool
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.engine.ranking.recipe import Examples
 from shopkeeper.learn.metrics import Ranks
@@ -73,7 +73,7 @@ def fused(engine: Engine, way: Fusion) -> Scorer:
     """What orders candidates by another fusion than the surface's own."""
 
     def score(context: Context, pool: Pool) -> Scores:
-        return fuse(pool, engine.settings.surfaces[context.request.surface].weights, way)
+        return engine.fused(context, pool, way)
 
     return score
 

@@ -21,10 +21,12 @@ from shopkeeper.learn.asof import Inferred
 from shopkeeper.learn.encoder import build_encoder
 from shopkeeper.learn.examination import Examination, examination_of, weigh
 from shopkeeper.learn.fit import Fitter
+from shopkeeper.learn.refinement import refine
 from shopkeeper.learn.requests import Asked, requests_of, searches_of, with_visits
 from shopkeeper.learn.searches import load_searches
 from shopkeeper.learn.split import Part
 from shopkeeper.learn.suggestions import learn_suggestions
+from shopkeeper.learn.understanding import Understander, refined
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.interactions import Interactions
 from shopkeeper.settings import Settings, Surface
@@ -47,6 +49,7 @@ class Workshop:
     settings: Settings
     encoder: Encoder | None
     fitter: Fitter
+    understander: Understander
     open_to_choice: Collection[str]
     now: float
 
@@ -82,6 +85,7 @@ class Workshop:
             settings=settings,
             encoder=encoder,
             fitter=fitter,
+            understander=Understander(catalogue, searches, settings.search.languages),
             open_to_choice={
                 name
                 for name, surface in settings.surfaces.items()
@@ -101,6 +105,11 @@ class Workshop:
         engine.suggestions = learn_suggestions(
             tables, self.searches, self.catalogue, engine.statistics, self.settings, self.now
         )
+        wanted = self.settings.understanding
+        if engine.understanding is not None and wanted.url:
+            queries = self.understander.frequent(wanted.queries)
+            kept = self.tables.parent / "cache" / "refined.json"
+            engine.understanding = refined(engine.understanding, refine(queries, self.catalogue, wanted, kept))
         return engine
 
     def engine_of(self, part: Part, rankers: Mapping[str, Ranker], stage: str) -> Engine:
@@ -146,6 +155,7 @@ class Workshop:
             settings=settings,
             rankers=rankers,
             encoder=self.encoder,
+            understanding=self.understander.as_of(now, fitted.values()),
         )
 
 

@@ -42,6 +42,7 @@ class SearchBody(Request, frozen=True, kw_only=True, forbid_unknown_fields=True)
     group_by: Text = ""
     after: Annotated[str, Meta(max_length=MAX_TOKEN)] = ""
     time: Moment | None = None
+    without: Annotated[tuple[Text, ...], Meta(max_length=20)] = ()
     segments: Annotated[tuple[Label, ...], Meta(max_length=100)] = ()
 
 

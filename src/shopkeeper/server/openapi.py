@@ -27,6 +27,7 @@ from shopkeeper.settings import Rule, Synonym
 from shopkeeper.shop import Shopper
 from shopkeeper.vocabulary import (
     Banner,
+    Chip,
     Explanation,
     Facet,
     FacetRange,
@@ -86,6 +87,19 @@ SLATE = Slate(
         ),
     ),
     next="AZ3c1PLr…",
+    understood=(
+        Chip(
+            id="colour = red",
+            field="colour",
+            value="red",
+            text="red",
+            start=0,
+            end=3,
+            confidence=0.9,
+            applied="boost",
+            filter="colour = red",
+        ),
+    ),
     release="20260101T000000-1a2b",
     timings={"total": 4.1},
 )

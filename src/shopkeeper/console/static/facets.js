@@ -127,6 +127,24 @@ export function chips(chosen, fields, narrow) {
   return make("ul", { className: "pills chosen", role: "list", ariaLabel: words.chosen }, ...items);
 }
 
+// What the shop read in the query, to take away: then its words are plain words again. `not` in the address refuses it.
+export function understoodChips(understood, fields, narrow) {
+  if (!understood.length) return null;
+  const drawn = understood.map(({ id, field, value, applied }) => {
+    const text = field === "sort" ? words.sorts[value] || value : `${labelOf(field)}: ${value}`;
+    const title = words.applied[applied];
+    const chip = keyed(`not ${id}`, button({ className: "pill", ariaLabel: words.notMeant(text), title },
+      spoken("span", text), icon("close")));
+    chip.onclick = () => {
+      const changed = new URLSearchParams(fields);
+      changed.append("not", id);
+      narrow(changed);
+    };
+    return make("li", {}, chip);
+  });
+  return make("ul", { className: "pills understood", role: "list", ariaLabel: words.understood }, ...drawn);
+}
+
 function toggled(fields, field, value) {
   const changed = new URLSearchParams(fields);
   const key = `is:${field}`;

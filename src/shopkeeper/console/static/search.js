@@ -3,7 +3,7 @@
 import { addressOf, go } from "./address.js";
 import { bannersOf, grid, howButton, shelf } from "./cards.js";
 import { $, button, keyed, make, redraw, say } from "./dom.js";
-import { chips, choicesOf, drawFacets, refinementsOf } from "./facets.js";
+import { chips, choicesOf, drawFacets, refinementsOf, understoodChips } from "./facets.js";
 import { who } from "./person.js";
 import { answerOf } from "./shop.js";
 import { number, words } from "./words.js";
@@ -23,7 +23,8 @@ export async function search(signal, { value: query, fields }) {
   const size = Math.min(Number(fields.get("show")) || PAGE, MOST);
   const refinements = refinementsOf(chosen);
   const verbatim = fields.has("verbatim");
-  const request = { surface: "search", query, ...who(), refinements, sort, size, verbatim, facets: ["*"] };
+  const request = { surface: "search", query, ...who(), refinements, sort, size, verbatim, facets: ["*"],
+    without: fields.getAll("not") };
   const answer = await answerOf(request, signal);
   const heading = `${words.results(number(answer.slate.total))}${words.of(query)}`;
   document.title = `${query} · ${$("name").textContent}`;
@@ -36,6 +37,7 @@ export async function search(signal, { value: query, fields }) {
     make("div", { className: "bar" },
       make("h1", { tabIndex: -1 }, heading), sorting(fields, narrow), howButton(answer, heading)),
     readAs(answer.slate, query, fields),
+    understoodChips(answer.slate.understood, fields, narrow),
     chips(chosen, fields, narrow),
     ...bannersOf(answer.slate),
     answer.slate.placements.length ? grid(answer) : await nothing(query, signal),

@@ -29,7 +29,7 @@ export async function ask(path, body, signal, method = body ? "POST" : "GET") {
 }
 
 // What the shop leaves out of a slate, where it is empty.
-const EMPTY = { placements: [], total: 0, facets: [], matched: [], notes: [], timings: {} };
+const EMPTY = { placements: [], total: 0, facets: [], matched: [], understood: [], notes: [], timings: {} };
 
 // A slate with what a page wants to say of it: the request it answers, and the milliseconds from asking to having it.
 export async function answerOf(request, signal) {

@@ -84,6 +84,11 @@ class LexicalSource:
             passing[self._holding_terms(phrase)] = False
         return passing
 
+    @property
+    def terms(self) -> TermFields:
+        """Which words stand in which field of which item."""
+        return self._terms
+
     def lookups(self) -> tuple[int, int]:
         """How many queries were planned before, and how many were not."""
         plans = self._planned.cache_info()
