@@ -106,7 +106,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `items` are the anchors: the product looked at (similar), the cart's content (cart).
     `sort` is a field name, "-" before it for descending; empty is by relevance. `time` defaults to now. A `size` of 0
-    asks for the total and the facets alone.
+    asks for the total and the facets alone. Of a facet, the `max_values` most frequent are given.
     """
 
     surface: str = "search"
@@ -119,6 +119,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     size: int = 24
     offset: int = 0
     facets: tuple[str, ...] = ()
+    max_values: int = 10
     time: float | None = None
     device: str | None = None
 
@@ -148,12 +149,15 @@ class FacetValue(msgspec.Struct, frozen=True):
 
 
 class Facet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How the matching items divide by one field: counted values, or the range of a numeric field."""
+    """How the matching items divide by one field: counted values, or the range of a numeric field, with the `mean` and
+    the `sum` of its numbers."""
 
     name: str
     values: tuple[FacetValue, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    mean: float | None = None
+    sum: float | None = None
 
 
 class Slate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

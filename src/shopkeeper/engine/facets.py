@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.release.facts import PATH
 from shopkeeper.vocabulary import Facet, FacetValue, Rows
 
+SEPARATOR = " > "  # between the levels of a path
 USEFUL = "*"  # asks for the facets that divide the answer best
 MAX_USEFUL = 8
 RAREST = 1 / 200  # a value of fewer items says little of how an answer divides
@@ -30,8 +32,8 @@ class Tally(NamedTuple):
 def count(catalogue: Catalogue, rows: Rows, names: Sequence[str], limit: int = 10) -> tuple[Facet, ...]:
     """Exact counts over matching rows int32 [k] (unique), in the order of `names`; "*" stands for the most useful.
 
-    A label field gives its `limit` most frequent values, a numeric one its range. Raises RequestError for a field
-    that no item has.
+    A label field gives its `limit` most frequent values, a numeric one its range; "category_path.1" the paths of the
+    second level alone, ".0" those of the first. Raises RequestError for a field that no item has.
     """
     codes, counts = np.unique(catalogue.labels.gather(rows).codes, return_counts=True)
     tally = Tally(codes, counts, catalogue.labels.field_of(codes))
@@ -64,11 +66,13 @@ def _useful(catalogue: Catalogue, rows: Rows, tally: Tally, limit: int) -> list[
 
 
 def _facet(catalogue: Catalogue, rows: Rows, tally: Tally, name: str, limit: int) -> Facet:
+    if (level := level_of(name)) is not None and PATH in catalogue.labels:
+        return Facet(name=name, values=_at_level(catalogue, tally, level)[:limit])
     is_label, is_number = name in catalogue.labels, name in catalogue.numbers
     if not is_label and not is_number:
         raise catalogue.unknown_field(name, "facets")
     values: tuple[FacetValue, ...] = ()
-    minimum = maximum = None
+    minimum = maximum = mean = total = None
     if is_label:
         own = np.flatnonzero(tally.fields == catalogue.labels.position(name))
         top = own[np.argsort(-tally.counts[own], kind="stable")[:limit]]
@@ -79,4 +83,20 @@ def _facet(catalogue: Catalogue, rows: Rows, tally: Tally, name: str, limit: int
         known = numbers[~np.isnan(numbers)]
         if len(known):
             minimum, maximum = (float(str(edge)) for edge in (known.min(), known.max()))  # 0.95, not 0.949999988
-    return Facet(name=name, values=values, minimum=minimum, maximum=maximum)
+            total = float(known.sum(dtype=np.float64))
+            mean = total / len(known)
+    return Facet(name=name, values=values, minimum=minimum, maximum=maximum, mean=mean, sum=total)
+
+
+def level_of(name: str) -> int | None:
+    """The level of paths that a facet asks for, 0 the widest: 1 for "category_path.1"; None where it is a field."""
+    field, _, level = name.rpartition(".")
+    return int(level) if field == PATH and level.isdecimal() else None
+
+
+def _at_level(catalogue: Catalogue, tally: Tally, level: int) -> tuple[FacetValue, ...]:
+    own = np.flatnonzero(tally.fields == catalogue.labels.position(PATH))
+    own = own[np.argsort(-tally.counts[own], kind="stable")]
+    texts = catalogue.labels.texts_of(tally.codes[own])
+    values = map(FacetValue, texts, tally.counts[own].tolist())
+    return tuple(value for value in values if value.value.count(SEPARATOR) == level)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shopkeeper.data.schema import items_table
+from shopkeeper.engine.browsing import browse, matching
 from shopkeeper.engine.context import (
     Candidates,
     Context,
@@ -31,7 +32,7 @@ from shopkeeper.engine.ranking.features import feature_names, features
 from shopkeeper.engine.ranking.fusion import Pool, fuse
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.engine.ranking.statistics import Statistics
-from shopkeeper.engine.requests import surface_of
+from shopkeeper.engine.requests import asked_surface, surface_of
 from shopkeeper.engine.slate import Stopwatch, answer
 from shopkeeper.engine.sources import recipes
 from shopkeeper.engine.sources.lexical import MATCH_FEATURES, LexicalSource
@@ -188,6 +189,9 @@ class Engine:
         Raises RequestError when the request cannot be answered as it was asked.
         """
         surface_of(request, self.settings.surfaces)
+        return self._context(request, within)
+
+    def _context(self, request: Request, within: str) -> Context:
         past = self._state.past(request.user, request.session, request.time, len(self.catalogue))
         if within:
             past = past.within(self.policies.masks.mask(within))
@@ -273,6 +277,18 @@ class Engine:
         """The slate for a page; `within` as `context` has it. Raises RequestError when the request cannot be answered
         as it was asked."""
         return answer(self, request, within)
+
+    def browse(self, request: Request, within: str = "") -> Slate:
+        """As `answer`, on a surface that needs a query or items, without any: all items that may stand there, as
+        `request.sort` says, else those the shop chose, then by interest. Raises RequestError."""
+        asked_surface(request, self.settings.surfaces)
+        return browse(self, self._context(request, within))
+
+    def matching(self, request: Request, within: str = "") -> Rows:
+        """int32 [k], ascending: all items whose words match the query, or all that may stand there where there is none.
+        Raises RequestError."""
+        asked_surface(request, self.settings.surfaces)
+        return matching(self, self._context(request, within))
 
     def explain(self, request: Request, item_id: str, within: str = "") -> Explanation:
         """Why an item stands where it stands in the answer to `request`, or why it is absent; `within` as `context` has

@@ -47,7 +47,7 @@ def answer(engine: Engine, request: Request, within: str = "") -> Slate:
     rows = _sorted(engine, request.sort, matching) if request.sort else _unrolled(engine, context, ranking)
     movable = range(len(engine.policies.pinned(context)), len(ranking.rows))
     rows, propensities = explore(rows, movable, request, context.now, engine.settings.surfaces[request.surface].explore)
-    facets = count(engine.catalogue, matching, request.facets) if request.facets else ()
+    facets = count(engine.catalogue, matching, request.facets, request.max_values) if request.facets else ()
     watch.lap("facets")
     page = slice(request.offset, request.offset + request.size)
     placements = _placements(engine, context, ranking, rows[page], propensities[page])

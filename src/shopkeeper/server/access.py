@@ -20,7 +20,7 @@ from shopkeeper.shop import Shop
 
 MAX_ADDRESS_BYTES, MAX_HEADER_BYTES = 8_000, 16_000
 SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS")
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
 UNKNOWN_ROUTE = "none"
 
 # Of every answer that does not say otherwise: it is data, and no browser runs, frames or guesses anything from it.
