@@ -14,7 +14,9 @@ from shopkeeper.server.algolia.objects import OBJECT_ID
 
 SNIPPET_WORDS = 10
 
-_WORD = re.compile(r"\w+(?:[-'’.&]\w+)*")
+_RUN = re.compile(r"[^\W_]+(?:[-'’.&_][^\W_]+)*")  # a word, or several that are written as one: "XJ-200"
+_WORD = re.compile(r"[^\W_]+")
+_JOINTS = re.compile(r"[-'’.&_]")
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Marks:
         wanted = frozenset[str]().union(*self.by_word.values())
         if not wanted:
             return []
-        spaced = [word.span() for word in _WORD.finditer(text) if self._matches(word[0], wanted)]
+        spaced = [span for run in _RUN.finditer(text) for span in _matching(run, wanted)]
         unspaced = [found.span() for found in self._unspaced.finditer(text)] if self._unspaced else []
         return _apart(sorted(spaced + unspaced))
 
@@ -57,8 +59,9 @@ class Marks:
 
     def matched(self, text: str) -> list[str]:
         """The words of the query that the text matches."""
-        said = [text[begin:end] for begin, end in self.spans(text)]
-        return [word for word, found in self.by_word.items() if any(self._matches(each, found) for each in said)]
+        said = {fold(text[begin:end]) for begin, end in self.spans(text)}
+        said |= {_JOINTS.sub("", each) for each in said}
+        return [word for word, found in self.by_word.items() if not found.isdisjoint(said)]
 
     def prefixed(self, text: str, prefix: str) -> str | None:
         """The text, marked where a word begins as `prefix` does; None where none does."""
@@ -73,11 +76,6 @@ class Marks:
 
     def level(self, matched: Sequence[str]) -> str:
         return "none" if not matched else "full" if len(matched) == len(self.by_word) else "partial"
-
-    @staticmethod
-    def _matches(text: str, wanted: frozenset[str]) -> bool:
-        folded = fold(text)
-        return folded in wanted or any(part in wanted for part in words(folded))
 
 
 def highlighted(marks: Marks, record: Any) -> Any:
@@ -132,6 +130,17 @@ def _snippet(marks: Marks, text: str, n_words: int, ellipsis: str) -> dict[str, 
     else:
         cut = marks.marked(text)
     return {"value": cut, "matchLevel": marks.level(matched)}
+
+
+def _matching(run: re.Match[str], wanted: frozenset[str]) -> Iterator[tuple[int, int]]:
+    """Where a run matches: all of it, or those of its words that do."""
+    whole = fold(run[0])
+    if whole in wanted or _JOINTS.sub("", whole) in wanted:
+        yield run.span()
+        return
+    for word in _WORD.finditer(run[0]):
+        if fold(word[0]) in wanted:
+            yield run.start() + word.start(), run.start() + word.end()
 
 
 def _apart(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -60,7 +60,7 @@ def item_of(record: Mapping[str, Any]) -> Item:
             continue
         flat = dict(_flattened(name, value))
         attributes |= {path: said for path, said in flat.items() if _is_attribute(said) and path not in _FIELDS}
-        if not _is_plain(name, value):
+        if name in (*_FIELDS, SENT) or not _is_plain(name, value):
             sent.whole[name] = value
     if sent != _Sent():
         attributes[SENT] = msgspec.to_builtins(sent)

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from shopkeeper.engine.conditions import Condition, Every
-from shopkeeper.engine.requests import MAX_SIZE, MAX_VALUES
+from shopkeeper.engine.requests import MAX_VALUES
 from shopkeeper.errors import RequestError, expected_in_words, read_misfit
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.server.algolia.filters import (
@@ -39,7 +39,7 @@ _UNANSWERED = {
     "restrictSearchableAttributes": "a query reads every attribute here",
 }
 
-Size = Annotated[int, Meta(ge=0, le=MAX_SIZE)]
+Size = Annotated[int, Meta(ge=0, le=1_000)]  # by browse; a search says itself how many it gives
 Page = Annotated[int, Meta(ge=0, le=1_000_000)]
 Names = tuple[str, ...]
 
