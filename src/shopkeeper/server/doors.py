@@ -192,7 +192,8 @@ async def _key(
 ) -> str | None:
     key = bearer.credentials if bearer else header
     if key is None and is_algolia(http):
-        key = http.headers.get(ALGOLIA_KEY) or http.query_params.get(ALGOLIA_KEY)
+        in_address = {name.lower(): value for name, value in http.query_params.items()}
+        key = http.headers.get(ALGOLIA_KEY) or in_address.get(ALGOLIA_KEY)
     return key
 
 

@@ -120,6 +120,7 @@ def test_insights_become_events() -> None:
     assert (bought.slate, bought.user) == ("other", "me")
     assert [event.type for event in _told(eventType="view")] == [EventType.VIEW]
     assert _told(eventType="view", objectIDs=["a", "b"]) == _told(eventType="view", eventName="Hits Viewed") == []
+    assert _told(eventType="instantsearch", objectIDs=None) == []
     assert _told(eventType="click", objectIDs=None, filters=["brand:Acme"]) == []
     assert _told(eventType="click")[0].id == _told(eventType="click")[0].id != _told(eventType="click", index="q")[0].id
 

@@ -148,7 +148,7 @@ def test_a_key_comes_as_a_header_or_in_the_address(shop: Shop) -> None:
             assert client.post(path, content="{}").status_code == 401
             found = client.post(path, content="{}", headers={"x-algolia-api-key": key}).json()
             assert found["nbHits"] == 4
-            address = f"{path}?x-algolia-api-key={key}&x-algolia-application-id=shop"
+            address = f"{path}?X-Algolia-API-Key={key}&X-Algolia-Application-Id=shop"
             assert client.post(address, content='{"params":"query=mug"}').json()["nbHits"] == 1
             assert client.get(f"/1/indexes/p/mug-blue?x-algolia-api-key={key}").status_code == 404
             wrong = client.put("/1/indexes/p/settings", content="{}", headers={"x-algolia-api-key": key})

@@ -20,6 +20,7 @@ from shopkeeper.server.bodies import decode_events
 from shopkeeper.vocabulary import Event, EventType
 
 MAX_EVENTS, MAX_OBJECTS = 1_000, 20
+OF_ITSELF = "instantsearch"  # the type of what InstantSearch tells of how a page is built
 SHOWN = "Hits Viewed"  # as InstantSearch names what it showed by itself
 
 _SUBTYPES = {"addToCart": EventType.CART, "purchase": EventType.PURCHASE}
@@ -48,6 +49,8 @@ def read_insights(said: Mapping[str, Any]) -> Told:
 def _kind(event: Mapping[str, Any], where: str) -> EventType | None:
     """None: nothing that this shop keeps."""
     kind, ids = event.get("eventType"), event.get("objectIDs")
+    if kind == OF_ITSELF:
+        return None
     if kind not in _TYPES:
         raise RequestError(f"unknown type {kind!r}", where=f"{where}.eventType", expected=" or ".join(_TYPES))
     if not event.get("userToken") and not event.get("authenticatedUserToken"):
