@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 from shopkeeper.cli import show
 from shopkeeper.cli.commands import _minutes, app
 from shopkeeper.cli.progress import shown
+from shopkeeper.data.curation import Kind
 from shopkeeper.data.tables import Tables
 from shopkeeper.learn.metrics import Comparison, Estimate
 from shopkeeper.learn.tune import Tuning
@@ -331,3 +332,42 @@ def test_a_file_in_place_of_a_folder_gets_a_sentence(tmp_path: Path) -> None:
     assert "taken" in said.output
     assert "Traceback" not in said.output
     assert (tmp_path / "taken").read_text() == "a file"
+
+
+def test_rules_are_exported_imported_and_published(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        small_shop.open_shop(tmp_path / name)
+    sheet = tmp_path / "rules.json"
+    rules = [{"id": "gifts", "query": "mug", "pin": ["chair-red"]}, {"id": "out", "hide": "id = mug-blue"}]
+    sheet.write_text(json.dumps({"rules": rules, "synonyms": {"cups": {"words": ["mug", "cup"]}}}))
+    assert "drafted; 3 are new" in run("rules", "import", sheet, "--shop", tmp_path / "one").stdout
+    assert Shop(tmp_path / "one").search("mug").rules == ()
+    assert "in force" in run("rules", "import", sheet, "--publish", "--shop", tmp_path / "one").stdout
+    assert Shop(tmp_path / "one").search("mug").rules == ("gifts", "out")
+    again = tmp_path / "again.json"
+    run("rules", "export", again, "--shop", tmp_path / "one")
+    assert "0 are new" in run("rules", "import", again, "--publish", "--shop", tmp_path / "one").stdout
+    run("rules", "import", again, "--publish", "--shop", tmp_path / "other")
+    assert Shop(tmp_path / "other").curation.published() == Shop(tmp_path / "one").curation.published()
+    listed = json.loads(run("rules", "list", "--json", "--shop", tmp_path / "other").stdout)
+    assert [entry["id"] for entry in listed["rules"]] == ["gifts", "out"]
+    assert "gifts" in run("rules", "list", "--shop", tmp_path / "other").stdout
+    assert Shop(tmp_path / "one").curation.audit()[0].who == "command line"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('{"rules": [{"id": "a"}, {"id": "b", "hide": "brnd = x"}]}', "there is no field 'brnd'"),
+        ('{"rules": [{"query": "a"}]}', "a rule has no id"),
+        ('{"ruls": []}', "these are no rules"),
+        ("{", "these are no rules"),
+    ],
+)
+def test_a_file_of_rules_that_cannot_be_followed_changes_nothing(
+    shop: Path, tmp_path: Path, text: str, sentence: str
+) -> None:
+    (tmp_path / "rules.json").write_text(text)
+    said = run("rules", "import", tmp_path / "rules.json", "--shop", shop)
+    assert (said.exit_code, sentence in said.stderr) == (2, True)
+    assert Shop(shop).curation.entries(Kind.RULE) == []

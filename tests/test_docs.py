@@ -57,7 +57,7 @@ def test_the_http_examples_are_answered(toyshop: Path) -> None:
     from shopkeeper.shop import Shop
 
     with TestClient(create_app(Shop(toyshop / "toyshop")), raise_server_exceptions=False) as client:
-        examples = blocks(DOCS / "http.md", "http")
+        examples = [each for page in ("http.md", "merchandising.md") for each in blocks(DOCS / page, "http")]
         assert examples
         for example in examples:
             line, _, body = example.strip().partition("\n")

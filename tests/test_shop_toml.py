@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shopkeeper.errors import SettingsError
-from shopkeeper.settings import DEFAULT_SURFACES, DataSettings, Rule, Settings, ShopSettings, Surface
+from shopkeeper.settings import DEFAULT_SURFACES, DataSettings, Rule, Settings, ShopSettings, Surface, Synonym
 from shopkeeper.shop_toml import model_settings, parse_settings, read_settings, settings_text
 
 
@@ -98,7 +98,7 @@ def test_a_missing_or_unreadable_file_is_a_sentence(tmp_path: Path) -> None:
 def test_the_written_file_shows_every_setting_with_help() -> None:
     text = settings_text(Settings())
     for part in {*Settings.__struct_fields__} - {"models"}:
-        kind = {"surfaces": Surface, "rules": Rule}.get(part) or type(getattr(Settings(), part))
+        kind = {"surfaces": Surface, "rules": Rule, "synonyms": Synonym}.get(part) or type(getattr(Settings(), part))
         for name in kind.__struct_fields__:
             line = next(line for line in text.splitlines() if line.removeprefix("# ").startswith(f"{name} = "))
             assert line.rpartition("  # ")[2].strip(), f"{part}.{name} has no help"
@@ -106,8 +106,10 @@ def test_the_written_file_shows_every_setting_with_help() -> None:
 
 def test_the_written_file_works_when_every_line_is_uncommented() -> None:
     bare = [line.removeprefix("# ") for line in settings_text(Settings()).splitlines()[1:]]
-    text = "\n".join(line for line in bare if not line.startswith(("A rule", "A model")))
-    assert parse_settings(text) == Settings(models={"slist": {"items": 8192}}, rules=(Rule(),))
+    text = "\n".join(line for line in bare if not line.startswith(("A rule", "A model", "Words that mean")))
+    assert parse_settings(text) == Settings(
+        models={"slist": {"items": 8192}}, rules=(Rule(),), synonyms=(Synonym(words=("sofa", "couch")),)
+    )
 
 
 @given(
@@ -123,6 +125,7 @@ def test_what_is_written_is_read_back(name: str, sources: tuple[str, ...], surfa
         surfaces={**DEFAULT_SURFACES, surface: Surface(sources=("popular",), rank="fused")},
         models={surface: {name: [1, 0.5, True]}},
         rules=(Rule(surface="home", pin=pin),),
+        synonyms=(Synonym(words=(name,), means=pin),),
     )
     assert parse_settings(settings_text(settings)) == settings
 

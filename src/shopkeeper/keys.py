@@ -29,10 +29,11 @@ Rate = Annotated[float, Meta(gt=0.0, le=MAX_RATE)]
 
 
 class Role(StrEnum):
-    """What a key opens: answers and items; the taking in of events; everything."""
+    """What a key opens: answers and items; the taking in of events; rules and synonyms; everything."""
 
     SEARCH = "search"
     EVENTS = "events"
+    MERCHANDISE = "merchandise"
     ADMIN = "admin"
 
 

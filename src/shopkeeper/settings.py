@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 import msgspec
 from msgspec import Meta
+
+from shopkeeper.vocabulary import Address, Banner
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Positive = Annotated[int, Meta(ge=1)]
 Weight = Annotated[float, Meta(ge=0.0, le=1_000.0)]
 Fusion = Literal["reciprocal_rank", "weighted_sum", "vote"]
+Language = Literal[
+    "ar", "da", "de", "el", "en", "es", "fi", "fr", "hu", "it", "nl", "no", "pt", "ro", "ru", "sv", "ta", "tr"
+]  # fmt: skip
 
 
 class Tuned(NamedTuple):
@@ -144,15 +149,54 @@ DEFAULT_SURFACES: dict[str, Surface] = {
 }
 
 
-class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A merchant's wish: pin these items first, boost, bury or hide what a filter matches."""
+Moment = Annotated[
+    str,
+    Meta(pattern=r"^(\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?)?)?$"),
+]
+Match = Literal["contains", "is", "starts", "pattern"]
+MATCHES: tuple[str, ...] = get_args(Match)
+Place = Annotated[int, Meta(ge=1, le=1_000)]
 
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A merchant's wish: when a request is such, do so. Whatever is left empty asks nothing, and does nothing."""
+
+    id: Annotated[str, Meta(max_length=100), _help("what answers and refusals call it; empty: its number")] = ""
+    name: Annotated[str, Meta(max_length=200), _help("for people")] = ""
+    enabled: Annotated[bool, _help("false: kept, and not followed")] = True
+    priority: Annotated[int, Meta(ge=-1_000, le=1_000), _help("of two rules that disagree, the higher is heard")] = 0
     surface: Annotated[str, _help("where the rule holds")] = "search"
-    query: Annotated[str, _help("the words the request must hold; empty: any request")] = ""
-    pin: Annotated[tuple[str, ...], _help("item ids, first position first")] = ()
+    query: Annotated[str, Meta(max_length=1_000), _help("what the request must ask for; empty: any request")] = ""
+    match: Annotated[Match, _help("how the query must hold it")] = "contains"
+    chosen: Annotated[str, _help("a filter that the shopper must have chosen, such as: category = Shoes")] = ""
+    audience: Annotated[tuple[str, ...], _help('for any of: segments, devices, "newcomer", "regular"')] = ()
+    since: Annotated[Moment, _help('the first day or moment, as 2027-01-31 or "2027-01-31T08:00+01:00"')] = ""
+    until: Annotated[Moment, _help("the last day, or the moment at which it ends")] = ""
+    pin: Annotated[tuple[str, ...], Meta(max_length=500), _help("item ids, first position first")] = ()
+    pin_at: Annotated[dict[str, Place], Meta(max_length=500), _help('items at positions: { "10421" = 3 }')] = {}
     boost: Annotated[str, _help('a filter, such as: brand = "Acme"')] = ""
     bury: Annotated[str, _help("a filter")] = ""
+    strength: Annotated[
+        float, Meta(gt=1.0, le=1_000.0), _help("what boosting divides ranks by, burying multiplies")
+    ] = 4.0
     hide: Annotated[str, _help("a filter")] = ""
+    use: Annotated[str, Meta(max_length=1_000), _help("search for this instead")] = ""
+    redirect: Annotated[Address, _help("where to send the shopper instead: an http address, or a path")] = ""
+    banner: Annotated[Banner, _help('above the answer: { text = "…", image = "…", link = "…" }')] = Banner()
+
+
+class SearchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    languages: Annotated[
+        tuple[Language, ...], _help('whose endings are taken off words ("mugs" finds "mug"), at the next training')
+    ] = ("en",)
+    stop_words: Annotated[tuple[str, ...], _help("words that a query may do without, besides the usual")] = ()
+
+
+class Synonym(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Words, or runs of words, that mean the same."""
+
+    words: Annotated[tuple[str, ...], Meta(min_length=1), _help("each finds the others: sofa, couch")]
+    means: Annotated[tuple[str, ...], _help("if given, `words` find these as well, and these find no `words`")] = ()
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -164,6 +208,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     train: TrainSettings = TrainSettings()
     release: ReleaseSettings = ReleaseSettings()
     server: ServerSettings = ServerSettings()
+    search: SearchSettings = SearchSettings()
     surfaces: dict[str, Surface] = msgspec.field(default_factory=DEFAULT_SURFACES.copy)
     models: dict[str, dict[str, Any]] = {}
     rules: tuple[Rule, ...] = ()
+    synonyms: tuple[Synonym, ...] = ()

@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from shopkeeper.data.curation import FILE as CURATION
+from shopkeeper.data.curation import Curation
 from shopkeeper.data.eventlog import EventLog
 from shopkeeper.data.mapping import Mapping, append_mapping, read_mapping, write_mapping
 from shopkeeper.data.tables import Tables
 from shopkeeper.engine.live import Lag, LiveEngine
 from shopkeeper.engine.pipeline import Engine
-from shopkeeper.errors import DataError, MissingExtraError, RequestError
+from shopkeeper.engine.preview import Preview, preview
+from shopkeeper.errors import DataError, MissingExtraError, RequestError, did_you_mean
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.store import Release, ReleaseStore
-from shopkeeper.settings import DataSettings, Settings, ShopSettings
+from shopkeeper.settings import DataSettings, Rule, Settings, ShopSettings
 from shopkeeper.shop_toml import settings_text
 from shopkeeper.vocabulary import Change, Event, Explanation, Item, Progress, Request, Shown, Slate, silent
 
@@ -52,7 +55,8 @@ class Shop:
         self.releases = ReleaseStore(self.directory / "releases")
         self._log: EventLog | None = None
         self._opening = threading.Lock()
-        self._live = LiveEngine(self.directory / "shop.toml", self.releases, lambda: self.log)
+        self.curation = Curation(self.directory / CURATION)
+        self._live = LiveEngine(self.directory / "shop.toml", self.releases, lambda: self.log, self.curation)
 
     @classmethod
     def new(cls, directory: str | Path, sources: Sequence[str | Path], *, name: str | None = None) -> Shop:
@@ -194,6 +198,7 @@ class Shop:
     def close(self) -> None:
         """End `follow`, and write what the log has queued. What is asked afterwards opens it again."""
         self._live.close()
+        self.curation.close()
         with self._opening:
             log, self._log = self._log, None
         if log is not None:
@@ -250,6 +255,32 @@ class Shop:
         )
         with contextlib.suppress(DataError):  # a shop on a disk that cannot be written to answers all the same
             self.log.show([shown])
+
+    def check_rule(self, rule: Rule) -> None:
+        """Raises RequestError for a rule that cannot be followed."""
+        engine = self.engine()
+        surfaces = engine.settings.surfaces
+        if rule.surface not in surfaces:
+            raise RequestError(
+                f"there is no surface {rule.surface!r}",
+                where="surface",
+                expected=f"one of {', '.join(surfaces)}",
+                remedy=did_you_mean(rule.surface, surfaces),
+            )
+        engine.policies.rules.check_one(rule)
+
+    def preview(self, request: Request, within: str = "", rules: Sequence[Rule] = ()) -> Preview:
+        """The answer to a request as it is, and as it would be with all drafts published, and these rules, each in the
+        place of the draft with its id. Raises RequestError."""
+        engine, settings, drafted = self.engine(), self.settings, self.curation.drafted()
+        given = {rule.id: rule for rule in rules}
+        curated = dict(sorted(({rule.id: rule for rule in drafted.rules} | given).items())).values()
+        other = engine.curated((*settings.rules, *curated), (*settings.synonyms, *drafted.synonyms))
+        return preview(engine, other, request, within)
+
+    def published(self) -> None:
+        """Something was put in force: look now, not at the next of the regular looks."""
+        self._live.wake()
 
     def passing(self, items: Sequence[str], filter: str) -> list[str]:  # noqa: A002 - as requests call it
         """Those of `items` that are known and that the filter lets through, in their order. Raises RequestError."""

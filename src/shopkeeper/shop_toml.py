@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from shopkeeper.errors import SettingsError, did_you_mean, expected_in_words, read_misfit
-from shopkeeper.settings import DEFAULT_SURFACES, Rule, Settings, Surface
+from shopkeeper.settings import DEFAULT_SURFACES, Rule, Settings, Surface, Synonym
 
 Config = TypeVar("Config", bound=msgspec.Struct)
 
@@ -67,9 +67,9 @@ class _Reader:
         tables: dict[str, Any] = {
             field.name: self.convert([field.name], self.raw[field.name], field.type)
             for field in msgspec.structs.fields(Settings)
-            if field.name in self.raw and field.name not in ("surfaces", "rules")
+            if field.name in self.raw and field.name not in ("surfaces", "rules", "synonyms")
         }
-        return Settings(**tables, surfaces=self._surfaces(), rules=self._rules())
+        return Settings(**tables, surfaces=self._surfaces(), rules=self._rules(), synonyms=self._synonyms())
 
     def _surfaces(self) -> dict[str, Surface]:
         surfaces = dict(DEFAULT_SURFACES)
@@ -86,6 +86,10 @@ class _Reader:
         for index, rule in enumerate(rules):
             self._known(["rules", str(index), "surface"], rule.surface, surfaces)
         return rules
+
+    def _synonyms(self) -> tuple[Synonym, ...]:
+        tables = self.convert(["synonyms"], self.raw.get("synonyms", []), list[Any])
+        return tuple(self.convert(["synonyms", str(index)], table, Synonym) for index, table in enumerate(tables))
 
     def convert(self, keys: list[str], value: Any, kind: Any) -> Any:
         try:
@@ -186,6 +190,11 @@ def settings_text(settings: Settings) -> str:
             example = _table_text("[[rules]]", Rule(), Rule())
             parts += [_table_text("[[rules]]", rule, Rule()) for rule in value]
             parts.append("# A rule, as often as you like:\n" + re.sub(r"^\[", "# [", example))
+        elif field.name == "synonyms":
+            couch = Synonym(words=("sofa", "couch"))
+            example = re.sub(r"^(?!#)", "# ", _table_text("[[synonyms]]", couch, None), flags=re.M)
+            parts += [_table_text("[[synonyms]]", synonym, None) for synonym in value]
+            parts.append(f"# Words that mean the same, as often as you like; or a file synonyms.txt:\n{example}")
         else:
             parts.append(_table_text(f"[{field.name}]", value, type(value)()))
     return "\n\n".join(parts) + "\n"
@@ -216,6 +225,8 @@ def toml_value(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(toml_value, value))}]"
+    if isinstance(value, msgspec.Struct):
+        value = msgspec.to_builtins(value)
     if isinstance(value, dict):
         pairs = ", ".join(f"{_toml_key(name)} = {toml_value(entry)}" for name, entry in value.items())
         return f"{{ {pairs} }}" if pairs else "{}"

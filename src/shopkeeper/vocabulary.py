@@ -9,12 +9,13 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from msgspec import Meta
 
 Rows = npt.NDArray[np.int32]
 Scores = npt.NDArray[np.float32]
@@ -23,6 +24,9 @@ Seconds = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int8]
 
 UNKNOWN_ROW = -1
+
+# A page makes links of these, and none may run a script.
+Address = Annotated[str, Meta(max_length=2_000, pattern="^(https?://.*|/.*)?$", description="http, a path, or nothing")]
 
 
 class EventType(StrEnum):
@@ -106,7 +110,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `items` are the anchors: the product looked at (similar), the cart's content (cart).
     `sort` is a field name, "-" before it for descending; empty is by relevance. `time` defaults to now. A `size` of 0
-    asks for the total and the facets alone. Of a facet, the `max_values` most frequent are given.
+    asks for the total and the facets alone. Of a facet, the `max_values` most frequent are given. `segments` are what
+    the shop calls its person, for rules with an audience.
     """
 
     surface: str = "search"
@@ -122,6 +127,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     max_values: int = 10
     time: float | None = None
     device: str | None = None
+    segments: tuple[str, ...] = ()
 
 
 class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -160,9 +166,19 @@ class Facet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sum: float | None = None
 
 
+class Banner(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What a merchant shows above an answer: plain text, never HTML; an image and a link, each an http address or a
+    path."""
+
+    text: str = ""
+    image: Address = ""
+    link: Address = ""
+
+
 class Slate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An answer. `total` counts the items that match; `timings` are milliseconds by stage. `matched` are the words in
-    the placements' titles and brands by which they match the query, folded: what a page marks."""
+    the placements' titles and brands by which they match the query, folded: what a page marks. `rules` are the ids of
+    the merchant's rules that held, `redirect` is where they send the person instead, "" for nowhere."""
 
     id: str
     surface: str
@@ -170,6 +186,9 @@ class Slate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     total: int = 0
     facets: tuple[Facet, ...] = ()
     matched: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    redirect: str = ""
+    banners: tuple[Banner, ...] = ()
     notes: tuple[str, ...] = ()
     release: str = ""
     variant: str = ""

@@ -1,4 +1,4 @@
-"""The page at "/": served whole, from here alone, with no door for a script that is not ours."""
+"""The pages: served whole, from here alone, with no door for a script that is not ours."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ SCRIPTS = sorted(STATIC.glob("*.js"))
 
 def test_the_page_and_its_parts_are_served(tmp_path: Path) -> None:
     with TestClient(storefront(small_shop.open_shop(tmp_path))) as client:
-        page = client.get("/")
-        assert page.headers["content-type"].startswith("text/html")
-        assert "script-src 'self'" in page.headers["content-security-policy"]
-        parts = re.findall(r'(?:src|href)="(console/[^"]+)"', page.text)
+        parts = list[str]()
+        for path in ("/", "/merchandise"):
+            page = client.get(path)
+            assert page.headers["content-type"].startswith("text/html")
+            assert "script-src 'self'" in page.headers["content-security-policy"]
+            parts += re.findall(r'(?:src|href)="(console/[^"]+)"', page.text)
         assert parts
         for part in [*parts, *(f"console/{script.name}" for script in SCRIPTS)]:
             answer = client.get(f"/{part}")
@@ -37,7 +39,7 @@ def test_nothing_is_fetched_from_elsewhere_and_nothing_becomes_html() -> None:
 
 
 def test_every_element_and_word_that_the_scripts_name_exists() -> None:
-    page = (STATIC / "index.html").read_text(encoding="utf-8")
+    page = "\n".join(page.read_text(encoding="utf-8") for page in STATIC.glob("*.html"))
     scripts = "\n".join(script.read_text(encoding="utf-8") for script in SCRIPTS)
     assert set(re.findall(r'\$\("([\w-]+)"\)', scripts)) <= set(re.findall(r'id="([\w-]+)"', page))
     assert set(re.findall(r'icon\("([\w-]+)"\)', scripts)) <= set(re.findall(r'id="icon-([\w-]+)"', page))

@@ -16,7 +16,7 @@ from shopkeeper.data.schema import ITEMS
 from shopkeeper.engine.context import Context, positions_of
 from shopkeeper.engine.policies import Policies
 from shopkeeper.engine.policies.diversity import marginal_relevance
-from shopkeeper.engine.policies.rules import holds_words
+from shopkeeper.engine.policies.matching import Asked, asks, read_rule
 from shopkeeper.errors import RequestError, SettingsError
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.settings import Rule, Settings, Surface
@@ -159,7 +159,7 @@ def test_a_rule_speaks_to_the_queries_that_hold_its_words() -> None:
     ],
 )
 def test_words_of_a_rule(query: str, words: str, holds: bool) -> None:
-    assert holds_words(query, words) is holds
+    assert asks(Asked(query), read_rule(Rule(query=words))) is holds
 
 
 def test_a_rule_that_cannot_be_followed_is_named_at_the_start() -> None:

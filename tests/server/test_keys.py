@@ -38,6 +38,7 @@ EVENT = {"id": "k-1", "type": "view", "item": "mug-red", "user": "u1"}
 ASKS: dict[Role, tuple[str, str, Any]] = {  # a request that a role opens
     Role.SEARCH: ("POST", "/v1/search", {"query": "mug"}),
     Role.EVENTS: ("POST", "/v1/events", EVENT),
+    Role.MERCHANDISE: ("GET", "/v1/rules", None),
     Role.ADMIN: ("GET", "/v1/shoppers", None),
 }
 
@@ -177,6 +178,7 @@ def test_nothing_signed_is_an_admin(client: TestClient, keys: dict[str, str]) ->
     assert ask(client, signed, Role.SEARCH).status_code == 200
     assert ask(client, signed, Role.EVENTS).status_code == 200
     assert ask(client, signed, Role.ADMIN).status_code == 403
+    assert ask(client, signed, Role.MERCHANDISE).status_code == 403
     assert ask(client, sign(keys["admin"], roles=["admin"]), Role.ADMIN).status_code == 403
     assert ask(client, sign(keys["admin"], roles=["search"]), Role.EVENTS).status_code == 403
     assert ask(client, sign(keys["search"], roles=["search", "events"]), Role.EVENTS).status_code == 403

@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from shopkeeper import __version__
-from shopkeeper.cli import INTERRUPTED, STOPPED, WRONG, keys, show
+from shopkeeper.cli import INTERRUPTED, STOPPED, WRONG, keys, rules, show
 from shopkeeper.cli.progress import shown
 from shopkeeper.data.duck import was_interrupted
 from shopkeeper.data.tables import Tables
@@ -65,6 +65,7 @@ app = typer.Typer(
 )
 
 app.add_typer(keys.app, name="keys")
+app.add_typer(rules.app, name="rules")
 
 REPORT = "evaluation/report.html"
 

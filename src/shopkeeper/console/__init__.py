@@ -1,4 +1,5 @@
-"""The pages people look at: for now one, at `/`, a shop front to search, browse and buy in, which says why."""
+"""The pages people look at: at `/` a shop front to search, browse and buy in, which says why; at `/merchandise` the
+rules, to be written, tried out and published."""
 
 from __future__ import annotations
 
@@ -28,12 +29,17 @@ class Parts(StaticFiles):
 
 
 def mount(app: FastAPI) -> None:
-    """Serve the page at `/` and its scripts and styles below `/console`."""
+    """Serve the pages, and their scripts and styles below `/console`."""
     headers = {"Content-Security-Policy": f"{POLICY}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"}
 
     @app.head("/", include_in_schema=False)
     @app.get("/", include_in_schema=False)
     def page(_: Request) -> Response:
         return FileResponse(STATIC / "index.html", headers=headers | FRESH)
+
+    @app.head("/merchandise", include_in_schema=False)
+    @app.get("/merchandise", include_in_schema=False)
+    def merchandise(_: Request) -> Response:
+        return FileResponse(STATIC / "merchandise.html", headers=headers | FRESH)
 
     app.mount("/console", Parts(directory=STATIC), name="console")

@@ -11,7 +11,7 @@ from shopkeeper.engine.context import Context
 from shopkeeper.engine.facets import count
 from shopkeeper.engine.requests import sort_values
 from shopkeeper.engine.slate import Stopwatch
-from shopkeeper.vocabulary import Mask, Placement, Rows, Slate
+from shopkeeper.vocabulary import Banner, Mask, Placement, Rows, Slate
 
 if TYPE_CHECKING:
     from shopkeeper.engine.pipeline import Engine
@@ -30,12 +30,16 @@ def browse(engine: Engine, context: Context) -> Slate:
         for position, item in enumerate(engine.catalogue.items(page), start=request.offset + 1)
     )
     watch.lap("items")
+    rules = engine.policies.rules.holding(context)
     return Slate(
         id=token_hex(8),
         surface=request.surface,
         placements=placements,
         total=len(rows),
         facets=facets,
+        rules=tuple(each.id for each in rules),
+        redirect=next((each.rule.redirect for each in rules if each.rule.redirect), ""),
+        banners=tuple(each.rule.banner for each in rules if each.rule.banner != Banner()),
         release=engine.release,
         timings=watch.timings,
     )

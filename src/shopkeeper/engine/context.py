@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,9 @@ from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.interactions import Interactions
 from shopkeeper.settings import Settings
 from shopkeeper.vocabulary import Codes, Mask, Request, Rows, Scores, Seconds
+
+if TYPE_CHECKING:
+    from shopkeeper.engine.policies.matching import ReadRule
 
 
 class Candidates(NamedTuple):
@@ -83,7 +86,8 @@ class Context:
     history, history_codes, history_times: int32, int8 (EventType.code), float64 (seconds; NaN without a clock), [h];
     session: int32 [s], the items of the present session, a suffix of what `history` holds;
     anchors: int32 [a], the known rows of `request.items`;
-    allowed: bool [n_items] or None (everything): what filters and availability leave. Sources must obey it.
+    allowed: bool [n_items] or None (everything): what filters and availability leave. Sources must obey it;
+    rules: the merchant's that hold for it, the first to be heard first; None where nobody has looked yet.
     """
 
     request: Request
@@ -95,6 +99,7 @@ class Context:
     session: Rows
     anchors: Rows
     allowed: Mask | None = None
+    rules: Sequence[ReadRule] | None = None
 
 
 class Source(Protocol):

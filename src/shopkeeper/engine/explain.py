@@ -27,12 +27,14 @@ def explain(engine: Engine, request: Request, item_id: str, within: str) -> Expl
         near = (did_you_mean(item_id, ids) if len(ids) <= NEAR_IDS else None) or ""
         text = f"no item of this release has the id {item_id!r}. {near}".strip()
         return Explanation(item=item_id, surface=request.surface, verdict="unknown item", text=text)
+    (told,) = engine.policies.rules.told(context, np.array([row]))
     if rule := engine.policies.why_not(context, row):
-        return Explanation(item=item_id, surface=request.surface, verdict="filtered", text=rule)
+        text = "; ".join((rule, *told))
+        return Explanation(item=item_id, surface=request.surface, verdict="filtered", text=text)
     ranking = engine.rank(context)
     at = np.flatnonzero(ranking.rows == row)
     if not len(at):
-        text = "; ".join(_word_of(engine, context, name, row) for name in ranking.pool.sources)
+        text = "; ".join([*(_word_of(engine, context, name, row) for name in ranking.pool.sources), *told])
         return Explanation(item=item_id, surface=request.surface, verdict="not a candidate", text=text)
     return _placed(engine, context, ranking, int(at[0]), item_id)
 

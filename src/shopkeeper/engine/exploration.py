@@ -21,23 +21,26 @@ _WHOLE = 2**64
 Propensities = npt.NDArray[np.float32]
 
 
-def explore(rows: Rows, places: range, request: Request, now: float, share: float) -> tuple[Rows, Propensities]:
+def explore(
+    rows: Rows, places: range | npt.NDArray[np.int64], request: Request, now: float, share: float
+) -> tuple[Rows, Propensities]:
     """Rows int32 [n] in the order in which they are shown, and the propensity of each at its place, float32 [n].
 
-    places: those where an item may be moved, of which the first WINDOW count; pinned items stand before them, and what
-    was not ranked behind. A request of nobody, or with an order of its own, is answered without chance.
+    places: those where an item may be moved, ascending, of which the first WINDOW count; pinned items stand between
+    them, and what was not ranked behind. A request of nobody, or with an order of its own, is answered without chance.
     """
     propensities: Propensities = np.ones(len(rows), np.float32)
-    pinned, window = places.start, min(WINDOW, len(places))
+    places = np.asarray(places)[:WINDOW]
+    window = len(places)
     who = request.session or request.user
     if not share or window < 2 or not who or request.sort:
         return rows, propensities
     pairs = window * (window - 1) / 2
-    propensities[pinned : pinned + window] = 1.0 - share * 2.0 / window
+    propensities[places] = 1.0 - share * 2.0 / window
     hour = str(int(now // HOUR))
     drawn, pair = _draws("\x1f".join((who, request.surface, request.query, *request.items, request.filter, hour)))
     if drawn < share:
-        first, second = (pinned + place for place in _pair(int(pair * pairs), window))
+        first, second = places[list(_pair(int(pair * pairs), window))]
         rows = rows.copy()
         rows[[first, second]] = rows[[second, first]]
         propensities[[first, second]] = share / pairs

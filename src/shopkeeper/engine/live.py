@@ -1,7 +1,8 @@
 """The engine that answers now: of the current release, with everything that the shop's log has told since.
 
-Events are taken in before every answer. A newly published release, changed settings and changed items are taken in by
-`refresh`: in a thread of its own once `follow` was called, so that no request waits for them, and else by whoever asks.
+Events are taken in before every answer. A newly published release, changed settings, published rules and changed items
+are taken in by `refresh`: in a thread of its own once `follow` was called, so that no request waits for them, and else
+by whoever asks.
 """
 
 from __future__ import annotations
@@ -13,16 +14,18 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
+from shopkeeper.data.curation import Curated, Curation
 from shopkeeper.data.eventlog import EventLog, Places
 from shopkeeper.engine.opening import open_release
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.errors import DataError, ShopkeeperError
 from shopkeeper.release.store import ReleaseStore
+from shopkeeper.settings import Settings
 from shopkeeper.shop_toml import read_settings
 
 LOOK_S = 0.1  # between two looks at the log and the releases
@@ -61,8 +64,11 @@ class LiveEngine:
     log: gives the shop's log, and raises DataError where it cannot be opened: then the release answers by itself.
     """
 
-    def __init__(self, settings_file: Path, releases: ReleaseStore, log: Callable[[], EventLog]) -> None:
-        self._settings_file, self._releases, self._log = settings_file, releases, log
+    def __init__(
+        self, settings_file: Path, releases: ReleaseStore, log: Callable[[], EventLog], curation: Curation
+    ) -> None:
+        self._settings_file, self._releases, self._log, self._curation = settings_file, releases, log, curation
+        self._curated = Curated()
         self.settings = read_settings(settings_file)
         self._known: _Known | None = None
         self._seen: object = None  # the state of the files when they were last opened
@@ -109,16 +115,20 @@ class LiveEngine:
         self._wake.set()
 
     def refresh(self) -> None:
-        """Take in a new release, new settings, changed items. Raises as `engine`."""
+        """Take in a new release, new settings, published rules, changed items. Raises as `engine`."""
         if not self._refreshing.acquire(blocking=self._known is None):
             return  # another thread is at it, and the others go on with what is known
         try:
-            seen = self._state_of_files()
+            seen, curated_anew = self._state_of_files(), self._look_at_curation()
             sighted = self._known is not None and self._known.blind and self._opened_log() is not None
             if seen != self._seen or sighted or time.monotonic() >= self._reopen_at:
                 self._reopen(seen)
             elif self._refusal is not None:  # nothing has changed: to open all of it again would end the same way
                 raise self._refusal.with_traceback(None)
+            elif curated_anew and self._known is not None:
+                curated = self._under_curation(self._known.engine, self.settings)
+                with self._recording:
+                    self._known = replace(self._known, engine=curated)
             self._take_changes()
         finally:
             self._refreshing.release()
@@ -147,7 +157,7 @@ class LiveEngine:
             release = self._releases.current()
             bare = msgspec.structs.replace(settings, rules=())  # they may speak of what only newer items have
             known = self._told(open_release(release, bare), release.manifest.live)
-            known.engine = known.engine.obeying(settings.rules)
+            known.engine = self._under_curation(known.engine.obeying(settings.rules), settings)
         except ShopkeeperError as error:
             self._reopen_at = time.monotonic() + REOPEN_S
             if self._known is None:
@@ -161,6 +171,20 @@ class LiveEngine:
                 with self._bearing():
                     self._record(known)
                 self.settings, self._known, self._version = settings, known, -1
+
+    def _look_at_curation(self) -> bool:
+        """Whether there is a new publication. One that cannot be read is told, and the one before holds."""
+        with self._bearing():
+            if self._curation.publication() != self._curated.publication:
+                self._curated = self._curation.published()
+                return True
+        return False
+
+    def _under_curation(self, engine: Engine, settings: Settings) -> Engine:
+        """The rules of shop.toml first, then what is published. That was checked when it was written; what cannot be
+        followed any more keeps no release from serving."""
+        said = self._curated
+        return engine.curated((*settings.rules, *said.rules), (*settings.synonyms, *said.synonyms))
 
     def _told(self, engine: Engine, live: Places) -> _Known:
         """What an engine knows after all that the log says, as of now, beyond the places `live`."""

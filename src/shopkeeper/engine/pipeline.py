@@ -44,7 +44,7 @@ from shopkeeper.release.images import Images
 from shopkeeper.release.interactions import Interactions
 from shopkeeper.release.overlay import LiveCatalogue, lay_over
 from shopkeeper.release.store import REMEDY
-from shopkeeper.settings import Rule, Settings, Surface
+from shopkeeper.settings import Rule, Settings, Surface, Synonym
 from shopkeeper.vocabulary import UNKNOWN_ROW, Change, Event, Explanation, Ids, Request, Rows, Scores, Seconds, Slate
 
 ACTORS, SETTINGS, RANKERS = "actors", "settings.json", "rankers"
@@ -112,7 +112,7 @@ class Engine:
         newer = copy.copy(self)
         live = self.catalogue if isinstance(self.catalogue, LiveCatalogue) else lay_over(self.catalogue)
         newer.catalogue = live = live.after(changes)
-        newer.policies = Policies(newer.catalogue, self.settings)
+        newer.policies = Policies(newer.catalogue, self.settings, self.policies.rules.book)
         times = {change.id: change.time for change in changes if change.item is not None}
         newer._unread = (*(id_ for id_ in self._unread if id_ not in times), *list(times)[READ_AT_ONCE:])
         newer._take_in(live.ids.places(times), np.fromiter(times.values(), np.float64), self.sources)
@@ -132,10 +132,15 @@ class Engine:
 
     def obeying(self, rules: Sequence[Rule]) -> Engine:
         """The engine under these rules and no others. Raises SettingsError when one cannot be followed."""
-        newer = copy.copy(self)
-        newer.settings = msgspec.structs.replace(self.settings, rules=tuple(rules))
-        newer.policies = Policies(self.catalogue, newer.settings)
+        newer = self.curated(rules, self.settings.synonyms)
         newer.policies.check()
+        return newer
+
+    def curated(self, rules: Sequence[Rule], synonyms: Sequence[Synonym]) -> Engine:
+        """The engine under these rules and synonyms and no others; what cannot be followed is passed over."""
+        newer = copy.copy(self)
+        newer.settings = msgspec.structs.replace(self.settings, rules=tuple(rules), synonyms=tuple(synonyms))
+        newer.policies = Policies(self.catalogue, newer.settings)
         return newer
 
     def asking(self, name: str, sources: Sequence[str]) -> Engine:
@@ -206,6 +211,7 @@ class Engine:
             session=past.rows[len(past.rows) - past.session :],
             anchors=anchors[anchors >= 0],
         )
+        context = self.policies.ruled(context)
         return replace(context, allowed=self.policies.allowed(context))
 
     def sources_of(self, surface: str) -> dict[str, FittedSource]:

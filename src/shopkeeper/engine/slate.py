@@ -15,12 +15,12 @@ from shopkeeper.engine.exploration import Propensities, explore
 from shopkeeper.engine.facets import count
 from shopkeeper.engine.item_text import names_of
 from shopkeeper.engine.requests import sort_values
-from shopkeeper.vocabulary import Placement, Reason, Request, Rows, Slate
+from shopkeeper.vocabulary import Banner, Placement, Reason, Request, Rows, Slate
 
 if TYPE_CHECKING:
     from shopkeeper.engine.pipeline import Engine, Ranking
 
-PINNED, STAND_IN = Reason("rules", "chosen by the shop"), Reason("popular", "popular in this shop")
+STAND_IN = Reason("popular", "popular in this shop")
 MATCH_CAP = 10_000  # matching items that are counted by facets, sorted and paged through
 
 
@@ -41,17 +41,19 @@ def answer(engine: Engine, request: Request, within: str = "") -> Slate:
     """See Engine.answer."""
     watch = Stopwatch()
     context = engine.context(request, within)
+    request = context.request  # as the merchant's rules want it searched
     watch.lap("context")
     ranking = engine.rank(context, watch)
     matching, total = _matching(engine, context, ranking)
     rows = _sorted(engine, request.sort, matching) if request.sort else _unrolled(engine, context, ranking)
-    movable = range(len(engine.policies.pinned(context)), len(ranking.rows))
+    movable = np.flatnonzero(~np.isin(ranking.rows, engine.policies.pinned(context)))
     rows, propensities = explore(rows, movable, request, context.now, engine.settings.surfaces[request.surface].explore)
     facets = count(engine.catalogue, matching, request.facets, request.max_values) if request.facets else ()
     watch.lap("facets")
     page = slice(request.offset, request.offset + request.size)
     placements = _placements(engine, context, ranking, rows[page], propensities[page])
     watch.lap("items")
+    rules = engine.policies.rules.holding(context)
     return Slate(
         id=token_hex(8),
         surface=request.surface,
@@ -59,6 +61,9 @@ def answer(engine: Engine, request: Request, within: str = "") -> Slate:
         total=total,
         facets=facets,
         matched=_matched(engine, request, placements),
+        rules=tuple(each.id for each in rules),
+        redirect=next((each.rule.redirect for each in rules if each.rule.redirect), ""),
+        banners=tuple(each.rule.banner for each in rules if each.rule.banner != Banner()),
         notes=_notes(engine, context, ranking),
         release=engine.release,
         timings=watch.timings,
@@ -133,17 +138,15 @@ def reasons(
         texts = reasons_of(engine.sources[name], context, rows[own]) if len(own) else []
         for at, text, rank in zip(own.tolist(), texts, ranks[own, column].tolist(), strict=True):
             said[at].append(Reason(name, text, int(rank)))
-    if all(said):
-        return [tuple(each) for each in said]
-    pinned = set(engine.policies.pinned(context).tolist())
-    return [
-        tuple(each) or (PINNED if row in pinned else STAND_IN,) for row, each in zip(rows.tolist(), said, strict=True)
-    ]
+    for each, told in zip(said, engine.policies.rules.told(context, rows), strict=True):
+        each += [Reason("rules", text) for text in told]
+    return [tuple(each) or (STAND_IN,) for each in said]
 
 
 def _notes(engine: Engine, context: Context, ranking: Ranking) -> tuple[str, ...]:
     surface, request = engine.settings.surfaces[context.request.surface], context.request
-    notes = []
+    rewriting = [each.label for each in engine.policies.rules.holding(context) if each.rule.use][:1]
+    notes = [f"searched for “{request.query}” instead, by {label}" for label in rewriting]
     if absent := [name for name in surface.sources if name not in engine.sources]:
         notes.append(f"not in this release: {', '.join(absent)}; train again to have them")
     if unknown := [item for item in request.items if item not in engine.catalogue.ids]:

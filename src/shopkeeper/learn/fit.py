@@ -193,8 +193,9 @@ class Fitter:
 
 
 def _digest(items: pa.Table, settings: Settings) -> str:
-    """Of what all sources may read but events: the items, the settings of the encoder, and the seed."""
-    digest = hashlib.sha256(msgspec.json.encode((__version__, settings.encoder, settings.train.seed)))
+    """Of what all sources may read but events: items and their languages, the settings of the encoder, the seed."""
+    read_as = __version__, settings.encoder, settings.search.languages, settings.train.seed
+    digest = hashlib.sha256(msgspec.json.encode(read_as))
     with pa.ipc.new_stream(pa.PythonFile(_Hashing(digest), mode="w"), items.schema) as stream:
         stream.write_table(items.combine_chunks())
     return digest.hexdigest()[:16]

@@ -68,7 +68,7 @@ def add_routes(app: FastAPI, shop: Shop) -> None:
         )
         if caller.filter and not shop.passing([item], caller.filter):
             raise HTTPException(404, f"there is no item {item!r}")
-        return Json(shop.explain(item, _bound(shop, caller, asked), caller.filter))
+        return Json(shop.explain(item, bound(shop, caller, asked), caller.filter))
 
     @app.get("/v1/shoppers", responses=answers(list[Shopper], [Shopper(user="u42", likes=("Mugs",), events=31)]))
     def shoppers(_: Admin) -> Response:
@@ -77,12 +77,17 @@ def add_routes(app: FastAPI, shop: Shop) -> None:
 
 
 def _answer(http: HttpRequest, shop: Shop, caller: Caller, asked: SearchBody, surface: str) -> Slate:
-    request = _bound(shop, caller, msgspec.structs.replace(asked, surface=surface))
+    request = bound(shop, caller, msgspec.structs.replace(asked, surface=surface))
     slate = shop.answer(request, caller.filter)
     shop.show(request, slate)
     metrics: ShopMetrics = http.app.state.metrics
     metrics.showed(slate)
     metrics.looked_up(shop.engine)
+    return depicted(http, caller, slate)
+
+
+def depicted(http: HttpRequest, caller: Caller, slate: Slate) -> Slate:
+    """The slate with pictures that the caller may show."""
     return msgspec.structs.replace(
         slate,
         placements=tuple(
@@ -91,7 +96,7 @@ def _answer(http: HttpRequest, shop: Shop, caller: Caller, asked: SearchBody, su
     )
 
 
-def _bound(shop: Shop, caller: Caller, asked: Request) -> Request:
+def bound(shop: Shop, caller: Caller, asked: Request) -> Request:
     """As the caller may ask it: what its filter hides is no anchor either, so that no reason tells of it."""
     request = caller.bind(asked)
     if caller.filter and request.items:

@@ -11,7 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from shopkeeper import __version__
 from shopkeeper.errors import ShopkeeperError
-from shopkeeper.server import answers, events, health, items, openapi
+from shopkeeper.server import answers, curation, events, health, items, openapi
 from shopkeeper.server.access import Access
 from shopkeeper.server.algolia import routes as algolia
 from shopkeeper.server.doors import ALGOLIA_HEADERS, Doors
@@ -50,6 +50,7 @@ def create_app(shop: Shop, *, workers: int = 1) -> FastAPI:
     answers.add_routes(app, shop)
     events.add_routes(app, shop)
     items.add_routes(app, shop)
+    curation.add_routes(app, shop)
     health.add_routes(app, shop, metrics)
     algolia.add_routes(app, shop)
     openapi.describe(app)

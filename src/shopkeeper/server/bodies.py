@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from shopkeeper.errors import RequestError, did_you_mean, expected_in_words, read_misfit
+from shopkeeper.settings import MATCHES, Rule, Synonym
 from shopkeeper.vocabulary import Event, EventType, Item, Request
 
 MAX_EVENTS = MAX_CHANGES = 1_000
@@ -32,6 +33,28 @@ class SearchBody(Request, frozen=True, kw_only=True, forbid_unknown_fields=True)
     query: Text = ""
     filter: Text = ""
     time: Moment | None = None
+    segments: Annotated[tuple[Label, ...], Meta(max_length=100)] = ()
+
+
+class PreviewBody(SearchBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A search or a shelf, and rules to try out besides the drafts that are kept."""
+
+    rules: Annotated[tuple[Rule, ...], Meta(max_length=100)] = ()
+
+
+class PublishBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which drafts to put in force, by id; all, where nothing is named."""
+
+    rules: Annotated[tuple[str, ...], Meta(max_length=10_000)] | None = None
+    synonyms: Annotated[tuple[str, ...], Meta(max_length=10_000)] | None = None
+    comment: Text = ""
+
+
+class RevertBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The publication to go back to."""
+
+    publication: Annotated[int, Meta(ge=0, le=2**53)]
+    comment: Text = ""
 
 
 class EventBody(Event, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,6 +108,11 @@ Decoded = TypeVar("Decoded")
 _search = msgspec.json.Decoder(SearchBody)
 _events = msgspec.json.Decoder(Annotated[list[EventBody], Meta(max_length=MAX_EVENTS)])
 _event = msgspec.json.Decoder(EventBody)
+_rule = msgspec.json.Decoder(Rule)
+_synonym = msgspec.json.Decoder(Synonym)
+_preview = msgspec.json.Decoder(PreviewBody)
+_publish = msgspec.json.Decoder(PublishBody)
+_revert = msgspec.json.Decoder(RevertBody)
 _items = msgspec.json.Decoder(Annotated[list[ItemBody], Meta(max_length=MAX_CHANGES)])
 _item = msgspec.json.Decoder(ItemBody)
 _stocks = msgspec.json.Decoder(Annotated[list[StockBody], Meta(max_length=MAX_CHANGES)])
@@ -94,6 +122,34 @@ _stock = msgspec.json.Decoder(StockBody)
 def decode_search(body: bytes) -> SearchBody:
     """Raises RequestError; an empty body asks for the defaults."""
     return _decode(_search, body or b"{}", SearchBody)
+
+
+def decode_rule(body: bytes) -> Rule:
+    """Raises RequestError."""
+    return _decode(_rule, body, Rule)
+
+
+def decode_synonym(body: bytes) -> Synonym:
+    """Raises RequestError."""
+    synonym = _decode(_synonym, body, Synonym)
+    if not all(word.strip() for word in (*synonym.words, *synonym.means)) or len(synonym.words + synonym.means) < 2:
+        raise RequestError("this says of no words that they mean the same", where="words", expected="two words or more")
+    return synonym
+
+
+def decode_preview(body: bytes) -> PreviewBody:
+    """Raises RequestError."""
+    return _decode(_preview, body, PreviewBody)
+
+
+def decode_publish(body: bytes) -> PublishBody:
+    """Raises RequestError; an empty body is for all drafts."""
+    return _decode(_publish, body or b"{}", PublishBody)
+
+
+def decode_revert(body: bytes) -> RevertBody:
+    """Raises RequestError."""
+    return _decode(_revert, body, RevertBody)
 
 
 def decode_events(body: bytes) -> list[EventBody]:
@@ -159,5 +215,6 @@ def _misfit(error: msgspec.ValidationError, kind: type[msgspec.Struct]) -> Reque
     if "missing required field" in message:
         return RequestError(f"the field {message.split('`')[1]!r} is missing", where=where)
     if message.startswith("Invalid enum value"):
-        return RequestError(message, where=where, expected="one of " + ", ".join(EventType))
+        choices = EventType if kind is EventBody else MATCHES
+        return RequestError(message, where=where, expected="one of " + ", ".join(choices))
     return RequestError("the value does not fit", where=where, expected=expected_in_words(message))

@@ -108,6 +108,11 @@ class KeyRing:
         _require_valid(key)
         return Caller(key=key.id, roles=frozenset(key.roles), filter=key.filter, rate=key.rate)
 
+    def name_of(self, caller: Caller) -> str:
+        """What the audit calls a caller: the name of the key, and its id."""
+        key = self._keys.get(caller.key)
+        return f"{key.name} ({key.id})" if key and key.name else caller.key or "without a key"
+
     def sign_picture(self, caller: Caller, item: str) -> str:
         """What opens one item's picture, in its address, to whom the caller shows it; "" where no key is needed."""
         key = self._keys.get(caller.key)
@@ -182,8 +187,9 @@ CLAIMS = Claims.__struct_fields__
 
 
 def _lent(roles: tuple[Role, ...] | None) -> frozenset[Role]:
-    """Whoever signs lends what the claim names, or all; never the role of an admin, which no filter binds."""
-    return frozenset(Role if roles is None else roles) - {Role.ADMIN}
+    """Whoever signs lends what the claim names, or all; never the role of an admin, which no filter binds, nor that of
+    a merchandiser, who changes what everybody sees."""
+    return frozenset(Role if roles is None else roles) - {Role.ADMIN, Role.MERCHANDISE}
 
 
 def _picture_mac(key: Key, item: str) -> str:

@@ -215,5 +215,6 @@ async def _scrapes(http: HttpRequest, key: SentKey) -> None:
 # What a route asks of whoever comes; the first of its parameters, so that no body is read for a stranger.
 Searcher = Annotated[Caller, Depends(_opens(Role.SEARCH))]
 Teller = Annotated[Caller, Depends(_opens(Role.EVENTS))]
+Merchant = Annotated[Caller, Depends(_opens(Role.MERCHANDISE))]
 Admin = Annotated[Caller, Depends(_opens(Role.ADMIN))]
 Scraper = Annotated[None, Depends(_scrapes)]

@@ -9,10 +9,22 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from shopkeeper.data.curation import Line, RuleEntry, SynonymEntry
+from shopkeeper.engine.preview import Move, Preview
 from shopkeeper.server.analytics import CALLS
-from shopkeeper.server.bodies import MAX_EVENTS, EventBody, ItemBody, SearchBody, StockBody
+from shopkeeper.server.bodies import (
+    MAX_EVENTS,
+    EventBody,
+    ItemBody,
+    PreviewBody,
+    PublishBody,
+    RevertBody,
+    SearchBody,
+    StockBody,
+)
+from shopkeeper.settings import Rule, Synonym
 from shopkeeper.shop import Shopper
-from shopkeeper.vocabulary import Explanation, Facet, FacetValue, Item, Placement, Reason, Slate
+from shopkeeper.vocabulary import Banner, Explanation, Facet, FacetValue, Item, Placement, Reason, Slate
 
 # Why a request is turned away.
 MEANINGS = {
@@ -20,6 +32,7 @@ MEANINGS = {
     401: "A key is missing, unknown or no longer valid",
     403: "The key does not reach so far",
     404: "Not known",
+    409: "Somebody else has changed it meanwhile",
     408: "The body came too slowly",
     413: "The body is too long",
     414: "The address is too long",
@@ -28,7 +41,7 @@ MEANINGS = {
     503: "The shop is not ready",
 }
 ANYWHERE = (414, 431)  # which no route needs to name
-REFUSALS = tuple(code for code in MEANINGS if code not in (404, *ANYWHERE))
+REFUSALS = tuple(code for code in MEANINGS if code not in (404, 409, *ANYWHERE))
 
 _TEMPLATE = "#/components/schemas/{name}"
 
@@ -92,6 +105,22 @@ ANALYTICS = (
         "properties": {"batch": {"type": "array", "maxItems": MAX_EVENTS}},
     },
 )
+RULE = Rule(name="Gifts", query="gift", pin=("mug-17",), hide="price < 5", banner=Banner(text="Wrapped for you"))
+RULE_ENTRY = RuleEntry(id="gifts", version=12, state="new", draft=msgspec.structs.replace(RULE, id="gifts"))
+SYNONYM = Synonym(words=("mug", "cup"))
+SYNONYM_ENTRY = SynonymEntry(id="mugs", version=13, state="published", published=SYNONYM)
+PUBLISH = {"rules": ["gifts"], "comment": "for the season"}
+REVERT = {"publication": 3, "comment": "too many gifts"}
+LINE = Line(
+    place=12,
+    time=1_764_115_200.0,
+    who="Ada (1f2e3d4c)",
+    deed="draft",
+    kind="rule",
+    id="gifts",
+)
+TRY = {"query": "gift", "rules": [{"id": "gifts", "query": "gift", "pin": ["mug-17"]}]}
+PREVIEW = Preview(now=Slate(id="0b5d", surface="search"), then=SLATE, moves=(Move(item="mug-17", after=1),))
 EVENT = {"id": "e1", "type": "cart", "user": "u42", "session": "s7", "item": "mug-17", "slate": "0b5e", "position": 1}
 
 
@@ -126,6 +155,17 @@ class Taken(msgspec.Struct, frozen=True):
     accepted: int
 
 
+class Publication(msgspec.Struct, frozen=True):
+    """What is in force now: the number of the publication, how many rules and synonyms."""
+
+    publication: int
+    rules: int
+    synonyms: int
+
+
+PUBLICATION = Publication(4, rules=31, synonyms=12)
+
+
 class Health(msgspec.Struct, frozen=True):
     """That the process turns: `status` is "ok"."""
 
@@ -154,6 +194,7 @@ class Readiness(msgspec.Struct, frozen=True):
 _STRUCTS = (
     *(SearchBody, EventBody, ItemBody, StockBody, Slate, Explanation, Item),
     *(Refusal, Receipt, Taken, Shopper, Health, Readiness),
+    *(Rule, RuleEntry, Synonym, SynonymEntry, PublishBody, RevertBody, Publication, Line, PreviewBody, Preview),
 )
 
 

@@ -16,6 +16,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shopkeeper.data.curation import Conflict
 from shopkeeper.errors import RequestError, ShopkeeperError, did_you_mean
 from shopkeeper.server.openapi import Mistake, Refusal
 
@@ -78,6 +79,10 @@ def refuse_in_words(app: FastAPI) -> None:
     @app.exception_handler(RequestError)
     def misfit(http: HttpRequest, error: RequestError) -> Response:
         return refusal(http, 400, "request", _mistake(error))
+
+    @app.exception_handler(Conflict)
+    def overtaken(http: HttpRequest, error: Conflict) -> Response:
+        return refusal(http, 409, "conflict", _mistake(error))
 
     @app.exception_handler(ShopkeeperError)
     def not_ready(http: HttpRequest, error: ShopkeeperError) -> Response:

@@ -16,6 +16,7 @@ from shopkeeper.engine.filters import compile_filter
 from shopkeeper.errors import RequestError
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.server.algolia.filters import (
+    print_filters,
     read_boxes,
     read_facet_filters,
     read_filters,
@@ -150,7 +151,10 @@ def test_any_filter_lets_through_what_it_says(said: list[list[Test]], bracketed:
     ors = [" OR ".join(text for text, _ in group) for group in said]
     text = " AND ".join(f"({each})" if bracketed else each for each in ors)
     expected = [item.id for item in ITEMS if all(any(test(item) for _, test in group) for group in said)]
-    assert passing(read_filters(text, field)) == expected
+    condition = read_filters(text, field)
+    assert passing(condition) == expected
+    assert condition is not None
+    assert passing(read_filters(print_filters(condition), field)) == expected
 
 
 @given(st.text(alphabet="ab:<>=!()\"\\' ANDORTO 1-", max_size=30))

@@ -17,7 +17,7 @@ from algoliasearch.recommend.client import RecommendClientSync
 from algoliasearch.recommend.config import RecommendConfig
 from algoliasearch.search.client import SearchClientSync
 from algoliasearch.search.config import SearchConfig
-from processes import answering
+from processes import answering, until
 
 from shopkeeper.keys import KeyStore, Role
 from shopkeeper.server.app import create_app
@@ -84,6 +84,19 @@ def test_the_python_client_fills_a_shop_and_searches_it(at_home: Any) -> None:
     seen: list[str] = []
     client.browse_objects("products", lambda page: seen.extend(hit.object_id for hit in page.hits))
     assert len(set(seen)) == len(seen) == 1_200
+
+    rule = {
+        "objectID": "first",
+        "conditions": [{"pattern": "mug", "anchoring": "is"}],
+        "consequence": {"promote": [{"objectID": "mug42", "position": 0}]},
+    }
+    client.save_rule("products", "first", rule)
+    assert client.get_rule("products", "first").consequence.promote[0].actual_instance.object_id == "mug42"
+    client.save_synonyms("products", [{"objectID": "s", "type": "synonym", "synonyms": ["mug", "cup"]}])
+    assert client.search_synonyms("products").hits[0].synonyms == ["mug", "cup"]
+    until(lambda: client.search_single_index("products", {"query": "mug"}).hits[0].object_id == "mug42")
+    client.clear_rules("products")
+    assert client.search_rules("products").nb_hits == 0
 
     client.partial_update_objects("products", [{"objectID": "mug7", "price": 0.5}], wait_for_tasks=True)
     assert client.get_object("products", "mug7")["price"] == 0.5

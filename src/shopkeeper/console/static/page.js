@@ -2,13 +2,14 @@
 
 import { addressOf, here } from "./address.js";
 import { openCart } from "./cart.js";
+import { askForKey } from "./door.js";
 import { $, button, latest, make, notice, redraw } from "./dom.js";
 import { favourites, home } from "./home.js";
 import { listen } from "./keys.js";
 import { become, cart, saved, shopper } from "./person.js";
 import { product } from "./product.js";
 import { search, typed } from "./search.js";
-import { ask, Refused, useKey } from "./shop.js";
+import { ask, Refused } from "./shop.js";
 import { number, otherLanguage, switchLanguage, words } from "./words.js";
 
 const TYPING_PAUSE_MS = 120;
@@ -104,23 +105,11 @@ function drawCounts() {
 // --- what went wrong, in words ---
 
 function refused(error) {
-  if (error.status === 401) return askForKey();
+  if (error.status === 401) return askForKey($("main"), show);
   const title = error.status === 503 ? words.noRelease : words.trouble;
   const again = button({ className: "main", onclick: () => show() }, words.again);
   const heading = make("h1", { tabIndex: -1 }, title);
   redraw($("main"), make("div", { className: "panel", role: "alert" }, heading, make("p", {}, error.message), again));
-}
-
-function askForKey() {
-  const input = make("input", { type: "password", ariaLabel: words.keyLabel, required: true, autocomplete: "off" });
-  const open = button({ type: "submit", className: "main" }, words.keyUse);
-  const form = make("form", { className: "panel" }, make("h1", { tabIndex: -1 }, words.keyTitle), input, open);
-  form.onsubmit = (event) => {
-    event.preventDefault();
-    useKey(input.value.trim());
-    show();
-  };
-  redraw($("main"), form);
 }
 
 // --- the start ---

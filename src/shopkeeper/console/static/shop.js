@@ -12,9 +12,9 @@ export class Refused extends Error {
 
 let key = givenKey();
 
-export async function ask(path, body, signal) {
+export async function ask(path, body, signal, method = body ? "POST" : "GET") {
   const headers = { ...(key && { Authorization: `Bearer ${key}` }) };
-  const options = body ? { method: "POST", body: JSON.stringify(body) } : {};
+  const options = { method, ...(body && { body: JSON.stringify(body) }) };
   if (body) headers["Content-Type"] = "application/json";
   let answer, said;
   try {

@@ -7,9 +7,11 @@ A soft policy is a permutation of ranked candidates: positions, best first, so t
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
 from typing import Protocol
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -20,6 +22,7 @@ from shopkeeper.engine.policies.diversity import Diversity
 from shopkeeper.engine.policies.duplicates import Duplicates
 from shopkeeper.engine.policies.exclusion import Exclusion
 from shopkeeper.engine.policies.filtering import Filtering
+from shopkeeper.engine.policies.matching import RuleBook
 from shopkeeper.engine.policies.rules import Rules
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.settings import Settings
@@ -45,28 +48,35 @@ class SoftPolicy(Protocol):
 
 
 class Policies:
-    """All policies of a shop, as its settings say."""
+    """All policies of a shop, as its settings say. book: of its rules, where it is read already."""
 
-    def __init__(self, catalogue: Catalogue, settings: Settings) -> None:
+    def __init__(self, catalogue: Catalogue, settings: Settings, book: RuleBook | None = None) -> None:
         self.masks = masks = Masks(catalogue)
         self._n_items = len(catalogue)
-        self._rules = Rules(catalogue, masks, settings.rules)
+        self.rules = Rules(catalogue, masks, book or RuleBook(settings.rules))
         self._hard: tuple[HardPolicy, ...] = (
             Availability(catalogue),
             Filtering(catalogue, masks),
-            self._rules,
+            self.rules,
             Exclusion(catalogue, settings.surfaces),
         )
         # Variety first, as it reads scores; pins last, as they stand where the merchant said.
         self._soft: tuple[SoftPolicy, ...] = (
             Diversity(catalogue, settings.surfaces),
-            self._rules,
+            self.rules,
             Duplicates(catalogue),
         )
 
     def check(self) -> None:
         """Raises SettingsError when a rule cannot be followed."""
-        self._rules.check()
+        self.rules.check()
+
+    def ruled(self, context: Context) -> Context:
+        """The context with the rules that hold for it, and with the query that the first of them has in the place of
+        what was asked. Rules hear what the person asked, whatever is searched for instead."""
+        rules = self.rules.holding(context)
+        use = next((each.rule.use for each in rules if each.rule.use), context.request.query)
+        return replace(context, rules=rules, request=msgspec.structs.replace(context.request, query=use))
 
     def allowed(self, context: Context) -> Mask:
         """The items that no hard policy takes out: bool [n_items]. Raises RequestError when the filter is wrong."""
@@ -83,8 +93,12 @@ class Policies:
 
         They belong among the candidates, whether or not a source brought them.
         """
-        rows = self._rules.pinned(context)
-        return rows if context.allowed is None else rows[context.allowed[rows]]
+        return self._pins(context)[0]
+
+    def _pins(self, context: Context) -> tuple[Rows, Positions]:
+        """Rows int32 [k], and the places int64 [k], ascending, at which they are to stand."""
+        pins = sorted((place, row) for row, (place, _) in self.rules.pins(context).items())
+        return np.array([row for _, row in pins], np.int32), np.array([place for place, _ in pins], np.int64)
 
     def order(self, context: Context, rows: Rows, scores: Scores) -> Positions:
         """Where candidates end up that stand best first (rows int32 [n], scores float32 [n]): positions int64 [n].
@@ -94,9 +108,10 @@ class Policies:
         order = np.arange(len(rows))
         for policy in self._soft:
             order = order[policy.order(context, rows[order], scores[order])]
-        pins = self._rules.pinned(context)
-        if not len(pins):
+        pinned, places = self._pins(context)
+        if not len(pinned):
             return order
-        places = positions_of(rows[order], pins)
-        places[places < 0] = len(pins)
-        return order[np.argsort(places, kind="stable")]
+        at = positions_of(pinned, rows[order])
+        places, at = places[at >= 0], at[at >= 0]
+        others = np.delete(order, at)
+        return np.insert(others, np.minimum(places - np.arange(len(at)), len(others)), order[at])

@@ -11,6 +11,7 @@ import msgspec
 
 from shopkeeper.engine.facets import USEFUL
 from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.server.algolia.curation import consequences
 from shopkeeper.server.algolia.door import Asking, Door
 from shopkeeper.server.algolia.highlight import Marks, highlighted, snippets
 from shopkeeper.server.algolia.objects import picked
@@ -47,6 +48,9 @@ def search(door: Door, by: Asking, index: str, said: Mapping[str, Any]) -> dict[
         shown["queryID"] = slate.id
     if params.user_data is not None:
         shown["userData"] = params.user_data
+    shown |= consequences(slate)
+    if slate.redirect:
+        shown["renderingContent"] = {**shown["renderingContent"], "redirect": {"url": slate.redirect}}
     if "*" in params.response_fields:
         return shown
     return {name: value for name, value in shown.items() if name in params.response_fields}

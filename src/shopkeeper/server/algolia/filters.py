@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from shopkeeper.engine.conditions import Compares, Condition, Either, Every, Is, Not
+from shopkeeper.engine.conditions import Compares, Condition, Either, Every, Exists, Is, Not
 from shopkeeper.errors import RequestError
 
 TAGS = "_tags"
@@ -69,6 +69,24 @@ def read_boxes(said: Any, field_of: FieldOf) -> Condition | None:
     return _either(
         [Every((*_between(fields[0], box[0], box[2]), *_between(fields[1], box[1], box[3]))) for box in boxes]
     )
+
+
+def print_filters(condition: Condition) -> str:
+    """A condition as `read_filters` reads it, by the names of fields."""
+    if isinstance(condition, Is):
+        return " OR ".join(f"{_quote(condition.name)}:{_quote(value)}" for value in condition.values)
+    if isinstance(condition, Compares):
+        return f"{_quote(condition.name)} {condition.sign} {condition.value}"
+    if isinstance(condition, Exists):
+        raise RequestError(f"{condition} cannot be said in Algolia's filters", where="filters")
+    if isinstance(condition, Not):
+        return f"NOT {print_filters(condition.part)}"
+    if isinstance(condition, Every) and _is_range(condition):
+        low, high = (part for part in condition.parts if isinstance(part, Compares))
+        return f"{_quote(low.name)}:{low.value} TO {high.value}"
+    parts = [(each, print_filters(each)) for each in condition.parts]
+    joint = " AND " if isinstance(condition, Every) else " OR "
+    return joint.join(f"({text})" if isinstance(each, Either) else text for each, text in parts)
 
 
 def _between(field: str, one: float, other: float) -> tuple[Condition, Condition]:
@@ -225,6 +243,11 @@ class _Parser:
 def _is_range(part: Every) -> bool:
     """`price:10 TO 20` is one test, though we write it as two."""
     return [each.sign for each in part.parts if isinstance(each, Compares)] == [">=", "<="] and len(part.parts) == 2
+
+
+def _quote(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _unquoted(text: str) -> str:

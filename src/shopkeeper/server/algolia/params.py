@@ -70,6 +70,7 @@ class Params(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     response_fields: Names = ("*",)
     pagination_limited_to: Annotated[int, Meta(ge=1, le=10_000)] = 1_000
     user_token: str | None = None
+    rule_contexts: Annotated[tuple[Text, ...], Meta(max_length=20)] = ()
     analytics: bool = True
     click_analytics: bool = False
     get_ranking_info: bool = False
@@ -88,7 +89,7 @@ class Params(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return self.page * self.hits_per_page if self.offset is None else self.offset
 
 
-_NAMES = {field.encode_name for field in msgspec.structs.fields(Params) if field.type == Names}
+_NAMES = {field.encode_name for field in msgspec.structs.fields(Params) if field.type == Names} | {"ruleContexts"}
 _FILTERS = ("facetFilters", "tagFilters", "numericFilters", "insideBoundingBox")
 
 
@@ -129,6 +130,7 @@ def read_request(params: Params, catalogue: Catalogue, sort: str, facets: Names)
         offset=0 if beyond else params.start,
         facets=facets,
         max_values=params.max_values_per_facet,
+        segments=params.rule_contexts,
     )
 
 

@@ -11,7 +11,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from shopkeeper.errors import RequestError
-from shopkeeper.server.algolia import answers, records
+from shopkeeper.server.algolia import answers, curation_routes, records
 from shopkeeper.server.algolia.door import MAX_REQUESTS, Asking, Door, read_body, read_list, read_text
 from shopkeeper.server.algolia.indices import Indices
 from shopkeeper.server.algolia.insights import read_insights
@@ -32,6 +32,7 @@ def add_routes(app: FastAPI, shop: Shop) -> None:
     _search(app, door)
     _settings(app, door)
     _tell(app, door)
+    curation_routes.add_routes(app, door)
     _records(app, door)  # last, as an objectID may be any text
 
 

@@ -1,0 +1,15 @@
+"""The rules and synonyms that merchandisers keep, `curation.sqlite` in a shop's directory."""
+
+from shopkeeper.data.curation.store import (
+    FILE,
+    By,
+    Conflict,
+    Curated,
+    Curation,
+    Kind,
+    Line,
+    RuleEntry,
+    SynonymEntry,
+)
+
+__all__ = ["FILE", "By", "Conflict", "Curated", "Curation", "Kind", "Line", "RuleEntry", "SynonymEntry"]
