@@ -7,22 +7,20 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 import small_shop
+from asked import Ask
 from starlette.testclient import TestClient
 
 from shopkeeper.server.app import create_app
-from shopkeeper.settings import ServerSettings, Settings
 from shopkeeper.shop import Shop
-from shopkeeper.shop_toml import settings_text
 
 NPM = Path(__file__).parent / "npm"
-Ask = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
@@ -56,17 +54,6 @@ def search(ask: Ask) -> Ask:
         return ask(f"indexes/{index}/query", {"query": query, **params}, status=status)
 
     return search
-
-
-def empty_shop(directory: Path, **server: Any) -> Shop:
-    """A shop that has no exports, trained on nothing."""
-    directory.mkdir(parents=True)
-    settings = Settings(server=ServerSettings(**server))
-    (directory / "shop.toml").write_text(settings_text(settings), encoding="utf-8")
-    shop = Shop(directory)
-    shop.ingest()
-    shop.train()
-    return shop
 
 
 @pytest.fixture(scope="session")

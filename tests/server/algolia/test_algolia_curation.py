@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import Ask
+from asked import Ask
 from processes import until
 
 from shopkeeper.errors import RequestError

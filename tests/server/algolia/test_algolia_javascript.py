@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import empty_shop
+from asked import empty_shop
 from processes import answering
 
 from shopkeeper.keys import KeyStore, Role

@@ -31,7 +31,7 @@ def test_a_record_comes_back_as_it_was_sent(said: dict[str, Any]) -> None:
     assert record_of(item_of(record)) == record
 
 
-@settings(max_examples=15)  # each is a catalogue
+@settings(max_examples=10)  # each is a catalogue
 @given(st.dictionaries(names, values, max_size=6))
 def test_a_shop_can_keep_any_record(said: dict[str, Any]) -> None:
     record = {**msgspec.json.decode(msgspec.json.encode(said)), "objectID": "a"}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import small_shop
-from conftest import Ask
+from asked import Ask
 from processes import until
 from starlette.testclient import TestClient
 

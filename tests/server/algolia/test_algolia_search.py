@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from conftest import Ask
+from asked import Ask
 from processes import until
 from starlette.testclient import TestClient
 

@@ -58,7 +58,7 @@ def item_of(record: Mapping[str, Any]) -> Item:
     for name, value in record.items():
         if name == OBJECT_ID or name in kept:
             continue
-        flat = dict(_flattened(name, value))
+        flat = dict(_flattened(name, value)) if name and "." not in name else {}
         attributes |= {path: said for path, said in flat.items() if _is_attribute(said) and path not in _FIELDS}
         if name in (*_FIELDS, SENT) or not _is_plain(name, value):
             sent.whole[name] = value
