@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # How long an example takes is the machine's affair. CI tries the same examples each time, so that it fails by what
 # changed and not by chance; new ones are tried wherever people work.
@@ -31,3 +35,12 @@ def real_data() -> Callable[[str], Path]:
         return folder
 
     return find
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One for all, as a process may start but one Playwright."""
+    from chromium import launched  # few tests need it
+
+    with launched() as browser:
+        yield browser

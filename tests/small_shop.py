@@ -61,7 +61,7 @@ def items() -> pa.Table:
 def events(ids: list[str]) -> pa.Table:
     """Four people over ten days: each looks at two neighbouring items a day, and buys the second."""
     rows = []
-    for visit in range(40):
+    for visit in range(40 if ids else 0):
         for step, kind in enumerate(("view", "view", "purchase")):
             row = dict.fromkeys(EVENTS.names)
             item = ids[(visit + visit // 12 + step // 2) % len(ids)]

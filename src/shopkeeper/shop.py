@@ -247,6 +247,11 @@ class Shop:
         told of. Raises RequestError when the request cannot be answered as it was asked."""
         return self.engine().answer(request, within)
 
+    def browse(self, request: Request, within: str = "") -> Slate:
+        """All items that may stand on a surface, where nobody has asked for any by words; `within` as `answer` has it.
+        Raises RequestError."""
+        return self.engine().browse(request, within)
+
     def search(self, query: str, **fields: Any) -> Slate:
         """Search as a Request with these `fields` (user, filter, sort, size, offset, facets…). Raises RequestError."""
         return self.answer(Request(surface="search", query=query, **fields))

@@ -201,14 +201,16 @@ class Banner(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
 
 class Facet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How the matching items divide by one field: counted values, of which there are `n_values`, and of a numeric field
-    the least and the greatest number, and ranges that ascend. Values of "category_path" are paths ("Home > Mugs"): the
-    first level, and what lies directly below each node of a chosen path."""
+    the least and the greatest number, their `mean` and `sum`, and ranges that ascend. Values of "category_path" are
+    paths ("Home > Mugs"): the first level, and what lies directly below each node of a chosen path."""
 
     name: str
     values: tuple[FacetValue, ...] = ()
     n_values: int = 0
     minimum: float | None = None
     maximum: float | None = None
+    mean: float | None = None
+    sum: float | None = None
     ranges: tuple[FacetRange, ...] = ()
 
 

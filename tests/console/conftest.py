@@ -1,32 +1,19 @@
-"""A small shop that is served, and a Chromium to look at it with; a page that complains fails its test."""
+"""A small shop that is served, to look at with a Chromium; a page that complains fails its test."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import small_shop
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from chromium import PATIENCE_MS
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 from served import Visit, serving
 
 from shopkeeper.console.site import storefront
 from shopkeeper.shop import Shop
-
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-PATIENCE_MS = 20_000  # for a machine that is busy; nothing waits longer than it must
 
 
 @pytest.fixture(scope="session")
@@ -38,18 +25,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 def address(shop: Shop) -> Iterator[str]:
     with serving(storefront(shop)) as address:
         yield address
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        message = "there is no chromium here (Debian: apt-get install chromium)"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

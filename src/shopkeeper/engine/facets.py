@@ -30,7 +30,7 @@ def count(
     catalogue: Catalogue, rows: Rows, request: Request, without: Callable[[str | None], Rows] | None = None
 ) -> tuple[Facet, ...]:
     """The facets that a request asks for over matching rows int32 [k] (unique, ascending), in its order, with exact
-    counts; "*" stands for the most useful.
+    counts; "*" stands for the most useful, "category_path.1" for the paths of the second level alone.
 
     without: the rows that would match were nothing chosen in a field, over which it is then counted; for None, were
     nothing chosen at all, by which "*" goes where little is left. Raises RequestError for a field that no item has, and
@@ -64,12 +64,15 @@ def check(request: Request) -> None:
 
 
 def _facet(catalogue: Catalogue, rows: Rows, name: str, request: Request, chosen: Sequence[str]) -> Facet:
+    if (level := level_of(name)) is not None and PATH in catalogue.labels:
+        return Facet(name=name, values=_at_level(catalogue, rows, level)[: request.max_values])
     is_label, is_number = name in catalogue.labels, name in catalogue.numbers
     if not is_label and not is_number:
         raise catalogue.unknown_field(name, "facets")
     values: tuple[FacetValue, ...] = ()
     ranges: tuple[FacetRange, ...] = ()
     n_values, n_said, minimum, maximum = 0, 0, None, None
+    mean = total = None
     if is_label:
         found = catalogue.labels.counts(name, rows)
         n_values, values = _values(catalogue, found, name, request, chosen)
@@ -84,7 +87,32 @@ def _facet(catalogue: Catalogue, rows: Rows, name: str, request: Request, chosen
             ranges = round_ranges(known)
         if len(known):
             minimum, maximum = (float(str(edge)) for edge in (known.min(), known.max()))  # 0.95, not 0.949999988
-    return Facet(name=name, values=values, n_values=n_values, minimum=minimum, maximum=maximum, ranges=ranges)
+            total = float(known.sum(dtype=np.float64))
+            mean = total / len(known)
+    return Facet(
+        name=name,
+        values=values,
+        n_values=n_values,
+        minimum=minimum,
+        maximum=maximum,
+        mean=mean,
+        sum=total,
+        ranges=ranges,
+    )
+
+
+def level_of(name: str) -> int | None:
+    """The level of paths that a facet asks for, 0 the widest: 1 for "category_path.1"; None where it is a field."""
+    field, _, level = name.rpartition(".")
+    return int(level) if field == PATH and level.isdecimal() else None
+
+
+def _at_level(catalogue: Catalogue, rows: Rows, level: int) -> tuple[FacetValue, ...]:
+    found = catalogue.labels.counts(PATH, rows)
+    order = np.argsort(-found.counts, kind="stable")
+    texts = catalogue.labels.texts_of(found.codes[order])
+    values = map(FacetValue, texts, found.counts[order].tolist())
+    return tuple(value for value in values if value.value.count(SEPARATOR) == level)
 
 
 def _values(

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shopkeeper.data.schema import items_table
+from shopkeeper.engine.browsing import browse, matching
 from shopkeeper.engine.context import (
     Candidates,
     Context,
@@ -32,7 +33,7 @@ from shopkeeper.engine.ranking.fusion import Pool, fuse
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.engine.ranking.statistics import Statistics
 from shopkeeper.engine.recent_searches import RecentSearches
-from shopkeeper.engine.requests import surface_of
+from shopkeeper.engine.requests import asked_surface, surface_of
 from shopkeeper.engine.slate import Stopwatch, answer
 from shopkeeper.engine.sorting import sort_values
 from shopkeeper.engine.sources import recipes
@@ -367,6 +368,18 @@ class Engine:
         """What to offer while `request.query` is typed: `request.size` of each kind, of what its filter lets through;
         `within` as `context` has it. Raises RequestError."""
         return suggest(self, request, within)
+
+    def browse(self, request: Request, within: str = "") -> Slate:
+        """As `answer`, on a surface that needs a query or items, without any: all items that may stand there, as
+        `request.sort` says, else those the shop chose, then by interest. Raises RequestError."""
+        asked_surface(request, self.settings.surfaces)
+        return browse(self, self.context_of(request, within))
+
+    def matching(self, request: Request, within: str = "") -> Rows:
+        """int32 [k], ascending: all items whose words match the query, or all that may stand there where there is none.
+        Raises RequestError."""
+        asked_surface(request, self.settings.surfaces)
+        return matching(self, self.context_of(request, within))
 
     def explain(self, request: Request, item_id: str, within: str = "") -> Explanation:
         """Why an item stands where it stands in the answer to `request`, or why it is absent; `within` as `context` has

@@ -18,6 +18,16 @@ def surface_of(request: Request, surfaces: Mapping[str, Surface]) -> Surface:
     Raises RequestError for an unknown surface, for a query or items that the surface needs and the request lacks, for
     a query that is no text, for a size or offset out of bounds, and for facets that there are not.
     """
+    surface = asked_surface(request, surfaces)
+    if surface.needs == "query" and not request.query.strip():
+        raise RequestError(f"{request.surface} needs a query", where="query", expected="some words")
+    if surface.needs == "items" and not request.items:
+        raise RequestError(f"{request.surface} needs items", where="items", expected="at least one item id")
+    return surface
+
+
+def asked_surface(request: Request, surfaces: Mapping[str, Surface]) -> Surface:
+    """`surface_of`, whatever the surface needs. Raises RequestError for everything else."""
     _text("query", request.query)
     surface = surfaces.get(request.surface)
     if surface is None:
@@ -28,10 +38,6 @@ def surface_of(request: Request, surfaces: Mapping[str, Surface]) -> Surface:
             expected=f"one of {', '.join(surfaces)}",
             remedy=near,
         )
-    if surface.needs == "query" and not request.query.strip():
-        raise RequestError(f"{request.surface} needs a query", where="query", expected="some words")
-    if surface.needs == "items" and not request.items:
-        raise RequestError(f"{request.surface} needs items", where="items", expected="at least one item id")
     _within("size", request.size, 0, MAX_SIZE)
     _within("offset", request.offset, 0, MAX_OFFSET, "Narrow the search, or go on with `after`, page by page.")
     _within("items", len(request.items), 0, MAX_ITEMS)

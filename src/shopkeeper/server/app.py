@@ -13,7 +13,8 @@ from shopkeeper import __version__
 from shopkeeper.errors import ShopkeeperError
 from shopkeeper.server import answers, curation, events, health, items, openapi, suggest
 from shopkeeper.server.access import Access
-from shopkeeper.server.doors import Doors
+from shopkeeper.server.algolia import routes as algolia
+from shopkeeper.server.doors import ALGOLIA_HEADERS, Doors
 from shopkeeper.server.metrics import ShopMetrics
 from shopkeeper.server.refusals import Faults, Json, refuse_in_words
 from shopkeeper.shop import Shop
@@ -52,6 +53,7 @@ def create_app(shop: Shop, *, workers: int = 1) -> FastAPI:
     items.add_routes(app, shop)
     curation.add_routes(app, shop)
     health.add_routes(app, shop, metrics)
+    algolia.add_routes(app, shop)
     openapi.describe(app)
     return app
 
@@ -64,7 +66,7 @@ def _middleware(shop: Shop, metrics: ShopMetrics) -> list[Middleware]:
         CORSMiddleware,
         allow_origins=origins,
         allow_methods=("GET", "POST", "PUT", "DELETE"),
-        allow_headers=("Authorization", "Content-Type", "X-API-Key", "X-Request-ID"),
+        allow_headers=("Authorization", "Content-Type", "X-API-Key", "X-Request-ID", *ALGOLIA_HEADERS),
         expose_headers=("Retry-After", "X-Request-ID"),
         max_age=3_600,
     )

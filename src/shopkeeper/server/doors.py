@@ -15,7 +15,7 @@ from shopkeeper.errors import SettingsError
 from shopkeeper.keys import Role
 from shopkeeper.server.callers import Caller, KeyRing
 from shopkeeper.server.limits import Buckets, neighbourhood, retry_after
-from shopkeeper.server.refusals import Refused
+from shopkeeper.server.refusals import Refused, is_algolia
 from shopkeeper.settings import ServerSettings
 from shopkeeper.shop import Shop
 from shopkeeper.shop_toml import read_settings
@@ -23,6 +23,10 @@ from shopkeeper.shop_toml import read_settings
 BURST_S = 2.0  # a key that was silent may ask this many seconds' worth at once
 PICTURES = 25.0  # pictures that an answer may bring along: they count apart, so many for one
 FAILURES, FAILURES_PER_S = 20.0, 0.2  # wrong keys from one address that are answered one by one
+
+# What Algolia's clients send, as headers or in the address; the first is the key, the others say nothing here.
+ALGOLIA_KEY = "x-algolia-api-key"
+ALGOLIA_HEADERS = (ALGOLIA_KEY, "x-algolia-application-id", "x-algolia-agent", "x-algolia-usertoken")
 
 _bearer = HTTPBearer(scheme_name="Bearer", description="A key, or one signed with it (a JWT).", auto_error=False)
 _header = APIKeyHeader(name="X-API-Key", scheme_name="ApiKey", description="The same keys.", auto_error=False)
@@ -182,10 +186,15 @@ def _no_key() -> Caller:
 
 
 async def _key(
+    http: HttpRequest,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
     header: Annotated[str | None, Security(_header)],
 ) -> str | None:
-    return bearer.credentials if bearer else header
+    key = bearer.credentials if bearer else header
+    if key is None and is_algolia(http):
+        in_address = {name.lower(): value for name, value in http.query_params.items()}
+        key = http.headers.get(ALGOLIA_KEY) or in_address.get(ALGOLIA_KEY)
+    return key
 
 
 SentKey = Annotated[str | None, Depends(_key)]

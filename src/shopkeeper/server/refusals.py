@@ -1,4 +1,5 @@
-"""How a request is turned away: a status, and {"error": {what, where, expected, remedy}, "request": its id}."""
+"""How a request is turned away: a status, and {"error": {what, where, expected, remedy}, "request": its id}; at
+Algolia's addresses {"message": all of it in a sentence, "status": again}."""
 
 from __future__ import annotations
 
@@ -119,7 +120,18 @@ def refusal(
 ) -> Response:
     """The answer that turns a request away. `reason` is a word for the metrics, one of a few."""
     http.state.refused = reason
+    if is_algolia(http):
+        return Json({"message": str(_error(mistake)), "status": status}, status, headers)
     return Json(Refusal(mistake, getattr(http.state, "request_id", "")), status, headers)
+
+
+def is_algolia(http: HttpRequest) -> bool:
+    """Whether the address is one of Algolia's, whose clients read a refusal in their own form."""
+    return str(http.scope["path"]).removeprefix(http.scope.get("root_path", "")).startswith("/1/")
+
+
+def _error(mistake: Mistake) -> ShopkeeperError:
+    return ShopkeeperError(mistake.what, where=mistake.where, expected=mistake.expected, remedy=mistake.remedy)
 
 
 def _mistake(error: ShopkeeperError) -> Mistake:

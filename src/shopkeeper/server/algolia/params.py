@@ -1,0 +1,191 @@
+"""Search parameters, however a client sends them, and what they ask of this shop."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from msgspec import Meta
+
+from shopkeeper.engine.conditions import Condition, Every
+from shopkeeper.engine.facets import MAX_VALUES
+from shopkeeper.errors import RequestError, expected_in_words, read_misfit
+from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.server.algolia.filters import (
+    read_boxes,
+    read_facet_filters,
+    read_filters,
+    read_numeric_filters,
+    read_tag_filters,
+)
+from shopkeeper.server.bodies import Text
+from shopkeeper.vocabulary import Request
+
+_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
+ANONYMOUS = "anonymous-"  # how the tokens begin that InstantSearch makes up for people who have not signed in
+ALIASES = {"categories": "category", "objectID": "id"}  # attributes of items that are fields by another name
+PATH = "category_path"
+_LEVEL = re.compile(r"(?:\w*_)?(?:hierarchical_?)?categor(?:y|ies)\.lvl(\d)", re.IGNORECASE)
+
+# To pass these over would give an answer to another question.
+_UNANSWERED = {
+    "aroundLatLng": "distances are not known here",
+    "aroundLatLngViaIP": "nobody's place is looked up here",
+    "insidePolygon": "polygons are not known here",
+    "similarQuery": "search with the parameter query, or ask for recommendations",
+    "restrictSearchableAttributes": "a query reads every attribute here",
+}
+
+Size = Annotated[int, Meta(ge=0, le=1_000)]  # by browse; a search says itself how many it gives
+Page = Annotated[int, Meta(ge=0, le=1_000_000)]
+Names = tuple[str, ...]
+
+
+class Params(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Those that are understood; the others change nothing here, or are refused by `read_params`."""
+
+    query: Text = ""
+    page: Page = 0
+    hits_per_page: Size = 20
+    offset: Page | None = None
+    length: Size | None = None
+    filters: Text = ""
+    facet_filters: Any = None
+    numeric_filters: Any = None
+    tag_filters: Any = None
+    inside_bounding_box: Any = None
+    facets: Names = ()
+    max_values_per_facet: Annotated[int, Meta(ge=0, le=MAX_VALUES)] = 100
+    sort_facet_values_by: str = "count"
+    attributes_to_retrieve: Names = ("*",)
+    attributes_to_highlight: Names = ("*",)
+    attributes_to_snippet: Names = ()
+    highlight_pre_tag: str = "<em>"
+    highlight_post_tag: str = "</em>"
+    snippet_ellipsis_text: str = "…"
+    unretrievable_attributes: Names = ()
+    response_fields: Names = ("*",)
+    pagination_limited_to: Annotated[int, Meta(ge=1, le=10_000)] = 1_000
+    user_token: str | None = None
+    rule_contexts: Annotated[tuple[Text, ...], Meta(max_length=20)] = ()
+    analytics: bool = True
+    click_analytics: bool = False
+    get_ranking_info: bool = False
+    rendering_content: Any = None
+    user_data: Any = None
+    facet_query: Text = ""
+    max_facet_hits: Annotated[int, Meta(ge=1, le=100)] = 10
+    cursor: str = ""
+
+    @property
+    def size(self) -> int:
+        return self.hits_per_page if self.length is None and self.offset is None else self.length or 0
+
+    @property
+    def start(self) -> int:
+        return self.page * self.hits_per_page if self.offset is None else self.offset
+
+
+_NAMES = {field.encode_name for field in msgspec.structs.fields(Params) if field.type == Names} | {"ruleContexts"}
+_FILTERS = ("facetFilters", "tagFilters", "numericFilters", "insideBoundingBox")
+
+
+def read_params(said: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> Params:
+    """`said` as a client sends it: names and values, or these in the text `params`, as an address would have them; over
+    the `defaults` of an index. Raises RequestError for a value that does not fit, and for what cannot be answered."""
+    named = {**said, **_in_address(said["params"])} if isinstance(said.get("params"), str) else said
+    given = {name: value for name, value in named.items() if value is not None}
+    for name, why in _UNANSWERED.items():
+        if given.get(name):
+            raise RequestError(f"this shop cannot answer it: {why}", where=name)
+    return convert({**(defaults or {}), **given})
+
+
+def convert(given: Mapping[str, Any]) -> Params:
+    """Raises RequestError for a value that does not fit."""
+    listed = {name: _listed(name, value) for name, value in given.items()}
+    try:
+        return msgspec.convert(listed, Params, strict=False)
+    except msgspec.ValidationError as error:
+        keys, message = read_misfit(error)
+        where = ".".join(keys) or "params"
+        raise RequestError("the value does not fit", where=where, expected=expected_in_words(message)) from None
+
+
+def read_request(params: Params, catalogue: Catalogue, sort: str, facets: Names) -> Request:
+    """What the parameters ask, sorted as the index is; `facets` are the fields to count. Raises RequestError for a
+    filter that cannot be read."""
+    user, session = who(params.user_token)
+    beyond = params.start >= params.pagination_limited_to
+    return Request(
+        query=params.query,
+        filter=str(_narrowed(params, catalogue) or ""),
+        user=user,
+        session=session,
+        sort=sort,
+        size=0 if beyond else params.size,
+        offset=0 if beyond else params.start,
+        facets=facets,
+        max_values=params.max_values_per_facet,
+        segments=params.rule_contexts,
+    )
+
+
+def who(token: str | None) -> tuple[str | None, str | None]:
+    """The user, or the session of somebody who has not signed in, that a user token speaks of."""
+    if not token:
+        return None, None
+    return (None, token) if token.startswith(ANONYMOUS) else (token, None)
+
+
+def field_of(catalogue: Catalogue, attribute: str) -> str | None:
+    """The field by which items are filtered that say this attribute; None where no item says it. A level of a hierarchy
+    of categories that no item sends itself is read from the shop's own."""
+    for name in (f"attributes.{attribute}", attribute, ALIASES.get(attribute, attribute)):
+        if name == "id" or name in catalogue.labels or name in catalogue.numbers:
+            return name
+    return PATH if _LEVEL.fullmatch(attribute) and PATH in catalogue.labels else None
+
+
+def facet_of(catalogue: Catalogue, attribute: str) -> str | None:
+    """The facet that counts the values of this attribute; None where no item says it."""
+    field, level = field_of(catalogue, attribute), _LEVEL.fullmatch(attribute)
+    return f"{PATH}.{level[1]}" if field == PATH and level else field
+
+
+def _narrowed(params: Params, catalogue: Catalogue) -> Condition | None:
+    def field(attribute: str) -> str | None:
+        return field_of(catalogue, attribute)
+
+    parts = [
+        read_filters(params.filters, field),
+        read_facet_filters(params.facet_filters, field),
+        read_numeric_filters(params.numeric_filters, field),
+        read_tag_filters(params.tag_filters, field),
+        read_boxes(params.inside_bounding_box, field),
+    ]
+    said = tuple(part for part in parts if part is not None)
+    return Every(said) if said else None
+
+
+def _in_address(text: str) -> dict[str, Any]:
+    return dict(parse_qsl(text, keep_blank_values=True))
+
+
+def _listed(name: str, value: Any) -> Any:
+    """What an address says of a parameter that is a list: JSON; or, but for filters whose values may hold a comma, what
+    stands between commas."""
+    if not isinstance(value, str) or name not in (*_NAMES, *_FILTERS):
+        return value
+    if value[:1] == "[":
+        try:
+            return msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            raise RequestError(f"{value[:60]!r} is no JSON", where=name, expected="a list") from None
+    if name in ("facetFilters", "tagFilters"):
+        return value
+    parts = [part for each in value.split(",") if (part := each.strip())]
+    return [float(part) for part in parts if _NUMBER.fullmatch(part)] if name == "insideBoundingBox" else parts

@@ -1,0 +1,163 @@
+"""Queries, as clients and widgets send them: pages, facets, highlights, replicas, refusals, keys."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from asked import Ask
+from processes import until
+from starlette.testclient import TestClient
+
+from shopkeeper.keys import KeyStore, Role
+from shopkeeper.server.app import create_app
+from shopkeeper.shop import Shop
+
+
+def ids(answer: Any) -> list[str]:
+    return [hit["objectID"] for hit in answer["hits"]]
+
+
+def test_several_queries_are_answered_as_they_are_asked(ask: Ask) -> None:
+    params = urlencode({"query": "mug", "facets": '["brand","categories.lvl1","nobody"]', "hitsPerPage": 2, "page": 1})
+    requests = [{"indexName": "products", "params": params}, {"indexName": "products", "query": "", "hitsPerPage": 0}]
+    first, second = ask("indexes/*/queries", {"requests": requests})["results"]
+    assert (first["nbHits"], first["nbPages"], first["page"], len(first["hits"])) == (3, 2, 1, 1)
+    assert first["facets"] == {"brand": {"Acme": 2, "Bolt & <b>Co</b>": 1}, "categories.lvl1": {"Home > Mugs": 3}}
+    assert (second["nbHits"], second["hits"], second["nbPages"]) == (12, [], 0)
+    assert first["params"] == params
+
+
+def test_without_words_everything_is_there_by_demand(search: Ask) -> None:
+    pages = [search(hitsPerPage=5, page=page) for page in range(4)]
+    shown = [id_ for page in pages for id_ in ids(page)]
+    assert len(shown) == len(set(shown)) == 12
+    assert ids(search(offset=3, length=2)) == shown[3:5]
+    assert search(page=200)["hits"] == []
+
+
+def test_facets_count_and_numbers_have_a_range(search: Ask) -> None:
+    answer = search(facets=["*"], facetFilters=[["colour:red", "colour:green"]], numericFilters=["price>=6"])
+    assert answer["facets"]["brand"] == {"Acme": 3, "Bolt & <b>Co</b>": 4}
+    assert answer["facets"]["colour"] == {"green": 4, "red": 3}
+    answer = search(facets=["price", "brand"], facetFilters=["brand:Acme"])
+    assert answer["facets"] == {"price": {}, "brand": {"Acme": 6}}
+    assert answer["facets_stats"]["price"] == {"min": 5.0, "max": 15.0, "avg": 10.0, "sum": 60.0}
+    levels = search(facets=["categories.lvl0", "categories.lvl1"], sortFacetValuesBy="alpha")["facets"]
+    assert levels["categories.lvl0"] == {"Home": 12}
+    assert list(levels["categories.lvl1"]) == ["Home > Chairs", "Home > Lamps", "Home > Mugs", "Home > Teapots"]
+    assert len(search(facets=["colour"], maxValuesPerFacet=2)["facets"]["colour"]) == 2
+
+
+def test_matches_are_marked(search: Ask) -> None:
+    (hit,) = search("red mu", highlightPreTag="__ais-highlight__", highlightPostTag="__/ais-highlight__")["hits"]
+    title = hit["_highlightResult"]["title"]
+    assert title["value"].startswith("__ais-highlight__Red__/ais-highlight__ __ais-highlight__mug__/ais-highlight__ ")
+    assert (title["matchLevel"], title["matchedWords"], title["fullyHighlighted"]) == ("full", ["red", "mu"], False)
+    assert hit["_highlightResult"]["colour"]["fullyHighlighted"]
+    assert hit["_highlightResult"]["brand"] == {"value": "Acme", "matchLevel": "none", "matchedWords": []}
+    (hit,) = search("红色马克杯", attributesToHighlight=["title"])["hits"]
+    assert "<em>马克杯</em>" in hit["_highlightResult"]["title"]["value"]
+
+
+def test_a_snippet_is_cut_around_the_match(ask: Ask, search: Ask) -> None:
+    words = " ".join(f"word{at}" for at in range(40))
+    record = {"title": "Vase", "description": f"{words} porcelain {words}"}
+    ask("indexes/products/vase", record, "PUT")
+    _wait(ask)
+    (hit,) = search("porcelain", attributesToSnippet=["description:5"])["hits"]
+    assert hit["_snippetResult"]["description"]["value"] == "…word38 word39 <em>porcelain</em> word0 word1…"
+    ask("indexes/products/vase", None, "DELETE")
+    _wait(ask)
+
+
+def test_replicas_sort(ask: Ask, search: Ask) -> None:
+    dear = ids(search(index="products_price_desc", hitsPerPage=12))
+    assert dear == ids(search(index="products_price_asc", hitsPerPage=12))[::-1]
+    assert dear[0] == "chair-green"
+    ask("indexes/products/settings", {"replicas": ["virtual(cheap)"], "hitsPerPage": 7}, "PUT")
+    said = ask("indexes/cheap/settings", {"customRanking": ["asc(price)"], "typoTolerance": "strict"}, "PUT")
+    assert said["message"] == "kept, but without effect here: typoTolerance"
+    assert ids(search(index="cheap")) == dear[:-8:-1]
+    assert ask("indexes/cheap/settings", None, "GET")["customRanking"] == ["asc(price)"]
+    listed = {index["name"]: index["primary"] for index in ask("indexes", None, "GET")["items"]}
+    assert listed == {"products": None, "cheap": "products"}
+    ask("indexes/products/settings", {"hitsPerPage": "many"}, "PUT", status=400)
+    ask("indexes/products/settings", {"replicas": "cheap"}, "PUT", status=400)
+    ask("indexes/products/settings", {"hitsPerPage": None}, "PUT")
+    assert len(search()["hits"]) == 12
+
+
+def test_values_of_a_facet_are_searched(ask: Ask) -> None:
+    said = ask("indexes/products/facets/brand/query", {"params": "facetQuery=bo&filters=price%3C9"})
+    assert said["facetHits"] == [{"value": "Bolt & <b>Co</b>", "highlighted": "<em>Bo</em>lt & <b>Co</b>", "count": 2}]
+    asked = [{"indexName": "products", "type": "facet", "facet": "colour", "facetQuery": ""}]
+    assert len(ask("indexes/*/queries", {"requests": asked})["results"][0]["facetHits"]) == 3
+
+
+def test_what_is_asked_for_alone_comes(search: Ask) -> None:
+    answer = search("mug", attributesToRetrieve=["price"], attributesToHighlight=[], responseFields=["hits"])
+    assert set(answer) == {"hits"}
+    assert set(answer["hits"][0]) == {"objectID", "price"}
+    info = search("mug", getRankingInfo=True, hitsPerPage=1)["hits"][0]["_rankingInfo"]
+    assert "matches" in " ".join(info["reasons"])
+
+
+@pytest.mark.parametrize(
+    ("params", "where"),
+    [
+        ({"filters": "brand:"}, "filters"),
+        ({"aroundLatLng": "1,2"}, "aroundLatLng"),
+        ({"hitsPerPage": -1}, "hitsPerPage"),
+        ({"hitsPerPage": 501}, "size"),
+        ({"page": "first"}, "page"),
+        ({"facetFilters": [["brand"]]}, "facetFilters"),
+        ({"facets": "[brand"}, "facets"),
+        ({"filters": "colour < 3"}, "filter"),
+        ({"similarQuery": "mug"}, "similarQuery"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused_in_a_sentence(search: Ask, params: dict[str, Any], where: str) -> None:
+    said = search(status=400, **params)
+    assert said["status"] == 400
+    assert said["message"].startswith(where)
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{", b"\xff", b'{"requests": 3}', b'{"requests": [3]}', b"[" * 5_000])
+def test_a_broken_body_is_refused(client: TestClient, body: bytes) -> None:
+    answer = client.post("/1/indexes/*/queries", content=body)
+    assert answer.status_code == 400
+    assert set(answer.json()) == {"message", "status"}
+
+
+def test_what_is_not_there_is_not_found(ask: Ask) -> None:
+    assert ask("indexes/products/nobody", None, "GET", status=404)["message"].startswith("GET")
+    assert ask("clusters", None, "GET", status=404)["status"] == 404
+    assert "shopkeeper keys create" in ask("keys", None, "GET", status=403)["message"]
+    ask("indexes/products", None, "DELETE", status=400)
+    ask("indexes/products/operation", {"operation": "move", "destination": "x"}, status=400)
+
+
+def test_a_key_comes_as_a_header_or_in_the_address(shop: Shop) -> None:
+    store = KeyStore(shop.directory)
+    _, key = store.create([Role.SEARCH], filter="colour = red")
+    try:
+        with TestClient(create_app(shop)) as client:
+            path = "/1/indexes/products/query"
+            assert client.post(path, content="{}").status_code == 401
+            found = client.post(path, content="{}", headers={"x-algolia-api-key": key}).json()
+            assert found["nbHits"] == 4
+            address = f"{path}?X-Algolia-API-Key={key}&X-Algolia-Application-Id=shop"
+            assert client.post(address, content='{"params":"query=mug"}').json()["nbHits"] == 1
+            assert client.get(f"/1/indexes/p/mug-blue?x-algolia-api-key={key}").status_code == 404
+            wrong = client.put("/1/indexes/p/settings", content="{}", headers={"x-algolia-api-key": key})
+            assert (wrong.status_code, set(wrong.json())) == (403, {"message", "status"})
+            assert client.get(f"/v1/items/mug-red?x-algolia-api-key={key}").status_code == 401
+    finally:
+        (shop.directory / "keys.json").unlink()
+
+
+def _wait(ask: Ask) -> None:
+    task = ask("indexes/products/batch", {"requests": []})["taskID"]
+    until(lambda: ask(f"indexes/products/task/{task}", None, "GET")["status"] == "published")
