@@ -29,12 +29,14 @@ from shopkeeper.engine.explain import explain
 from shopkeeper.engine.policies import Policies
 from shopkeeper.engine.ranking.features import feature_names, features
 from shopkeeper.engine.ranking.fusion import Pool, fuse
+from shopkeeper.engine.ranking.query_features import QUERY_FEATURES, query_features
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.engine.ranking.statistics import Statistics
 from shopkeeper.engine.requests import surface_of
 from shopkeeper.engine.slate import Stopwatch, answer
 from shopkeeper.engine.sources import recipes
-from shopkeeper.engine.sources.lexical import MATCH_FEATURES, LexicalSource
+from shopkeeper.engine.sources.lexical import LexicalSource
+from shopkeeper.engine.sources.semantic import SemanticSource
 from shopkeeper.engine.state import State
 from shopkeeper.errors import ReleaseError, SettingsError, ShopkeeperError
 from shopkeeper.release.catalogue import Catalogue
@@ -211,8 +213,8 @@ class Engine:
 
     def feature_names(self, surface: str) -> tuple[str, ...]:
         """The columns of `features` for requests of this surface."""
-        text = MATCH_FEATURES if self.text_source(surface) else ()
-        return feature_names(tuple(self.sources_of(surface)), text)
+        asked = QUERY_FEATURES if self.text_source(surface) else ()
+        return feature_names(tuple(self.sources_of(surface)), asked)
 
     def candidates(self, context: Context) -> Pool:
         """What the sources of the surface propose, as `pool` lays it together."""
@@ -239,10 +241,12 @@ class Engine:
 
     def features(self, context: Context, pool: Pool) -> Scores:
         """float32 [n, F]: what the ranker sees of the pool's n rows, for training and serving alike."""
-        text = self.text_source(context.request.surface)
-        match = text.match_features(context, pool.rows) if text else None
-        names = MATCH_FEATURES if text else ()
-        return features(context, pool, self.catalogue, self.statistics, match, names)
+        surface = context.request.surface
+        text = self.text_source(surface)
+        if text is None:
+            return features(context, pool, self.catalogue, self.statistics)
+        asked = query_features(context, pool, self.catalogue, text, self._meaning(surface))
+        return features(context, pool, self.catalogue, self.statistics, asked, QUERY_FEATURES)
 
     def score(self, context: Context, pool: Pool) -> Scores:
         """float32 [n], by the learned ranker of the surface, or else by the fusion of its sources."""
@@ -362,6 +366,10 @@ class Engine:
         """The source of the surface that finds items by words, where it has one."""
         sources = self.sources_of(surface).values()
         return next((source for source in sources if isinstance(source, LexicalSource)), None)
+
+    def _meaning(self, surface: str) -> SemanticSource | None:
+        sources = self.sources_of(surface).values()
+        return next((source for source in sources if isinstance(source, SemanticSource)), None)
 
     def _most_popular(self, context: Context, limit: int) -> Rows:
         """What stands on a shelf that nobody fills: by interest, then the newest."""

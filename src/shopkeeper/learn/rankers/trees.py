@@ -7,17 +7,18 @@ from typing import Any
 
 import lightgbm
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper
 
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.engine.ranking.recipe import Examples
 from shopkeeper.settings import TrainSettings
-from shopkeeper.vocabulary import INTEREST
 
 ROUNDS, PATIENCE = 400, 40
 TOP = 10  # the ranks that the early stop looks at
-LABELS = int(max(INTEREST.values())) + 1
+Values = npt.NDArray[np.floating[Any]]
+
 OPSET, ML_OPSET, IR_VERSION = 17, 3, 8  # old enough for every ONNX Runtime that the package allows
 
 
@@ -27,12 +28,13 @@ def fit_trees(examples: Examples, watched: Examples, names: Sequence[str], setti
 
     LambdaMART (Burges 2010): each pair of candidates pulls by how much swapping it would change NDCG.
     """
-    data = _dataset(examples, names)
+    levels = np.unique(np.concatenate(([0.0], examples.labels, watched.labels)))
+    data = _dataset(examples, names, levels)
     parameters: dict[str, Any] = {
         "objective": "lambdarank",
         "metric": "ndcg",
         "eval_at": [TOP],
-        "label_gain": list(range(LABELS)),
+        "label_gain": levels.tolist(),
         "lambdarank_truncation_level": 2 * TOP,
         "learning_rate": 0.05,
         "num_leaves": 31,
@@ -49,7 +51,7 @@ def fit_trees(examples: Examples, watched: Examples, names: Sequence[str], setti
         parameters,
         data,
         num_boost_round=ROUNDS,
-        valid_sets=[_dataset(watched, names, data)],
+        valid_sets=[_dataset(watched, names, levels, data)],
         callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)],
     )
     gains = booster.feature_importance("gain", iteration=booster.best_iteration)
@@ -59,10 +61,13 @@ def fit_trees(examples: Examples, watched: Examples, names: Sequence[str], setti
     return Ranker(model.SerializeToString(), names, {names[at]: float(shares[at]) for at in order})
 
 
-def _dataset(examples: Examples, names: Sequence[str], reference: lightgbm.Dataset | None = None) -> lightgbm.Dataset:
+def _dataset(
+    examples: Examples, names: Sequence[str], levels: Values, reference: lightgbm.Dataset | None = None
+) -> lightgbm.Dataset:
+    """levels: the values of the labels, ascending."""
     return lightgbm.Dataset(
         examples.features,
-        examples.labels,
+        np.searchsorted(levels, examples.labels),
         group=examples.sizes,
         weight=np.repeat(examples.weights, examples.sizes),
         feature_name=[str(at) for at in range(len(names))],  # LightGBM refuses some characters in names
