@@ -1,14 +1,16 @@
 """How the words of a query stand in items: what a ranker reads of a text match, for a whole pool of items at once.
 
-The parts of BM25 by field (Robertson, Zaragoza & Taylor, CIKM 2004) and the proximity and order of terms (Metzler & Croft,
-"A Markov random field model for term dependencies", SIGIR 2005) are left to the ranker to weigh.
+The parts of BM25 by field (Robertson, Zaragoza & Taylor, CIKM 2004) and the proximity and order of terms (Metzler &
+Croft, "A Markov random field model for term dependencies", SIGIR 2005) are left to the ranker to weigh.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from shopkeeper.engine.item_text import FIELDS
 from shopkeeper.engine.query_plan import Wanted
@@ -79,9 +81,9 @@ def match_features(plan: Sequence[Wanted], terms: TermFields, rows: Rows, held: 
     return features
 
 
-def _covered(named: Scores, sizes: Scores) -> Scores:
+def _covered(named: npt.NDArray[np.integer[Any]], sizes: npt.NDArray[Any]) -> Scores:
     """How much of each text the query names, 0 where there is no text."""
-    return np.minimum(1.0, named / np.maximum(sizes, 1))
+    return np.asarray(np.minimum(1.0, named / np.maximum(sizes, 1)), np.float32)
 
 
 def _is_code(word: str) -> bool:
@@ -90,15 +92,15 @@ def _is_code(word: str) -> bool:
 
 def _placed(plan: Sequence[Wanted], told: Told, n: int) -> Iterator[tuple[str, Scores]]:
     """Where in the n titles the words stand."""
-    words: dict[int, int] = {}
-    for word, wanted in enumerate(plan):
+    asked: dict[int, int] = {}
+    for place, wanted in enumerate(plan):
         for reading in wanted.readings:
-            words.setdefault(term_hash(reading.terms[0]), word)
-    keys = np.array(sorted(words), np.uint32)
+            asked.setdefault(term_hash(reading.terms[0]), place)
+    keys = np.array(sorted(asked), np.uint32)
     at = np.minimum(np.searchsorted(keys, told.hashes), len(keys) - 1)
     hits = np.flatnonzero(keys[at] == told.hashes)
     owners, places = told.owners[hits], told.places[hits]
-    word = np.array([words[key] for key in keys.tolist()])[at[hits]]
+    word = np.array([asked[key] for key in keys.tolist()])[at[hits]]
     first = np.full((n, len(plan)), np.inf, np.float32)
     np.minimum.at(first, (owners, word), places)
     known = np.isfinite(first)

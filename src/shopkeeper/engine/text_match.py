@@ -77,9 +77,9 @@ class TermFields:
     """n items in compressed sparse rows: item r holds the terms hashes[starts[r]:starts[r + 1]] (uint32, distinct),
     each in the fields whose FIELD_BITS its `bits` (uint8) have set; starts is int64 [n + 1].
 
-    title_sizes: uint16 [n], the number of distinct words in the title; sizes: uint16 [n, len(FIELDS)], of distinct terms
-    in each field; titles: their terms in order. Two terms of one hash are held to be the same: at one in four thousand
-    million, less often than a shop has a wrong title.
+    title_sizes: uint16 [n], the number of distinct words in the title; sizes: uint16 [n, len(FIELDS)], of distinct
+    terms in each field; titles: their terms in order. Two terms of one hash are held to be the same: at one in four
+    thousand million, less often than a shop has a wrong title.
     """
 
     def __init__(
@@ -135,7 +135,8 @@ class TermFields:
             return np.zeros(len(rows), np.float32)
         at = np.minimum(np.searchsorted(terms, hashes), len(terms) - 1)
         shared = np.where(terms[at] == hashes, profile[at], 0.0)
-        return (np.bincount(owners, shared, minlength=len(rows)) / max(profile.sum(), 1e-9)).astype(np.float32)
+        shares = np.bincount(owners, shared, minlength=len(rows)) / max(float(profile.sum()), 1e-9)
+        return np.asarray(shares, np.float32)
 
     def title_sizes_of(self, rows: Rows) -> Sizes:
         return self.title_sizes[rows]
@@ -224,12 +225,10 @@ class LiveTermFields(Tier[TermFields], TermFields):
 
     def titles_of(self, rows: Rows) -> Told:
         at_base, at_newer, places = self.slots.split(rows)
-        return side_by_side(
-            ((at_base, self.base.titles_of(rows[at_base])), (at_newer, self.newer.titles_of(places)))
-        )
+        return side_by_side(((at_base, self.base.titles_of(rows[at_base])), (at_newer, self.newer.titles_of(places))))
 
     @property
-    def usual_sizes(self) -> Scores:  # type: ignore[override]
+    def usual_sizes(self) -> Scores:
         usual: Scores = self.base.usual_sizes
         return usual
 

@@ -31,8 +31,8 @@ class Told(NamedTuple):
 
 @dataclass(frozen=True)
 class Titles:
-    """n titles in compressed sparse rows: title r says hashes[starts[r]:starts[r + 1]] (uint32), in order; numeric bool:
-    which of these are numbers; starts int64 [n + 1]."""
+    """n titles in compressed sparse rows: title r says hashes[starts[r]:starts[r + 1]] (uint32), in order; numeric
+    bool: which of these are numbers; starts int64 [n + 1]."""
 
     hashes: npt.NDArray[np.uint32]
     numeric: Mask

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from shopkeeper.data.tables import Tables
 from shopkeeper.engine.models import check_fits
@@ -14,20 +15,22 @@ from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.errors import DataError, ReleaseError
 from shopkeeper.learn.costs import costs_of, together
-from shopkeeper.learn.evaluate import Figures, evaluate
+from shopkeeper.learn.evaluate import SERVED, Figures, evaluate
 from shopkeeper.learn.groups import groups_of
 from shopkeeper.learn.incumbent import Incumbent, defend
 from shopkeeper.learn.leaks import checked, leaks, refuse
+from shopkeeper.learn.replay import Scorer, fused
 from shopkeeper.learn.report import Evaluation, write_report
 from shopkeeper.learn.requests import Asked, judgements_of
 from shopkeeper.learn.split import Part, split
-from shopkeeper.learn.tournament import Winner, compete
+from shopkeeper.learn.tournament import FUSED, Winner, compete, compete_judged
 from shopkeeper.learn.workshop import Workshop
 from shopkeeper.release.images import Images
 from shopkeeper.release.store import Release, ReleaseStore
 from shopkeeper.settings import Settings
 from shopkeeper.vocabulary import Progress, silent
 
+SEARCH = "search"  # the surface that judgements speak of
 JUDGED, JUDGED_ALONE = "search, judged by people", "search, judged by people, judged items only"
 
 _log = logging.getLogger(__name__)
@@ -62,7 +65,11 @@ def train(
         if incumbent:
             incumbent.require_whole(shop)
         parts = split(shop.interactions, settings.train, shop.now)
-        winners, unleaking = _choose(shop, parts.validation, progress) if parts else ({}, 0)
+        judged = _judged(tables, shop)
+        winners, unleaking = _choose(shop, parts.validation, judged, progress) if parts else ({}, 0)
+        if judged and (SEARCH not in winners or winners[SEARCH].choice.figures is None):  # no clicks could decide
+            winners[SEARCH] = _choose_by_judgements(shop, judged, progress)
+            incumbent = incumbent and incumbent.without(SEARCH)
         of_rankers = together(winner.choice.costs for winner in winners.values())
         if incumbent:
             winners = defend(incumbent, shop, parts.test if parts else None, winners, progress)
@@ -71,7 +78,7 @@ def train(
         asked = shop.requests(parts.test) if parts else {}
         figures = _measure(shop, parts.test, asked, rankers, progress) if parts else {}
         engine = shop.engine(rankers)
-        figures |= _judge(tables, engine, settings.train.seed, progress)
+        figures |= _judge(engine, judged, winners.get(SEARCH), settings.train.seed, progress)
         progress("publish", 0, 1)
         engine.save(draft)
         _save_images(tables, shop, draft)
@@ -111,12 +118,30 @@ def _incumbent(releases: ReleaseStore) -> Incumbent | None:
         return None
 
 
-def _choose(shop: Workshop, part: Part, progress: Progress) -> tuple[dict[str, Winner], int]:
+def _judged(tables: Tables, shop: Workshop) -> list[Asked]:
+    """The queries that people have graded, some of them where they are very many."""
+    asked = judgements_of(tables.table("judgements"), shop.catalogue.ids) if SEARCH in shop.settings.surfaces else []
+    some = np.random.default_rng(shop.settings.train.seed).permutation(len(asked))[: shop.settings.train.max_requests]
+    return [asked[at] for at in np.sort(some)]
+
+
+def _choose_by_judgements(shop: Workshop, judged: Sequence[Asked], progress: Progress) -> Winner:
+    return compete_judged(shop.engine({}), SEARCH, judged, seed=shop.settings.train.seed, progress=progress)
+
+
+def _choose(shop: Workshop, part: Part, judged: Sequence[Asked], progress: Progress) -> tuple[dict[str, Winner], int]:
     """What won each surface, and how many requests were checked for leaks."""
     engine, asked = shop.engine_of(part, {}, "fit for validation"), shop.requests(part)
     refuse(leaks(engine, asked))
     winners = {
-        name: compete(engine, name, requests, seed=shop.settings.train.seed, progress=progress)
+        name: compete(
+            engine,
+            name,
+            requests,
+            seed=shop.settings.train.seed,
+            progress=progress,
+            judged=judged if name == SEARCH else (),
+        )
         for name, requests in asked.items()
     }
     if part.all.has_clock:
@@ -146,15 +171,26 @@ def _measure(
     }
 
 
-def _judge(tables: Tables, engine: Engine, seed: int, progress: Progress) -> dict[str, Figures]:
+def _judge(
+    engine: Engine, asked: Sequence[Asked], winner: Winner | None, seed: int, progress: Progress
+) -> dict[str, Figures]:
     """Search against people's judgements, where the shop has some: over the whole catalogue, where what nobody judged
-    counts as wrong, and over the judged items alone."""
-    asked = judgements_of(tables.table("judgements"), engine.catalogue.ids)
-    if not asked or "search" not in engine.settings.surfaces:
+    counts as wrong, and over the judged items alone. Of a ranker that learned from them these are the figures in folds:
+    of queries that it had not seen; none for an older release's, whose folds are gone."""
+    if not asked or (winner and winner.choice.from_judgements and not winner.unseen):
         return {}
+    scorers: dict[str, Scorer] = {SERVED: winner.unseen.scorer(engine) if winner and winner.unseen else engine.score}
+    if SEARCH in engine.rankers:
+        scorers[FUSED] = fused(engine, engine.settings.surfaces[SEARCH].fusion)
     return {
         name: evaluate(
-            engine, asked, among_judged=among, seed=seed, progress=progress, stage="measure search by judgements"
+            engine,
+            asked,
+            scorers=scorers,
+            among_judged=among,
+            seed=seed,
+            progress=progress,
+            stage="measure search by judgements",
         )
         for name, among in ((JUDGED, False), (JUDGED_ALONE, True))
     }

@@ -1,8 +1,8 @@
 """What the ranker of a search sees besides: how each candidate stands to the query, and to what the query finds first.
 
-The first results tell what kind of thing is asked for, though nobody said so (pseudo relevance feedback; Lavrenko & Croft,
-"Relevance-based language models", SIGIR 2001): of which categories and brands they are, what is written of them, what
-they mean, what they cost.
+The first results tell what kind of thing is asked for, though nobody said so (pseudo relevance feedback; Lavrenko &
+Croft, "Relevance-based language models", SIGIR 2001): of which categories and brands they are, what is written of them,
+what they mean, what they cost.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.vocabulary import Rows, Scores
 
 FIRST = 10  # results that tell what kind of thing is asked for
+FUSED = "fused"
 FEEDBACK_FEATURES = (
+    FUSED,  # the place that the sources give the item together, by reciprocal ranks
     "meaning",  # the cosine of the query and the item's text
     "top_meaning",  # of the item and the mean of the first results
     "top_terms",  # the share of their words, weighed by rarity, that the item has
@@ -49,15 +51,14 @@ class Meaning(Protocol):
     def vector(self, query: str) -> Scores | None: ...
 
 
-def query_features(
-    context: Context, pool: Pool, catalogue: Catalogue, words: Words, meaning: Meaning | None
-) -> Scores:
+def query_features(context: Context, pool: Pool, catalogue: Catalogue, words: Words, meaning: Meaning | None) -> Scores:
     """float32 [n, len(QUERY_FEATURES)] of the pool's n rows; all of the pool, as some depend on the others."""
     rows, n = pool.rows, len(pool.rows)
     fused = fuse(pool, {})
     first = np.argsort(-fused, kind="stable")[:FIRST]
     liked, weights = rows[first], fused[first]
     columns: Columns = {
+        FUSED: fused,
         **_meanings(context, rows, liked, weights, meaning),
         "top_terms": words.likeness(rows, liked, weights),
         "top_price": price_gap(catalogue, liked, weights, rows),
