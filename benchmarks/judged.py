@@ -76,7 +76,7 @@ SETS = {
         },
     ),
     "qbqtc-chinese-relevance": Set(
-        5,
+        2,
         exponential,
         "2^label − 1",
         sql={

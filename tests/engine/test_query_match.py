@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from source_contract import context_of, interactions_of, items_table, material_of
@@ -77,7 +79,7 @@ def test_a_changed_item_is_described_as_one_that_was_there(source: LexicalSource
     later = ("Lamp", *TITLES[1:8], "Lamp")
     changed = np.array([0, 8], np.int32)
     rows = [{"item_id": str(at), "title": TITLES[at], "brand": "Acme"} for at in changed]
-    live = Lexical().fit(material(later)).updated(material_of(items_table(rows), interactions_of([])), changed)
+    live = Lexical().fit(material(later)).updated(replace(material(TITLES), items=items_table(rows)), changed)
     context = context_of(material(TITLES), user=-1, query=query)
     fresh, updated = source.match_features(context, ROWS), live.match_features(context, ROWS)
     exact = [at for at, name in enumerate(MATCH_FEATURES) if name.startswith(("title_", "numbers_", "query_words"))]

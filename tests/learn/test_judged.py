@@ -12,9 +12,11 @@ import pytest
 from worlds import COLOURS, THINGS, catalogue, searches, write_shop
 
 from shopkeeper.data.tables import Tables
+from shopkeeper.engine.pipeline import Engine
 from shopkeeper.learn.judged import FOLDS, Judgements, folds_of
+from shopkeeper.learn.rankers import trees
 from shopkeeper.learn.requests import Asked, judgements_of
-from shopkeeper.learn.tournament import Winner, compete, compete_judged
+from shopkeeper.learn.tournament import compete, compete_judged
 from shopkeeper.learn.train import JUDGED, JUDGED_ALONE, train
 from shopkeeper.learn.workshop import Workshop
 from shopkeeper.release.store import ReleaseStore
@@ -22,7 +24,9 @@ from shopkeeper.settings import DEFAULT_SURFACES, EncoderSettings, Settings, Sur
 from shopkeeper.vocabulary import Request, silent
 
 ITEMS = 240
-SEARCH = msgspec.structs.replace(DEFAULT_SURFACES["search"], sources=("lexical",), budget_ms=0.0)
+SEARCH = msgspec.structs.replace(
+    DEFAULT_SURFACES["search"], sources=("lexical",), rankers=("lambdamart",), budget_ms=0.0
+)
 QUERIES = [
     *(f"{one} {other}" for colour in COLOURS for thing in THINGS for one, other in ((colour, thing), (thing, colour))),
     *COLOURS,
@@ -53,10 +57,11 @@ def settings(surface: Surface = SEARCH) -> Settings:
     return Settings(encoder=EncoderSettings(model="none"), surfaces={"search": surface})
 
 
-def chosen(tables: Tables, folder: Path) -> tuple[Workshop, list[Asked], Winner]:
-    shop = Workshop.open(tables, settings(), folder / "cache", silent)
-    asked = judgements_of(tables.table("judgements"), shop.catalogue.ids)
-    return shop, asked, compete_judged(shop.engine({}), "search", asked, seed=0, progress=silent)
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is planted is found in a few rounds."""
+    monkeypatch.setattr(trees, "ROUNDS", 30)
+    monkeypatch.setattr(trees, "BAGS", 2)
 
 
 def test_folds_are_of_like_size_and_keep_one_query_together() -> None:
@@ -88,23 +93,21 @@ def test_what_people_prefer_is_learned_and_told_of_queries_not_learned_from(tmp_
     served, fused = (metrics["surfaces"][JUDGED_ALONE]["systems"][name]["ndcg@10"] for name in ("served", "fused"))
     assert served["low"] > fused["high"]
     assert metrics["surfaces"][JUDGED]["requests"] == len(QUERIES)
+    engine = Engine.open(release.path)
+    placements = engine.answer(Request(query="brand 3", size=10)).placements  # which nobody judged
+    assert np.mean([placement.item.price for placement in placements if placement.item.price is not None]) > 7.5
 
 
 def test_grades_by_chance_are_not_learned(tmp_path: Path) -> None:
     """A figure of queries that were learned from would be near 1."""
     generator = np.random.default_rng(0)
-    _, _, winner = chosen(shop_of(tmp_path, lambda _: float(generator.integers(4))), tmp_path)
+    tables = shop_of(tmp_path, lambda _: float(generator.integers(4)))
+    shop = Workshop.open(tables, settings(), tmp_path / "cache", silent)
+    asked = judgements_of(tables.table("judgements"), shop.catalogue.ids)
+    winner = compete_judged(shop.engine({}), "search", asked, seed=0, progress=silent)
     assert winner.choice.figures is not None
     figures = {name: told["ndcg@10"].value for name, told in winner.choice.figures.systems.items()}
     assert figures["lambdamart"] < figures["fused"] + 0.1
-
-
-def test_the_released_ranker_orders_queries_that_nobody_judged(tmp_path: Path) -> None:
-    shop, _, winner = chosen(shop_of(tmp_path, by_price), tmp_path)
-    assert winner.ranker is not None
-    engine = shop.engine({"search": winner.ranker})
-    prices = [placement.item.price for placement in engine.answer(Request(query="brand 3", size=10)).placements]
-    assert np.mean([price for price in prices if price is not None]) > 7.5
 
 
 def test_clicks_decide_where_there_are_clicks_and_judgements_help_them(tmp_path: Path) -> None:
