@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shopkeeper.engine.item_text import FIELDS
-from shopkeeper.engine.title_terms import Titles, TitlesBuilder, Told, side_by_side
+from shopkeeper.engine.title_terms import Titles, TitlesBuilder, Told, places_of_hashes, side_by_side
 from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.release.fields import picked, places_of
 from shopkeeper.release.tiers import Places, Slots, Tier
@@ -133,9 +133,10 @@ class TermFields:
         owners, hashes = self.terms_of(rows)
         if not len(terms) or not len(hashes):
             return np.zeros(len(rows), np.float32)
-        at = np.minimum(np.searchsorted(terms, hashes), len(terms) - 1)
-        shared = np.where(terms[at] == hashes, profile[at], 0.0)
-        shares = np.bincount(owners, shared, minlength=len(rows)) / max(float(profile.sum()), 1e-9)
+        places = places_of_hashes(hashes, terms)
+        held = np.flatnonzero(places >= 0)
+        shared = np.bincount(owners[held], profile[places[held]], minlength=len(rows))
+        shares = shared / max(float(profile.sum()), 1e-9)
         return np.asarray(shares, np.float32)
 
     def title_sizes_of(self, rows: Rows) -> Sizes:

@@ -16,6 +16,7 @@ from shopkeeper.release.fields import Starts, picked, places_of
 from shopkeeper.release.tiers import Places
 from shopkeeper.vocabulary import Mask, Rows
 
+LAST_SLOT = np.uint32((1 << 16) - 1)
 MOST_TERMS = 48  # of a title: what stands behind is no place to look at
 
 
@@ -75,6 +76,21 @@ class TitlesBuilder:
         return Titles(
             np.array(self._hashes, np.uint32), np.array(self._numeric, np.bool_), np.array(self._ends, np.int64)
         )
+
+
+def places_of_hashes(hashes: npt.NDArray[np.uint32], keys: npt.NDArray[np.uint32]) -> npt.NDArray[np.int16]:
+    """Where each of hashes uint32 [m] stands among keys uint32 [k], distinct; -1 where it does not: int16 [m].
+
+    By a table of 16 bits, which is many times as fast as a search where m is large. Of keys that share a slot only the
+    last is found: of 20 keys, at one request in some hundred.
+    """
+    table = np.full(int(LAST_SLOT) + 1, -1, np.int16)
+    keys = keys[: np.iinfo(np.int16).max]
+    table[keys & LAST_SLOT] = np.arange(len(keys), dtype=np.int16)
+    at: npt.NDArray[np.int16] = table[hashes & LAST_SLOT]
+    if len(keys):
+        at[keys[at] != hashes] = -1
+    return at
 
 
 def is_number(term: str) -> bool:

@@ -18,6 +18,7 @@ from shopkeeper.learn.glossary import GLOSSARY
 from shopkeeper.learn.metrics import Estimate
 from shopkeeper.learn.plots import bars, shares, tradeoff
 from shopkeeper.learn.replay import POPULARITY
+from shopkeeper.learn.stages import Stage
 from shopkeeper.learn.tournament import CONFIDENCE, Choice
 
 COMPARED = tuple(f"{name}@{K}" for name in ("ndcg", "hr", "mrr", "map", "coverage", "diversity", "novelty"))
@@ -29,7 +30,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     people's judgements); choices: what won on the validation part by surface; checked_for_leaks: requests of the
     validation part whose answers stay the same when all that happened later is deleted (else nothing is released);
     costs: of each source and ranker; unasked: surfaces that no request was held back for, so that nothing measured
-    them."""
+    them; stages: by surface, what each stage of an answer costs and brings."""
 
     items: int
     events: int
@@ -38,6 +39,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     checked_for_leaks: int = 0
     costs: dict[str, Cost] = {}
     unasked: tuple[str, ...] = ()
+    stages: dict[str, dict[str, Stage]] = {}
 
 
 def write_report(evaluation: Evaluation, directory: Path, shop: str, now: float) -> None:

@@ -23,6 +23,7 @@ from shopkeeper.learn.replay import Scorer, fused
 from shopkeeper.learn.report import Evaluation, write_report
 from shopkeeper.learn.requests import Asked, judgements_of
 from shopkeeper.learn.split import Part, split
+from shopkeeper.learn.stages import Stage, stages_of
 from shopkeeper.learn.tournament import FUSED, Winner, compete, compete_judged
 from shopkeeper.learn.workshop import Workshop
 from shopkeeper.release.images import Images
@@ -76,7 +77,7 @@ def train(
         rankers = {name: winner.ranker for name, winner in winners.items() if winner.ranker}
         shop = shop.with_surfaces({name: winner.surface for name, winner in winners.items()})
         asked = shop.requests(parts.test) if parts else {}
-        figures = _measure(shop, parts.test, asked, rankers, progress) if parts else {}
+        figures, stages = _measure(shop, parts.test, asked, rankers, progress) if parts else ({}, {})
         engine = shop.engine(rankers)
         figures |= _judge(engine, judged, winners.get(SEARCH), settings.train.seed, progress)
         progress("publish", 0, 1)
@@ -90,6 +91,7 @@ def train(
             checked_for_leaks=unleaking,
             costs=costs_of(engine, asked, shop.fitter.seconds, draft / "sources") | of_rankers,
             unasked=_unasked(shop, figures),
+            stages=stages,
         )
         write_report(evaluation, draft / "evaluation", settings.shop.name, shop.now)
         release = releases.publish(
@@ -156,19 +158,25 @@ def _choose(shop: Workshop, part: Part, judged: Sequence[Asked], progress: Progr
 
 def _measure(
     shop: Workshop, part: Part, asked: Mapping[str, Sequence[Asked]], rankers: Mapping[str, Ranker], progress: Progress
-) -> dict[str, Figures]:
-    engine = shop.engine_of(part, rankers, "fit for test")
-    return {
+) -> tuple[dict[str, Figures], dict[str, dict[str, Stage]]]:
+    engine, seed = shop.engine_of(part, rankers, "fit for test"), shop.settings.train.seed
+    figures = {
         name: evaluate(
             engine,
             requests,
             groups=groups_of(engine, part, requests),
-            seed=shop.settings.train.seed,
+            seed=seed,
             progress=progress,
             stage=f"measure {name}",
         )
         for name, requests in asked.items()
     }
+    stages = {
+        name: stages_of(engine, requests, seed=seed, progress=progress)
+        for name, requests in asked.items()
+        if name in engine.rankers or len(engine.sources_of(name)) > 1
+    }
+    return figures, stages
 
 
 def _judge(
