@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import msgspec
@@ -17,10 +16,9 @@ from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.fusion import Pool
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.errors import DivergedError
-from shopkeeper.learn import tournament
+from shopkeeper.learn import school
 from shopkeeper.learn.metrics import Values, best_of_many, compare
 from shopkeeper.learn.report import Evaluation
-from shopkeeper.learn.requests import Asked
 from shopkeeper.learn.split import Part
 from shopkeeper.learn.tournament import (
     CONFIDENCE,
@@ -156,12 +154,12 @@ def test_a_ranker_that_is_too_slow_does_not_win(monkeypatch: pytest.MonkeyPatch,
         importance: ClassVar[dict[str, float]] = {}
         size_mb = 1.0
 
-    def fitted(_: Engine, __: str, learning: Sequence[Asked], *___: object) -> Any:
-        assert len(learning)
-        return tournament._Taught({"thinker": Thinker()}, {"thinker": 2.0}, {})
+    def taught(by: school.ByClicks, _: Engine) -> Any:
+        assert len(by.learning)
+        return school.Taught({"thinker": Thinker()}, {"thinker": 2.0})  # type: ignore[dict-item]
 
-    monkeypatch.setattr(tournament, "_fitted", fitted)
-    monkeypatch.setattr(tournament, "learned", lambda *_: score)
+    monkeypatch.setattr(school.ByClicks, "__call__", taught)
+    monkeypatch.setattr(school, "learned", lambda *_: score)
     world.sources[0] = Planted("good", lambda context: world.first(context, 1)[::-1], world.hands, 20)
     winner = world.winner(Surface(sources=("good", "fair", "quick"), budget_ms=50.0))
     assert (winner.choice.winner == "thinker") is wins
@@ -180,8 +178,8 @@ def test_a_ranker_that_learns_nothing_is_told_and_leaves_the_choice_to_the_other
         def fit(self, *_: object) -> Ranker:
             raise DivergedError("no number", remedy="Lower its rate.")
 
-    monkeypatch.setattr(tournament, "ranker_recipes", lambda _: {"bold": Diverging()})
-    monkeypatch.setattr(tournament, "FEWEST_TO_LEARN", 1)
+    monkeypatch.setattr(school, "ranker_recipes", lambda _: {"bold": Diverging()})
+    monkeypatch.setattr(school, "FEWEST_TO_LEARN", 1)
     surface = Surface(sources=("good", "fair", "quick"), rankers=("bold",))
     choice = World(good=20).winner(surface).choice
     assert choice.dropped == {"bold": "no number. Lower its rate"}

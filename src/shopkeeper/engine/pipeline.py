@@ -30,6 +30,7 @@ from shopkeeper.engine.explain import explain
 from shopkeeper.engine.policies import Policies
 from shopkeeper.engine.ranking.features import feature_names, features
 from shopkeeper.engine.ranking.fusion import Pool, fuse
+from shopkeeper.engine.ranking.query_features import QUERY_FEATURES, query_features
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.engine.ranking.statistics import Statistics
 from shopkeeper.engine.recent_searches import RecentSearches
@@ -37,7 +38,8 @@ from shopkeeper.engine.requests import asked_surface, surface_of
 from shopkeeper.engine.slate import Stopwatch, answer
 from shopkeeper.engine.sorting import sort_values
 from shopkeeper.engine.sources import recipes
-from shopkeeper.engine.sources.lexical import MATCH_FEATURES, LexicalSource
+from shopkeeper.engine.sources.lexical import LexicalSource
+from shopkeeper.engine.sources.semantic import SemanticSource
 from shopkeeper.engine.state import State
 from shopkeeper.engine.suggesting import suggest
 from shopkeeper.engine.suggestions import Suggestions
@@ -288,7 +290,7 @@ class Engine:
     def _text_features(self, surface: str) -> tuple[str, ...]:
         if self.text_source(surface) is None:
             return ()
-        return (*MATCH_FEATURES, *(UNDERSTOOD_FEATURES if self.understanding is not None else ()))
+        return (*QUERY_FEATURES, *(UNDERSTOOD_FEATURES if self.understanding is not None else ()))
 
     def candidates(self, context: Context) -> Pool:
         """What the sources of the surface propose, as `pool` lays it together."""
@@ -323,12 +325,14 @@ class Engine:
 
     def features(self, context: Context, pool: Pool) -> Scores:
         """float32 [n, F]: what the ranker sees of the pool's n rows, for training and serving alike."""
-        text = self.text_source(context.request.surface)
-        match = text.match_features(context, pool.rows) if text else None
-        if match is not None and self.understanding is not None:
-            match = np.concatenate((match, understood_features(context, pool.rows, self._agreeing)), axis=1)
-        names = self._text_features(context.request.surface)
-        return features(context, pool, self.catalogue, self.statistics, match, names)
+        surface = context.request.surface
+        text = self.text_source(surface)
+        if text is None:
+            return features(context, pool, self.catalogue, self.statistics)
+        asked = query_features(context, pool, self.catalogue, text, self._meaning(surface))
+        if self.understanding is not None:
+            asked = np.concatenate((asked, understood_features(context, pool.rows, self._agreeing)), axis=1)
+        return features(context, pool, self.catalogue, self.statistics, asked, self._text_features(surface))
 
     def score(self, context: Context, pool: Pool) -> Scores:
         """float32 [n], by the learned ranker of the surface, or else by the fusion of its sources."""
@@ -474,6 +478,10 @@ class Engine:
         """The source of the surface that finds items by words, where it has one."""
         sources = self.sources_of(surface).values()
         return next((source for source in sources if isinstance(source, LexicalSource)), None)
+
+    def _meaning(self, surface: str) -> SemanticSource | None:
+        sources = self.sources_of(surface).values()
+        return next((source for source in sources if isinstance(source, SemanticSource)), None)
 
     def _most_popular(self, context: Context, limit: int) -> Rows:
         """What stands on a shelf that nobody fills: by interest, then the newest."""

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import zlib
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from shopkeeper.engine.item_text import FIELDS
+from shopkeeper.engine.title_terms import Titles, TitlesBuilder, Told, places_of_hashes, side_by_side
 from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.release.fields import picked, places_of
 from shopkeeper.release.tiers import Places, Slots, Tier
-from shopkeeper.vocabulary import Rows
+from shopkeeper.vocabulary import Rows, Scores
 
 Hashes = npt.NDArray[np.uint32]
 Bits = npt.NDArray[np.uint8]
+Sizes = npt.NDArray[np.uint16]
 
+ARRAYS = ("hashes", "bits", "starts", "title_sizes", "sizes")
+MOST_COUNTED = 65_535
 FIELD_BITS = {field: 1 << at for at, field in enumerate(FIELDS)}
 
 
@@ -52,6 +57,13 @@ class Postings:
             return np.empty(0, np.int32)
         return self.rows[self.starts[at] : self.starts[at + 1]]
 
+    def counts(self, hashes: Hashes) -> Places:
+        """int64 [len(hashes)]: how many items hold each."""
+        if not len(self.hashes):
+            return np.zeros(len(hashes), np.int64)
+        at = np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1)
+        return np.where(self.hashes[at] == hashes, self.starts[at + 1] - self.starts[at], 0)
+
     def save(self, directory: Path) -> None:
         save_arrays(directory, {f.name: getattr(self, f.name) for f in fields(self)})
 
@@ -65,8 +77,9 @@ class TermFields:
     """n items in compressed sparse rows: item r holds the terms hashes[starts[r]:starts[r + 1]] (uint32, distinct),
     each in the fields whose FIELD_BITS its `bits` (uint8) have set; starts is int64 [n + 1].
 
-    title_sizes: uint16 [n], the number of distinct terms in the title. Two terms of one hash are held to be the same:
-    at one in four thousand million, less often than a shop has a wrong title.
+    title_sizes: uint16 [n], the number of distinct words in the title; sizes: uint16 [n, len(FIELDS)], of distinct
+    terms in each field; titles: their terms in order. Two terms of one hash are held to be the same: at one in four
+    thousand million, less often than a shop has a wrong title.
     """
 
     def __init__(
@@ -74,11 +87,14 @@ class TermFields:
         hashes: Hashes,
         bits: Bits,
         starts: npt.NDArray[np.int64],
-        title_sizes: npt.NDArray[np.uint16],
+        title_sizes: Sizes,
+        sizes: Sizes,
+        titles: Titles,
         postings: Postings | None = None,
     ) -> None:
         """postings: those of these items, made here where they are not given."""
         self.hashes, self.bits, self.starts, self.title_sizes = hashes, bits, starts, title_sizes
+        self.sizes, self.titles = sizes, titles
         self.postings = postings or Postings.build(hashes, starts)
 
     def __len__(self) -> int:
@@ -98,8 +114,46 @@ class TermFields:
         found[owners[hits], np.searchsorted(wanted, self.hashes[entries])] = self.bits[entries]
         return found[:, columns]
 
-    def title_sizes_of(self, rows: Rows) -> npt.NDArray[np.uint16]:
+    def terms_of(self, rows: Rows) -> tuple[Places, Hashes]:
+        """The terms of `rows` in all fields: int64 [m], the position of each one's row, and uint32 [m]."""
+        owners, entries = places_of(self.starts, rows)
+        return owners, self.hashes[entries]
+
+    def rarities(self, hashes: Hashes) -> Scores:
+        """float32 [len(hashes)]: the inverse document frequency of terms."""
+        counts = self.postings.counts(hashes)
+        return np.log1p((len(self) - counts + 0.5) / (counts + 0.5)).astype(np.float32)
+
+    def likeness(self, rows: Rows, liked: Rows, weights: Scores) -> Scores:
+        """float32 [len(rows)]: the share of the terms of `liked`, weighed by rarity and the weights of their items
+        (float32 [len(liked)]), that each of rows has."""
+        owners, hashes = self.terms_of(liked)
+        terms, at = np.unique(hashes, return_inverse=True)
+        profile = np.bincount(at, weights[owners]) * self.rarities(terms)
+        owners, hashes = self.terms_of(rows)
+        if not len(terms) or not len(hashes):
+            return np.zeros(len(rows), np.float32)
+        places = places_of_hashes(hashes, terms)
+        held = np.flatnonzero(places >= 0)
+        shared = np.bincount(owners[held], profile[places[held]], minlength=len(rows))
+        shares = shared / max(float(profile.sum()), 1e-9)
+        return np.asarray(shares, np.float32)
+
+    def title_sizes_of(self, rows: Rows) -> Sizes:
         return self.title_sizes[rows]
+
+    def sizes_of(self, rows: Rows) -> Sizes:
+        """uint16 [len(rows), len(FIELDS)]"""
+        return self.sizes[rows]
+
+    def titles_of(self, rows: Rows) -> Told:
+        return self.titles.of(rows)
+
+    @cached_property
+    def usual_sizes(self) -> Scores:
+        """float32 [len(FIELDS)]: the mean number of terms in each field, over the items that have any there."""
+        told = np.count_nonzero(self.sizes, axis=0)
+        return np.asarray(self.sizes.sum(axis=0, dtype=np.float64) / np.maximum(told, 1), np.float32)
 
     def followed(self, kept: Places, other: TermFields) -> TermFields:
         """The items of `kept` and behind them those of the other, in memory."""
@@ -109,6 +163,8 @@ class TermFields:
             np.concatenate((self.bits[entries], other.bits)),
             np.concatenate((starts, other.starts[1:] + starts[-1])),
             np.concatenate((self.title_sizes[kept], other.title_sizes)),
+            np.concatenate((self.sizes[kept], other.sizes)),
+            self.titles.followed(kept, other.titles),
         )
 
     def updated(self, newer: TermFields, rows: Rows, n: int) -> LiveTermFields:
@@ -116,17 +172,16 @@ class TermFields:
         return LiveTermFields(self, newer, Slots.none(len(self)).taken(rows, n)[1])
 
     def save(self, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
-        for name in ("hashes", "bits", "starts", "title_sizes"):
-            np.save(directory / f"{name}.npy", getattr(self, name))
+        save_arrays(directory, {name: getattr(self, name) for name in ARRAYS})
+        self.titles.save(directory / "titles")
         self.postings.save(directory / "postings")
 
     @classmethod
     def load(cls, directory: Path) -> TermFields:
         """Memory-mapped, so that many processes share one copy."""
-        names = ("hashes", "bits", "starts", "title_sizes")
-        hashes, bits, starts, title_sizes = (load_array(directory, name) for name in names)
-        return cls(hashes, bits, starts, title_sizes, Postings.load(directory / "postings"))
+        arrays = {name: load_array(directory, name) for name in ARRAYS}
+        titles, postings = Titles.load(directory / "titles"), Postings.load(directory / "postings")
+        return cls(**arrays, titles=titles, postings=postings)
 
 
 class LiveTermFields(Tier[TermFields], TermFields):
@@ -146,12 +201,37 @@ class LiveTermFields(Tier[TermFields], TermFields):
         found[at_newer] = self.newer.find(places, terms)
         return found
 
-    def title_sizes_of(self, rows: Rows) -> npt.NDArray[np.uint16]:
+    def terms_of(self, rows: Rows) -> tuple[Places, Hashes]:
+        at_base, at_newer, places = self.slots.split(rows)
+        (owners, hashes), (newer_owners, newer) = self.base.terms_of(rows[at_base]), self.newer.terms_of(places)
+        return np.concatenate((at_base[owners], at_newer[newer_owners])), np.concatenate((hashes, newer))
+
+    def rarities(self, hashes: Hashes) -> Scores:
+        rarities: Scores = self.base.rarities(hashes)
+        return rarities
+
+    def title_sizes_of(self, rows: Rows) -> Sizes:
         at_base, at_newer, places = self.slots.split(rows)
         sizes = np.empty(len(rows), np.uint16)
         sizes[at_base] = self.base.title_sizes_of(rows[at_base])
         sizes[at_newer] = self.newer.title_sizes[places]
         return sizes
+
+    def sizes_of(self, rows: Rows) -> Sizes:
+        at_base, at_newer, places = self.slots.split(rows)
+        sizes = np.empty((len(rows), len(FIELDS)), np.uint16)
+        sizes[at_base] = self.base.sizes_of(rows[at_base])
+        sizes[at_newer] = self.newer.sizes[places]
+        return sizes
+
+    def titles_of(self, rows: Rows) -> Told:
+        at_base, at_newer, places = self.slots.split(rows)
+        return side_by_side(((at_base, self.base.titles_of(rows[at_base])), (at_newer, self.newer.titles_of(places))))
+
+    @property
+    def usual_sizes(self) -> Scores:
+        usual: Scores = self.base.usual_sizes
+        return usual
 
     def updated(self, newer: TermFields, rows: Rows, n: int) -> LiveTermFields:
         return self.with_newer(newer, rows, n)
@@ -165,22 +245,30 @@ class TermFieldsBuilder:
 
     def __init__(self) -> None:
         self._hashes, self._bits = array("I"), array("B")
-        self._ends, self._title_sizes = array("q", [0]), array("H")
+        self._ends, self._title_sizes, self._sizes = array("q", [0]), array("H"), array("H")
+        self._titles = TitlesBuilder()
         self._known: dict[str, int] = {}
 
-    def add(self, terms_by_field: Mapping[str, Iterable[str]], title_size: int) -> None:
+    def add(self, terms_by_field: Mapping[str, Sequence[str]], title_size: int) -> None:
+        """title_size: how many distinct words the title has."""
         found: dict[int, int] = {}
-        for field, terms in terms_by_field.items():
+        codes = {field: list(map(self._hash, terms)) for field, terms in terms_by_field.items()}
+        for field, hashes in codes.items():
             bit = FIELD_BITS[field]
-            for term in terms:
-                code = self._known.get(term)
-                if code is None:
-                    code = self._known[term] = term_hash(term)
+            for code in hashes:
                 found[code] = found.get(code, 0) | bit
+        self._sizes.extend(min(len(set(codes.get(field, ()))), MOST_COUNTED) for field in FIELDS)
+        self._titles.add(terms_by_field.get("title", ()), codes.get("title", ()))
         self._hashes.extend(found.keys())
         self._bits.extend(found.values())
         self._ends.append(len(self._hashes))
-        self._title_sizes.append(min(title_size, 65_535))
+        self._title_sizes.append(min(title_size, MOST_COUNTED))
+
+    def _hash(self, term: str) -> int:
+        code = self._known.get(term)
+        if code is None:
+            code = self._known[term] = term_hash(term)
+        return code
 
     def build(self) -> TermFields:
         return TermFields(
@@ -188,4 +276,6 @@ class TermFieldsBuilder:
             np.array(self._bits, np.uint8),
             np.array(self._ends, np.int64),
             np.array(self._title_sizes, np.uint16),
+            np.array(self._sizes, np.uint16).reshape(-1, len(FIELDS)),
+            self._titles.build(),
         )

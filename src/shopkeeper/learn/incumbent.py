@@ -19,8 +19,9 @@ from shopkeeper.learn.metrics import Values, compare
 from shopkeeper.learn.replay import Scorer, learned, replay
 from shopkeeper.learn.report import Evaluation
 from shopkeeper.learn.requests import Asked
+from shopkeeper.learn.school import LEARNED
 from shopkeeper.learn.split import Part
-from shopkeeper.learn.tournament import CONFIDENCE, FEWEST_TO_JUDGE, LEARNED, Contest, Winner, mute
+from shopkeeper.learn.tournament import CONFIDENCE, FEWEST_TO_JUDGE, Contest, Winner, mute
 from shopkeeper.learn.workshop import Workshop
 from shopkeeper.release.store import Release
 from shopkeeper.settings import Surface
@@ -59,6 +60,10 @@ class Incumbent:
             if name in surfaces and _installed(surfaces[name])
         }
         return cls(release.id, winners, evaluation.items, evaluation.events)
+
+    def without(self, name: str) -> Incumbent:
+        """Where its choice for a surface is not held against the new one."""
+        return replace(self, winners={other: won for other, won in self.winners.items() if other != name})
 
     @property
     def surfaces(self) -> tuple[Surface, ...]:

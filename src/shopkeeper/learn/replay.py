@@ -87,8 +87,9 @@ def examples_of(
     engine: Engine, asked: Sequence[Asked], *, seed: int, progress: Progress = silent, stage: str = "examples"
 ) -> Examples:
     """What the ranker learns from: of each request the candidates that were wanted, and an even sample of the others.
-    (To prefer the hard ones would teach that what the fusion puts last is good.) Requests without a wanted candidate
-    teach nothing and are left out."""
+    (To prefer the hard ones would teach that what the fusion puts last is good.) Where people have graded, the graded
+    candidates and no others: that nobody graded an item says how the judges came by theirs, and nothing of the item.
+    Requests without a wanted candidate teach nothing and are left out."""
     generator = np.random.default_rng(seed)
     most = max(ROWS // max(len(asked), 1), FEWEST_OF_A_REQUEST)
     features, labels, weights = [], [], []
@@ -96,15 +97,17 @@ def examples_of(
         gains = gains_of(pool.rows, one)
         if not gains.any():
             continue
-        taught = _taught(gains, most, generator)
-        some = Pool(pool.sources, pool.rows[taught], pool.ranks[taught], pool.scores[taught])
-        features.append(engine.features(context, some))
+        if one.judged is None:
+            taught = _taught(gains, most, generator)
+        else:
+            taught = np.flatnonzero(np.isin(pool.rows, one.judged))
+        features.append(engine.features(context, pool)[taught])  # some features depend on the whole pool
         labels.append(gains[taught])
         weights.append(one.weight)
     width = len(engine.feature_names(asked[0].request.surface)) if asked else 0
     return Examples(
         features=np.concatenate(features or [np.empty((0, width), np.float32)]),
-        labels=np.rint(np.concatenate(labels or [np.empty(0, np.float32)])).astype(np.int32),
+        labels=np.concatenate(labels or [np.empty(0, np.float32)]),
         sizes=np.array([len(gains) for gains in labels], np.int64),
         weights=np.array(weights, np.float32),
     )

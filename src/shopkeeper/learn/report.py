@@ -18,6 +18,7 @@ from shopkeeper.learn.glossary import GLOSSARY
 from shopkeeper.learn.metrics import Estimate
 from shopkeeper.learn.plots import bars, shares, tradeoff
 from shopkeeper.learn.replay import POPULARITY
+from shopkeeper.learn.stages import Stage
 from shopkeeper.learn.synonyms import Proposal
 from shopkeeper.learn.tournament import CONFIDENCE, Choice
 
@@ -30,7 +31,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     people's judgements); choices: what won on the validation part by surface; checked_for_leaks: requests of the
     validation part whose answers stay the same when all that happened later is deleted (else nothing is released);
     costs: of each source and ranker; unasked: surfaces that no request was held back for, so that nothing measured
-    them."""
+    them; stages: by surface, what each stage of an answer costs and brings."""
 
     items: int
     events: int
@@ -40,6 +41,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     costs: dict[str, Cost] = {}
     unasked: tuple[str, ...] = ()
     synonyms: tuple[Proposal, ...] = ()
+    stages: dict[str, dict[str, Stage]] = {}
 
 
 def write_report(evaluation: Evaluation, directory: Path, shop: str, now: float) -> None:

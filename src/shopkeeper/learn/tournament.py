@@ -6,7 +6,8 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -14,23 +15,23 @@ import numpy as np
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.fusion import FUSIONS
 from shopkeeper.engine.ranking.ranker import Ranker
-from shopkeeper.engine.ranking.recipe import ranker_recipes
-from shopkeeper.errors import DivergedError
 from shopkeeper.learn import metrics
 from shopkeeper.learn.costs import Cost
 from shopkeeper.learn.evaluate import MEASURE, Figures, K, figures_of, measure
+from shopkeeper.learn.judged import InFolds, judged_ndcg
 from shopkeeper.learn.latency import Clock, Laps, Pace, fitting, time_answers
 from shopkeeper.learn.metrics import Comparison, Estimate, Ranks
-from shopkeeper.learn.replay import POPULARITY, Scorer, examples_of, fused, learned, replay
+from shopkeeper.learn.replay import POPULARITY, Scorer, fused, replay
 from shopkeeper.learn.requests import Asked
+from shopkeeper.learn.school import ByClicks, ByJudgements, School, Taught
 from shopkeeper.settings import Fusion, Surface
 from shopkeeper.vocabulary import Progress
 
-FUSED, LEARNED = "fused", "learned"  # as `Surface.rank` has them; the fusion stands under its name in the tournament
+FUSED = "fused"  # as `Surface.rank` has it; the fusion stands under its name in the tournament
 EVERYTHING = "fused, every source"  # beside the fusion, where that goes without the sources that are too slow
 CONFIDENCE = 0.9  # that the best of the challengers is better than the fusion
 LEARN_SHARE, WATCH_SHARE = 0.6, 0.15  # of the requests, the oldest: to learn from, to stop by; the rest judge
-FEWEST_TO_LEARN, FEWEST_TO_JUDGE = 100, 30  # requests
+FEWEST_TO_JUDGE = 30  # requests
 
 
 class Contest(msgspec.Struct, frozen=True):
@@ -50,7 +51,9 @@ class Choice(msgspec.Struct, frozen=True):
     the best) beats the fusion; why: in a sentence; importances: by ranker that can say, each feature's share in it, the
     largest first; until: seconds, the last event that it was chosen by, None without a clock; contest: with the
     incumbent's choice, where it was held against one; dropped: contestants that dropped out before, as time was
-    short or they learned nothing, with why; pace: how long the contestants' answers take; costs: of every ranker."""
+    short or they learned nothing, with why; pace: how long the contestants' answers take; costs: of every ranker;
+    by_judgements: whether people's judgements decided, and no clicks; from_judgements: whether the winner learned from
+    them."""
 
     winner: str
     why: str
@@ -63,6 +66,8 @@ class Choice(msgspec.Struct, frozen=True):
     dropped: dict[str, str] = {}
     pace: Pace = Pace()
     costs: dict[str, Cost] = {}
+    by_judgements: bool = False
+    from_judgements: bool = False
 
     @property
     def ndcg(self) -> dict[str, Estimate]:
@@ -72,11 +77,15 @@ class Choice(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Winner:
-    """What the release gets: the surface's settings, with the ranker where one was learned and won."""
+    """What the release gets: the surface's settings, with the ranker where one was learned and won. unseen: where it
+    learned from judgements, the same in folds, for figures of queries that it has not learned from; taught: all rankers
+    that competed."""
 
     surface: Surface
     ranker: Ranker | None
     choice: Choice = field(repr=False)
+    unseen: InFolds | None = field(default=None, repr=False)
+    taught: Taught = field(default_factory=Taught, repr=False)
 
     def noting(self, **told: Any) -> Winner:
         """The same, with these fields of its choice."""
@@ -91,18 +100,55 @@ def compete(
     seed: int,
     progress: Progress,
     clock: Clock = time.perf_counter,
+    judged: Sequence[Asked] = (),
 ) -> Winner:
     """Choose what serves the surface `name`, by its validation requests, oldest first. `engine` has no rankers. clock:
-    seconds, by which answers are timed."""
+    seconds, by which answers are timed. judged: queries that people have graded, from which rankers may learn too."""
     surface = engine.settings.surfaces[name]
     learn, watch = (int(len(asked) * share) for share in (LEARN_SHARE, LEARN_SHARE + WATCH_SHARE))
     judging = asked[watch:]
     if why := _no_contest(engine, surface, asked, judging):
         return Winner(surface, None, Choice(FUSED, why, len(judging)))
-    field = _field(engine, name, asked, asked[:learn], asked[learn:watch], seed, progress, clock)
+    school = ByClicks(name, asked[:learn], asked[learn:watch], judged, seed, progress)
+    field = _field(engine, name, asked, school, progress, clock)
     answers = _answers(engine, field, judging, progress)
-    pace = _pace(field.laps, answers, field.surface)
     values = {system: measure(field.quick, rows, judging)["ndcg"] for system, rows in answers.items()}
+    return _won(field, surface, judging, answers, values, seed)
+
+
+def compete_judged(
+    engine: Engine,
+    name: str,
+    asked: Sequence[Asked],
+    *,
+    seed: int,
+    progress: Progress,
+    clock: Clock = time.perf_counter,
+) -> Winner:
+    """Choose what serves the surface `name` where no clicks can decide, by queries that people have graded. Rankers
+    compete in folds: each query is answered by one that learned from the other folds; who wins learns from all."""
+    surface = engine.settings.surfaces[name]
+    if len(asked) < FEWEST_TO_JUDGE or mute(engine, asked):
+        return Winner(
+            surface, None, Choice(FUSED, f"only {len(asked)} judged queries: too few to choose by", len(asked))
+        )
+    field = _field(engine, name, asked, ByJudgements(name, asked, seed, progress), progress, clock)
+    answers = _answers(engine, field, asked, progress)
+    condensed = _answers(engine, field, asked, progress, among_judged=True)
+    values = {system: judged_ndcg(field.quick, rows, condensed[system], asked) for system, rows in answers.items()}
+    return _won(field, surface, asked, answers, values, seed).noting(by_judgements=True)
+
+
+def _won(
+    field: _Field,
+    surface: Surface,
+    judging: Sequence[Asked],
+    answers: Mapping[str, Ranks],
+    values: Mapping[str, metrics.Values],
+    seed: int,
+) -> Winner:
+    """By `values`, float64 [requests] of each system. surface: as the settings have it."""
+    pace = _pace(field.laps, answers, field.surface)
     contestants = [
         system for system in values if system != POPULARITY and not (surface.weights and system in surface.sources)
     ]
@@ -121,8 +167,11 @@ def compete(
         dropped=dict(field.taught.dropped),
         pace=pace,
         costs=field.costs,
+        from_judgements=winner in field.taught.in_folds,
     )
-    return Winner(_serving(field.surface, winner, surface.sources), field.taught.rankers.get(winner), choice)
+    unseen = field.taught.in_folds[winner]() if winner in field.taught.in_folds else None
+    serving = _serving(field.surface, winner, surface.sources)
+    return Winner(serving, field.taught.rankers.get(winner), choice, unseen, field.taught)
 
 
 def _no_contest(engine: Engine, surface: Surface, asked: Sequence[Asked], judging: Sequence[Asked]) -> str:
@@ -154,16 +203,6 @@ def judge(values: Mapping[str, metrics.Values], seed: int) -> tuple[str, str, Co
     return ahead[0], winner, metrics.compare(values[told], values[FUSED], seed)
 
 
-class _Taught(NamedTuple):
-    """The rankers of a surface. fit_s: the seconds that each took; dropped: which learned nothing, each with why;
-    unlearned: why there are none, where some were to be learned, to follow why the winner won."""
-
-    rankers: Mapping[str, Ranker]
-    fit_s: Mapping[str, float]
-    dropped: Mapping[str, str]
-    unlearned: str = ""
-
-
 @dataclass(frozen=True)
 class _Field:
     """What competes for a surface. quick: an engine that asks the sources which fit its budget alone; scorers: what
@@ -172,7 +211,7 @@ class _Field:
 
     name: str
     quick: Engine
-    taught: _Taught
+    taught: Taught
     scorers: Mapping[str, Scorer]
     laps: Laps
 
@@ -193,18 +232,16 @@ def _field(
     engine: Engine,
     name: str,
     asked: Sequence[Asked],
-    learning: Sequence[Asked],
-    watching: Sequence[Asked],
-    seed: int,
+    school: School,
     progress: Progress,
     clock: Clock,
 ) -> _Field:
     laps = time_answers(engine, asked, {FUSED: engine.score}, progress=progress, clock=clock)
     quick = engine.asking(name, fitting(laps, FUSED, engine.settings.surfaces[name].budget_ms))
-    taught = _fitted(quick, name, learning, watching, seed, progress)
+    taught = school(quick)
     challengers: dict[str, Scorer] = {
         **{way: fused(quick, way) for way in _other_fusions(quick, name)},
-        **{ranker: learned(quick, fitted) for ranker, fitted in taught.rankers.items()},
+        **taught.scorers(quick),
     }
     if challengers:
         laps = laps.ordered_by(time_answers(quick, asked, challengers, progress=progress, clock=clock))
@@ -218,13 +255,16 @@ def _other_fusions(engine: Engine, name: str) -> list[Fusion]:
     return [way for way in FUSIONS if way != surface.fusion] if several else []
 
 
-def _answers(whole: Engine, field: _Field, judging: Sequence[Asked], progress: Progress) -> dict[str, Ranks]:
+def _answers(
+    whole: Engine, field: _Field, judging: Sequence[Asked], progress: Progress, *, among_judged: bool = False
+) -> dict[str, Ranks]:
     """By contestant, the fusion first. What the whole engine could answer is measured too, so that a shop sees what its
     budget costs."""
     name, quick = field.name, field.quick
-    answers = replay(quick, judging, field.scorers, K, progress=progress, stage=f"compare {name}")
+    answered = partial(replay, asked=judging, k=K, among_judged=among_judged, progress=progress)
+    answers = answered(quick, scorers=field.scorers, stage=f"compare {name}")
     if len(quick.sources_of(name)) < len(whole.sources_of(name)):
-        others = replay(whole, judging, {EVERYTHING: whole.score}, K, progress=progress, stage=f"compare all of {name}")
+        others = answered(whole, scorers={EVERYTHING: whole.score}, stage=f"compare all of {name}")
         answers |= {system: rows for system, rows in others.items() if system not in answers}
     return answers
 
@@ -248,35 +288,6 @@ def _serving(quick: Surface, winner: str, sources: Collection[str]) -> Surface:
     asked = quick.sources if winner in quick.sources else (winner,)
     alone = {source: float(source == winner) for source in asked}
     return msgspec.structs.replace(quick, sources=asked, weights=alone, rank=FUSED)
-
-
-def _fitted(
-    engine: Engine, name: str, learning: Sequence[Asked], watching: Sequence[Asked], seed: int, progress: Progress
-) -> _Taught:
-    """None where too few requests found what was wanted."""
-    surface = engine.settings.surfaces[name]
-    recipes = ranker_recipes(surface.rankers) if surface.rank == LEARNED else {}
-    if not recipes:
-        return _Taught({}, {}, {})
-    examples = examples_of(engine, learning, seed=seed, progress=progress, stage=f"replay {name}")
-    watched = examples_of(engine, watching, seed=seed, progress=progress, stage=f"replay {name} (to stop by)")
-    if len(examples) < FEWEST_TO_LEARN or not len(watched):
-        found = f"{len(examples):,} of {len(learning):,}, and {len(watched):,} of {len(watching):,} to stop by"
-        return _Taught(
-            {}, {}, {}, f"; too few requests had a wanted item among the candidates to learn a ranker from: {found}"
-        )
-    rankers, fit_s, dropped = dict[str, Ranker](), dict[str, float](), dict[str, str]()
-    for done, (ranker, recipe) in enumerate(recipes.items()):
-        progress(f"learn {name}", done, len(recipes))
-        begin = time.perf_counter()
-        try:
-            rankers[ranker] = recipe.fit(examples, watched, engine.feature_names(name), engine.settings)
-        except DivergedError as error:
-            dropped[ranker] = error.why
-            continue
-        fit_s[ranker] = time.perf_counter() - begin
-    progress(f"learn {name}", len(recipes), len(recipes))
-    return _Taught(rankers, fit_s, dropped)
 
 
 def _too_slow(pace: Pace, means: Mapping[str, float]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from shopkeeper.data.tables import Tables
 from shopkeeper.engine.models import check_fits
@@ -15,22 +16,25 @@ from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.engine.wording import Analyser
 from shopkeeper.errors import DataError, ReleaseError
 from shopkeeper.learn.costs import costs_of, together
-from shopkeeper.learn.evaluate import Figures, evaluate
+from shopkeeper.learn.evaluate import SERVED, Figures, evaluate
 from shopkeeper.learn.groups import groups_of
 from shopkeeper.learn.incumbent import Incumbent, defend
 from shopkeeper.learn.leaks import checked, leaks, refuse
+from shopkeeper.learn.replay import Scorer, fused
 from shopkeeper.learn.report import Evaluation, write_report
 from shopkeeper.learn.requests import Asked, judgements_of
 from shopkeeper.learn.searches import load_searches
 from shopkeeper.learn.split import Part, split
+from shopkeeper.learn.stages import Stage, stages_of
 from shopkeeper.learn.synonyms import propose
-from shopkeeper.learn.tournament import Winner, compete
+from shopkeeper.learn.tournament import FUSED, Winner, compete, compete_judged
 from shopkeeper.learn.workshop import Workshop
 from shopkeeper.release.images import Images
 from shopkeeper.release.store import Release, ReleaseStore
 from shopkeeper.settings import Settings
 from shopkeeper.vocabulary import Progress, silent
 
+SEARCH = "search"  # the surface that judgements speak of
 JUDGED, JUDGED_ALONE = "search, judged by people", "search, judged by people, judged items only"
 
 _log = logging.getLogger(__name__)
@@ -65,16 +69,20 @@ def train(
         if incumbent:
             incumbent.require_whole(shop)
         parts = split(shop.interactions, settings.train, shop.now)
-        winners, unleaking = _choose(shop, parts.validation, progress) if parts else ({}, 0)
+        judged = _judged(tables, shop)
+        winners, unleaking = _choose(shop, parts.validation, judged, progress) if parts else ({}, 0)
+        if judged and (SEARCH not in winners or winners[SEARCH].choice.figures is None):  # no clicks could decide
+            winners[SEARCH] = _choose_by_judgements(shop, judged, progress)
+            incumbent = incumbent and incumbent.without(SEARCH)
         of_rankers = together(winner.choice.costs for winner in winners.values())
         if incumbent:
             winners = defend(incumbent, shop, parts.test if parts else None, winners, progress)
         rankers = {name: winner.ranker for name, winner in winners.items() if winner.ranker}
         shop = shop.with_surfaces({name: winner.surface for name, winner in winners.items()})
         asked = shop.requests(parts.test) if parts else {}
-        figures = _measure(shop, parts.test, asked, rankers, progress) if parts else {}
+        figures, stages = _measure(shop, parts.test, asked, rankers, progress) if parts else ({}, {})
         engine = shop.engine(rankers)
-        figures |= _judge(tables, engine, settings.train.seed, progress)
+        figures |= _judge(engine, judged, winners.get(SEARCH), settings.train.seed, progress)
         progress("publish", 0, 1)
         engine.save(draft)
         _save_images(tables, shop, draft)
@@ -87,6 +95,7 @@ def train(
             costs=costs_of(engine, asked, shop.fitter.seconds, draft / "sources") | of_rankers,
             unasked=_unasked(shop, figures),
             synonyms=propose(load_searches(tables.folder), Analyser.of(settings.search.languages)),
+            stages=stages,
         )
         write_report(evaluation, draft / "evaluation", settings.shop.name, shop.now)
         release = releases.publish(
@@ -115,12 +124,30 @@ def _incumbent(releases: ReleaseStore) -> Incumbent | None:
         return None
 
 
-def _choose(shop: Workshop, part: Part, progress: Progress) -> tuple[dict[str, Winner], int]:
+def _judged(tables: Tables, shop: Workshop) -> list[Asked]:
+    """The queries that people have graded, some of them where they are very many."""
+    asked = judgements_of(tables.table("judgements"), shop.catalogue.ids) if SEARCH in shop.settings.surfaces else []
+    some = np.random.default_rng(shop.settings.train.seed).permutation(len(asked))[: shop.settings.train.max_requests]
+    return [asked[at] for at in np.sort(some)]
+
+
+def _choose_by_judgements(shop: Workshop, judged: Sequence[Asked], progress: Progress) -> Winner:
+    return compete_judged(shop.engine({}), SEARCH, judged, seed=shop.settings.train.seed, progress=progress)
+
+
+def _choose(shop: Workshop, part: Part, judged: Sequence[Asked], progress: Progress) -> tuple[dict[str, Winner], int]:
     """What won each surface, and how many requests were checked for leaks."""
     engine, asked = shop.engine_of(part, {}, "fit for validation"), shop.requests(part)
     refuse(leaks(engine, asked))
     winners = {
-        name: compete(engine, name, requests, seed=shop.settings.train.seed, progress=progress)
+        name: compete(
+            engine,
+            name,
+            requests,
+            seed=shop.settings.train.seed,
+            progress=progress,
+            judged=judged if name == SEARCH else (),
+        )
         for name, requests in asked.items()
     }
     if part.all.has_clock:
@@ -135,30 +162,47 @@ def _choose(shop: Workshop, part: Part, progress: Progress) -> tuple[dict[str, W
 
 def _measure(
     shop: Workshop, part: Part, asked: Mapping[str, Sequence[Asked]], rankers: Mapping[str, Ranker], progress: Progress
-) -> dict[str, Figures]:
-    engine = shop.engine_of(part, rankers, "fit for test")
-    return {
+) -> tuple[dict[str, Figures], dict[str, dict[str, Stage]]]:
+    engine, seed = shop.engine_of(part, rankers, "fit for test"), shop.settings.train.seed
+    figures = {
         name: evaluate(
             engine,
             requests,
             groups=groups_of(engine, part, requests),
-            seed=shop.settings.train.seed,
+            seed=seed,
             progress=progress,
             stage=f"measure {name}",
         )
         for name, requests in asked.items()
     }
+    stages = {
+        name: stages_of(engine, requests, seed=seed, progress=progress)
+        for name, requests in asked.items()
+        if name in engine.rankers or len(engine.sources_of(name)) > 1
+    }
+    return figures, stages
 
 
-def _judge(tables: Tables, engine: Engine, seed: int, progress: Progress) -> dict[str, Figures]:
+def _judge(
+    engine: Engine, asked: Sequence[Asked], winner: Winner | None, seed: int, progress: Progress
+) -> dict[str, Figures]:
     """Search against people's judgements, where the shop has some: over the whole catalogue, where what nobody judged
-    counts as wrong, and over the judged items alone."""
-    asked = judgements_of(tables.table("judgements"), engine.catalogue.ids)
-    if not asked or "search" not in engine.settings.surfaces:
+    counts as wrong, and over the judged items alone. Of a ranker that learned from them these are the figures in folds:
+    of queries that it had not seen; none for an older release's, whose folds are gone."""
+    if not asked or (winner and winner.choice.from_judgements and not winner.unseen):
         return {}
+    scorers: dict[str, Scorer] = {SERVED: winner.unseen.scorer(engine) if winner and winner.unseen else engine.score}
+    if SEARCH in engine.rankers:
+        scorers[FUSED] = fused(engine, engine.settings.surfaces[SEARCH].fusion)
     return {
         name: evaluate(
-            engine, asked, among_judged=among, seed=seed, progress=progress, stage="measure search by judgements"
+            engine,
+            asked,
+            scorers=scorers,
+            among_judged=among,
+            seed=seed,
+            progress=progress,
+            stage="measure search by judgements",
         )
         for name, among in ((JUDGED, False), (JUDGED_ALONE, True))
     }

@@ -107,8 +107,8 @@ def _item(context: Context, rows: Rows, catalogue: Catalogue, statistics: Statis
 
 def _person(context: Context, rows: Rows, catalogue: Catalogue, statistics: Statistics) -> Columns:
     return {
-        "history_price": _price_gap(catalogue, *_habit(context), rows),
-        "anchor_price": _price_gap(catalogue, context.anchors, _evenly(context.anchors), rows),
+        "history_price": price_gap(catalogue, *_habit(context), rows),
+        "anchor_price": price_gap(catalogue, context.anchors, _evenly(context.anchors), rows),
         **_encounters(context, rows, statistics),
         "history_events": float(np.log1p(len(context.history))),
         "session_events": float(np.log1p(len(context.session))),
@@ -168,7 +168,7 @@ def _affinities(context: Context, rows: Rows, catalogue: Catalogue) -> Columns:
             continue
         own = labels.of(rows)
         for taste, (liked, weights) in tastes.items():
-            columns[f"{taste}_{name}"] = _affinity(labels, own, liked, weights, len(rows))
+            columns[f"{taste}_{name}"] = affinity(labels, own, liked, weights, len(rows))
     return columns
 
 
@@ -189,7 +189,7 @@ def device_number(name: str | None) -> float:
     return float(DEVICES.index(word)) if word in DEVICES else np.nan
 
 
-def _affinity(labels: Labels, own: Gathered, liked: Rows, weights: Scores, n: int) -> Scores | float:
+def affinity(labels: Labels, own: Gathered, liked: Rows, weights: Scores, n: int) -> Scores | float:
     """float32 [n]: how much of the weight of `liked` shares the label(s) of each row, from 0 to 1, averaged over the
     row's labels (`own`); NaN where nothing is liked or the row has no such label."""
     total = float(weights.sum())
@@ -203,7 +203,7 @@ def _affinity(labels: Labels, own: Gathered, liked: Rows, weights: Scores, n: in
     return np.divide(shared, counts, out=mean, where=counts > 0, casting="same_kind")
 
 
-def _price_gap(catalogue: Catalogue, liked: Rows, weights: Scores, rows: Rows) -> Scores | float:
+def price_gap(catalogue: Catalogue, liked: Rows, weights: Scores, rows: Rows) -> Scores | float:
     """float32 [n]: log(price of the row) minus the mean log price of what is liked; NaN where either is unknown."""
     prices = np.log1p(catalogue.prices[liked])
     known = np.isfinite(prices) & (weights > 0)

@@ -38,6 +38,11 @@ class Ranker:
         return hash((self._model, self.names))
 
     @property
+    def model(self) -> bytes:
+        """The graph."""
+        return self._model
+
+    @property
     def size_mb(self) -> float:
         return len(self._model) / 1e6
 

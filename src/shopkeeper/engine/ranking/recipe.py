@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,17 +19,27 @@ GROUP = "shopkeeper.rankers"
 
 @dataclass(frozen=True)
 class Examples:
-    """Replayed requests, one after the other. features float32 [n, F]; labels int32 [n], the worth of what the person
-    did next with the candidate (0: nothing; see INTEREST); sizes int64 [requests], candidates of each request;
-    weights float32 [requests]."""
+    """Replayed requests, one after the other. features float32 [n, F]; labels float32 [n], the worth of what the
+    person did next with the candidate (0: nothing; see INTEREST), or a judge's grade on the same scale; sizes int64
+    [requests], candidates of each request; weights float32 [requests]."""
 
     features: Scores
-    labels: npt.NDArray[np.int32]
+    labels: Scores
     sizes: npt.NDArray[np.int64]
     weights: Scores
 
     def __len__(self) -> int:
         return len(self.sizes)
+
+    def followed_by(self, other: Examples) -> Examples:
+        return Examples(*(np.concatenate((getattr(self, f.name), getattr(other, f.name))) for f in fields(self)))
+
+    def of(self, requests: npt.NDArray[np.integer[Any]]) -> Examples:
+        """Those of some requests, int [k], ascending."""
+        kept = np.zeros(len(self), np.bool_)
+        kept[requests] = True
+        rows = np.repeat(kept, self.sizes)
+        return Examples(self.features[rows], self.labels[rows], self.sizes[kept], self.weights[kept])
 
 
 class RankerRecipe(Protocol):

@@ -20,6 +20,7 @@ import tantivy
 from shopkeeper.engine.chinese import Chinese
 from shopkeeper.engine.context import Candidates, Context, Material, ReleaseParts
 from shopkeeper.engine.item_text import FIELDS, item_texts
+from shopkeeper.engine.query_match import MATCH_FEATURES, match_features
 from shopkeeper.engine.query_plan import Plan, Planner, Reading, Wanted
 from shopkeeper.engine.snippets import snippet
 from shopkeeper.engine.text import fold, is_unspaced, spaced_tokens
@@ -29,10 +30,6 @@ from shopkeeper.engine.wording import Analyser, Stems, Wording
 from shopkeeper.settings import Settings
 from shopkeeper.vocabulary import Mask, Request, Rows, Scores, Snippet
 
-# For each item, the share of the query's words (weighted by rarity) that a field holds, that any field holds, the
-# share of the title that the query names, and the number of the query's words.
-MATCH_FEATURES = (*(f"match_{field}" for field in FIELDS), "match_any", "match_title_covered", "query_words")
-
 FIELD_BOOSTS = {"title": 2.0, "brand": 1.5, "category": 1.5, "attributes": 0.5, "description": 0.5}
 TIE_BREAKER = 0.2  # what a word adds in fields other than its best
 _PHRASE_BOOST = 0.5  # for the query's words side by side in the title
@@ -41,6 +38,8 @@ _RELAXED_SHARES = (1.0, 0.6, 0.0)  # of the words, that must match; the next onl
 _MAX_LISTED_WORDS = 6
 _REMEMBERED = 4096  # queries of late, with all their readings
 
+
+__all__ = ["MATCH_FEATURES", "Lexical", "LexicalSource"]
 
 FieldMask = npt.NDArray[np.bool_]
 
@@ -136,18 +135,12 @@ class LexicalSource:
     def match_features(self, context: Context, rows: Rows) -> Scores:
         """float32 [len(rows), len(MATCH_FEATURES)]; NaN where the request has no words."""
         plan = self._plan(context.request)
-        if not plan:
-            return np.full((len(rows), len(MATCH_FEATURES)), np.nan, np.float32)
-        rarities = np.array([max(wanted.rarity, 1e-3) for wanted in plan], np.float32)
-        shares = rarities / rarities.sum()
-        held = self._held(plan, rows)
-        in_title = (held[:, :, FIELDS.index("title")] > 0).sum(axis=1)
-        features = np.empty((len(rows), len(MATCH_FEATURES)), np.float32)
-        features[:, : len(FIELDS)] = np.einsum("rwf,w->rf", held, shares)
-        features[:, -3] = held.max(axis=2) @ shares
-        features[:, -2] = np.minimum(1.0, in_title / np.maximum(self._terms.title_sizes_of(rows), 1))
-        features[:, -1] = len(plan)
-        return features
+        return match_features(plan, self._terms, rows, self._held(plan, rows))
+
+    def likeness(self, rows: Rows, liked: Rows, weights: Scores) -> Scores:
+        """float32 [len(rows)]: the share of the words of `liked`, weighed by rarity and the weights of their items
+        (float32 [len(liked)]), that each of rows has."""
+        return self._terms.likeness(rows, liked, weights)
 
     def reason(self, context: Context, row: int) -> str:
         return self.reasons(context, np.array([row], np.int32))[0]

@@ -31,7 +31,7 @@ class SemanticSource:
         self._vector = lru_cache(maxsize=_REMEMBERED)(partial(_encode, encoder, max_unknown_share))
 
     def retrieve(self, context: Context, limit: int) -> Candidates:
-        vector = self._vector(" ".join(context.request.query[:_MAX_QUERY_CHARACTERS].split()))
+        vector = self.vector(context.request.query)
         if vector is None or not len(self.vectors):
             return Candidates.none()
         rows, scores = self.vectors.search(vector, limit, context.allowed)
@@ -40,6 +40,10 @@ class SemanticSource:
             return Candidates.none()
         near = scores >= max(FLOOR, SHARE_OF_BEST * best)
         return Candidates(rows[near], scores[near])
+
+    def vector(self, query: str) -> Scores | None:
+        """What the query means: float32 [d], of length 1; None for what cannot be read."""
+        return self._vector(" ".join(query[:_MAX_QUERY_CHARACTERS].split()))
 
     def reason(self, context: Context, row: int) -> str:  # noqa: ARG002
         return f"close in meaning to “{' '.join(context.request.query[:60].split())}”"

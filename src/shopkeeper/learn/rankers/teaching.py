@@ -76,7 +76,7 @@ def mean_ndcg(scores: Scores, examples: Examples) -> float:
 
 
 def _by_request(
-    labels: npt.NDArray[np.int32],
+    labels: Scores,
     order: npt.NDArray[np.int64],
     starts: npt.NDArray[np.int64],
     sizes: npt.NDArray[np.int64],

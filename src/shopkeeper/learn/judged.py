@@ -1,0 +1,107 @@
+"""Search learned from people's judgements: in folds of queries, so that what is told of a ranker is told of queries
+that it has not learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from hashlib import md5
+
+import numpy as np
+import numpy.typing as npt
+
+from shopkeeper.engine.context import Context
+from shopkeeper.engine.pipeline import Engine
+from shopkeeper.engine.ranking.fusion import Pool
+from shopkeeper.engine.ranking.ranker import Ranker
+from shopkeeper.engine.ranking.recipe import Examples
+from shopkeeper.engine.text import fold
+from shopkeeper.learn.evaluate import measure
+from shopkeeper.learn.metrics import Ranks, Values
+from shopkeeper.learn.replay import Scorer, examples_of
+from shopkeeper.learn.requests import Asked
+from shopkeeper.vocabulary import Progress, Scores
+
+FOLDS = 5
+FEWEST_JUDGED = 30  # queries to choose by
+
+Fit = Callable[[Examples, Examples], Ranker]  # of what is learned from, and what is watched
+
+
+@dataclass(frozen=True)
+class InFolds:
+    """fold_of: the fold of each judged query; rankers: by fold, each learned from the other folds alone."""
+
+    fold_of: Mapping[str, int]
+    rankers: Sequence[Ranker]
+
+    def scorer(self, engine: Engine) -> Scorer:
+        """What orders candidates for the judged queries, none of which it has learned from."""
+
+        def score(context: Context, pool: Pool) -> Scores:
+            ranker = self.rankers[self.fold_of[context.request.query]]
+            return ranker.score(engine.features(context, pool))
+
+        return score
+
+
+@dataclass(frozen=True)
+class Judgements:
+    """The judged queries as examples, by fold. asked: of all folds."""
+
+    asked: Sequence[Asked]
+    folds: npt.NDArray[np.int64]
+    examples: Sequence[Examples]
+
+    @classmethod
+    def of(cls, engine: Engine, asked: Sequence[Asked], *, seed: int, progress: Progress) -> Judgements:
+        folds = folds_of([one.request.query for one in asked])
+        examples = [
+            examples_of(
+                engine,
+                [one for one, own in zip(asked, folds.tolist(), strict=True) if own == held],
+                seed=seed,
+                progress=progress,
+                stage=f"replay judged queries, part {held + 1} of {FOLDS}",
+            )
+            for held in range(FOLDS)
+        ]
+        return cls(asked, folds, examples)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.examples))
+
+    def together(self, without: int | None = None) -> Examples:
+        """Of all folds, or all but one."""
+        return reduce(Examples.followed_by, (each for own, each in enumerate(self.examples) if own != without))
+
+    def fitted(self, fit: Fit) -> Ranker:
+        """By all queries: one fold of them is watched."""
+        return fit(self.together(without=0), self.examples[0])
+
+    def in_folds(self, fit: Fit) -> InFolds:
+        """The same for each fold without it. Another fold is watched."""
+        rankers = []
+        for held in range(FOLDS):
+            watched = (held + 1) % FOLDS
+            others = [each for own, each in enumerate(self.examples) if own not in (held, watched)]
+            rankers.append(fit(reduce(Examples.followed_by, others), self.examples[watched]))
+        queries = (one.request.query for one in self.asked)
+        return InFolds(dict(zip(queries, self.folds.tolist(), strict=True)), rankers)
+
+
+def folds_of(queries: Sequence[str]) -> npt.NDArray[np.int64]:
+    """int64 [queries]: of like size, and the same whatever the order. What differs in case and blanks alone is one
+    query, and in one fold."""
+    texts = [" ".join(fold(query).split()) for query in queries]
+    order = sorted(set(texts), key=lambda text: md5(text.encode(), usedforsecurity=False).digest())
+    places = {text: place % FOLDS for place, text in enumerate(order)}
+    return np.array([places[text] for text in texts], np.int64)
+
+
+def judged_ndcg(engine: Engine, answers: Ranks, among_judged: Ranks, asked: Sequence[Asked]) -> Values:
+    """float64 [requests]: the mean of NDCG where what nobody judged is wrong, and where it is left out of the lists
+    (condensed lists; Sakai, "Alternatives to Bpref", SIGIR 2007). The one punishes whoever finds what the judges were
+    not shown, the other lets anything stand between: the truth lies between them."""
+    return (measure(engine, answers, asked)["ndcg"] + measure(engine, among_judged, asked)["ndcg"]) / 2
