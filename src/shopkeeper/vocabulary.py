@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 import numpy as np
@@ -106,7 +106,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `items` are the anchors: the product looked at (similar), the cart's content (cart).
     `sort` is a field name, "-" before it for descending; empty is by relevance. `time` defaults to now. A `size` of 0
-    asks for the total and the facets alone.
+    asks for the total and the facets alone. `picture` is a file, as it is; `like`, by what of it, or of the anchors,
+    the surface `picture` finds items.
     """
 
     surface: str = "search"
@@ -121,6 +122,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     facets: tuple[str, ...] = ()
     time: float | None = None
     device: str | None = None
+    picture: bytes = b""
+    like: Literal["all", "colour", "shape"] = "all"
 
 
 class Reason(msgspec.Struct, frozen=True, omit_defaults=True):

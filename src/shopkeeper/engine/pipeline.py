@@ -233,7 +233,7 @@ class Engine:
         """Proposals, by source, with what rules pin; the most popular where all are silent, unless a query found
         nothing."""
         surface, others = self._surface(context), self.policies.pinned(context)
-        if surface.needs != "query" and not any(len(proposal.rows) for proposal in proposals.values()):
+        if not surface.seeks and not any(len(proposal.rows) for proposal in proposals.values()):
             others = np.union1d(others, self._most_popular(context, surface.candidates))
         return Pool.of(proposals, others)
 

@@ -20,8 +20,8 @@ POPULARITY = "popularity"
 def surface_of(request: Request, surfaces: Mapping[str, Surface]) -> Surface:
     """The surface that a request speaks to.
 
-    Raises RequestError for an unknown surface, for a query or items that the surface needs and the request lacks, for
-    a query that is no text, and for a size or offset out of bounds.
+    Raises RequestError for an unknown surface, for a query, items or a picture that the surface needs and the request
+    lacks, for a query that is no text, and for a size or offset out of bounds.
     """
     _text("query", request.query)
     surface = surfaces.get(request.surface)
@@ -37,6 +37,10 @@ def surface_of(request: Request, surfaces: Mapping[str, Surface]) -> Surface:
         raise RequestError(f"{request.surface} needs a query", where="query", expected="some words")
     if surface.needs == "items" and not request.items:
         raise RequestError(f"{request.surface} needs items", where="items", expected="at least one item id")
+    if surface.needs == "picture" and not request.picture and not request.items:
+        raise RequestError(
+            f"{request.surface} needs a picture", where="picture", expected="one, or an item id in items"
+        )
     _within("size", request.size, 0, MAX_SIZE)
     _within("offset", request.offset, 0, MAX_OFFSET)
     _within("items", len(request.items), 0, MAX_ITEMS)

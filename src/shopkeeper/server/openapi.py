@@ -9,6 +9,7 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from shopkeeper.engine.looks import KINDS
 from shopkeeper.server.analytics import CALLS
 from shopkeeper.server.bodies import MAX_EVENTS, EventBody, ItemBody, SearchBody, StockBody
 from shopkeeper.shop import Shopper
@@ -165,6 +166,14 @@ def body(
     one = _reference(kind)
     schema = {"anyOf": [one, {"type": "array", "items": one, "maxItems": MAX_EVENTS}, *also]} if many else one
     content = {"application/json": {"schema": schema, "example": msgspec.to_builtins(example)}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def picture_body() -> dict[str, Any]:
+    """`openapi_extra` of a route that reads a picture as it is, or a SearchBody that holds one."""
+    content: dict[str, Any] = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in KINDS}
+    example = {"picture": "iVBORw0KGgo=", "query": "but red", "like": "shape"}
+    content["application/json"] = {"schema": _reference(SearchBody), "example": example}
     return {"requestBody": {"required": True, "content": content}}
 
 

@@ -24,7 +24,8 @@ from source_contract import (
 from shopkeeper.data.schema import IMAGES
 from shopkeeper.engine.context import Material, SourceRecipe
 from shopkeeper.engine.encoder import Encoder
-from shopkeeper.learn.models.visual import Visual, look
+from shopkeeper.engine.looks import look
+from shopkeeper.learn.models.visual import Visual
 
 SHAPES = ("ellipse", "rectangle", "triangle", "cross")
 COLOURS = ("red", "blue", "green")
