@@ -19,7 +19,8 @@ from shopkeeper.vocabulary import Rows, Scores
 _DESCRIPTION_CHARACTERS = 200  # the rest of a description says less about what the item is
 _MAX_WORDS = 24
 # By which people tell that it shall be another one: no item is meant.
-_COMPARING = frozenset(["like", "similar", "same", "this", "that", "these", "one", "ones", "but", "as", "instead", "other", "another"]) | {
+_COMPARING = {
+    *("like", "similar", "same", "this", "that", "these", "one", "ones", "but", "as", "instead", "other", "another"),
     *("像", "这", "这个", "这种", "这款", "类似", "一样", "同款"),
     *("但", "但是", "不过", "换", "换成", "改成", "要", "想要"),
 }
