@@ -1,6 +1,7 @@
 // The page: what the address asks for is drawn into <main>, and the header knows who is shopping.
 
 import { addressOf, here } from "./address.js";
+import { byPicture, camera, nameCamera } from "./camera.js";
 import { openCart } from "./cart.js";
 import { $, button, latest, make, notice, redraw } from "./dom.js";
 import { favourites, home } from "./home.js";
@@ -23,6 +24,7 @@ const show = latest(async (signal, arrived) => {
     if (!shop.stand) await meet();
     document.title = shop.stand.shop;
     if (now.view === "search" && now.value) await search(signal, now);
+    else if (now.view === "picture") await byPicture(signal, now);
     else if (now.view === "item") await product(signal, now.value, arrived);
     else if (now.view === "favourites") await favourites(signal);
     else await home(signal);
@@ -76,6 +78,7 @@ function drawHeader() {
   if (stand) $("name").textContent = stand.shop;
   if (stand?.release) $("release").textContent = words.release(number(stand.items), stand.release);
   $("query").placeholder = $("query").ariaLabel = words.search;
+  nameCamera();
   $("language").textContent = words.other;
   $("language").lang = otherLanguage();
   const label = ({ user, session, likes = [], events }) =>
@@ -126,6 +129,7 @@ function askForKey() {
 // --- the start ---
 
 function start() {
+  camera();
   drawHeader();
   listen();
   let pause;

@@ -27,6 +27,7 @@ from shopkeeper.vocabulary import Rows, Scores
 LIKE = {"all": (1.0, 0.3), "colour": (0.3, 1.0), "shape": (1.0, 0.0)}
 FLOOR = 0.3  # a likeness below is chance
 WORDS = 0.5  # what words count in the place where items are looked for, the picture being 1
+POOL = 500  # of the nearest, and of the nearest that are called so, words choose among
 AGREEING = 0.5  # likeness that an item is credited with which is called what was asked for
 
 Places = npt.NDArray[np.int64]
@@ -89,9 +90,10 @@ class PictureSource:
             return Candidates.none()
         places = self.said.places(asked(context.request.query))
         wanted = self._wanted(seen, context, places)
-        rows, scores = self.vectors.search(wanted, limit + len(context.anchors), context.allowed)
         if len(places):
-            rows, scores = self._agreeing(wanted, context, places, rows, limit)
+            rows, scores = self._agreeing(wanted, context, places, max(limit, POOL))
+        else:
+            rows, scores = self.vectors.search(wanted, limit + len(context.anchors), context.allowed)
         near = scores >= FLOOR
         return Candidates.within(context, rows[near], scores[near], limit)
 
@@ -153,15 +155,14 @@ class PictureSource:
         whole = np.concatenate((of_shape * shape, max(of_colours, 0.5 * certain) * tint))
         return np.asarray(whole * np.sqrt(2.0) / (of_shape + of_colours), np.float32)
 
-    def _agreeing(
-        self, wanted: Scores, context: Context, places: Places, rows: Rows, limit: int
-    ) -> tuple[Rows, Scores]:
+    def _agreeing(self, wanted: Scores, context: Context, places: Places, limit: int) -> tuple[Rows, Scores]:
         """The nearest, and the nearest of those that are called what was asked for, with scores that tell of both."""
         agreement = self.said.agreement(places, self.vectors.n_items)
         called = agreement >= max(float(agreement.max()), 1e-6)
         if context.allowed is not None:
             called &= context.allowed
-        rows = np.union1d(rows, self.vectors.search(wanted, limit, called)[0]).astype(np.int32)
+        allowed = (context.allowed, called)
+        rows = np.union1d(*(self.vectors.search(wanted, limit, mask)[0] for mask in allowed)).astype(np.int32)
         return rows, self.vectors.of(rows) @ wanted + AGREEING * agreement[rows]
 
 
@@ -181,7 +182,7 @@ def tints_of(said: Said, rows: Rows, tints: Scores) -> Scores:
         items = at[said.rows[said.starts[word] : said.starts[word + 1]]]
         found = tints[items[items >= 0]]
         if len(found) > 1:
-            told[word] = found.sum(axis=0) / (len(found) + 5.0)
+            told[word] = found.sum(axis=0) / (len(found) + 2.0)
     lengths = np.linalg.norm(told, axis=1, keepdims=True)
     certain = np.clip((lengths - 0.35) / 0.3, 0.0, 1.0)
     return np.asarray(certain * told / np.maximum(lengths, 1e-9), np.float32)
