@@ -52,7 +52,7 @@ Labels = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Set:
-    """Products with their pictures, as files and as the network reads them (uint8 [n, 4, SIDE, SIDE])."""
+    """Products with their pictures, as files and as the network reads them (uint8 [n, 4, side, side])."""
 
     items: pa.Table
     pictures: list[bytes]
@@ -67,23 +67,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=usual)
     parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument(
+        "--side", type=int, default=PictureConfig().side, help="pixels that the network reads, both ways"
+    )
+    parser.add_argument("--batch", type=int, default=PictureConfig().batch)
     parser.add_argument("--work", type=Path, default=None)
     arguments = parser.parse_args()
     if not arguments.data.is_dir():
         sys.exit(f"there is no {arguments.data}; name the folder with --data")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}.\n")
-    fashion, types, hues, held = fashion_set(arguments.data / "fashion-product-images")
+    fashion, types, hues, held = fashion_set(arguments.data / "fashion-product-images", arguments.side)
+    config = PictureConfig(side=arguments.side, batch=arguments.batch)
     train = TrainSettings(budget_minutes=arguments.minutes, threads=1)
-    eye, said, words = trained(fashion.at(np.flatnonzero(~held)), train, arguments.work)
+    eye, said, words = trained(fashion.at(np.flatnonzero(~held)), config, train, arguments.work)
     few = fashion.at(np.flatnonzero(held))
     readers = eyes(fashion.at(np.flatnonzero(~held)), eye)
     print_fashion(few, types[held], hues[held], readers)
     print_wishes(few, types[held], hues[held], eye, said, words)
-    print_groceries(arguments.data / "grocery-store-images", readers)
+    print_groceries(arguments.data / "grocery-store-images", readers, arguments.side)
 
 
-def fashion_set(folder: Path) -> tuple[Set, Labels, Labels, npt.NDArray[np.bool_]]:
+def fashion_set(folder: Path, side: int) -> tuple[Set, Labels, Labels, npt.NDArray[np.bool_]]:
     """The products, their article types and colours, and which are held out."""
     table = pq.read_table(folder / "products.parquet").to_pylist()
     paths = [row["description"].split(" - ") for row in table]
@@ -93,21 +98,21 @@ def fashion_set(folder: Path) -> tuple[Set, Labels, Labels, npt.NDArray[np.bool_
     ]
     held = np.array([int(hashlib.md5(row["product_id"].encode()).hexdigest()[-1], 16) < 4 for row in table])
     pictures = [row["image"] for row in table]
-    whole = Set(items_table(items), pictures, read_all(pictures))
+    whole = Set(items_table(items), pictures, read_all(pictures, side))
     return whole, np.array([path[2] for path in paths]), np.array([path[3] for path in paths]), held
 
 
-def read_all(pictures: list[bytes]) -> npt.NDArray[np.uint8]:
-    return np.stack([pixels(picture, SIDE) for picture in pictures])
+def read_all(pictures: list[bytes], side: int) -> npt.NDArray[np.uint8]:
+    return np.stack([pixels(picture, side) for picture in pictures])
 
 
-def trained(products: Set, train: TrainSettings, work: Path | None) -> tuple[Eye, Said, Matrix]:
+def trained(products: Set, config: PictureConfig, train: TrainSettings, work: Path | None) -> tuple[Eye, Said, Matrix]:
     said, begin = Said.of(products.items), time.monotonic()
     rows = np.arange(len(products.pictures), dtype=np.int32)
-    graph, words = learned(rows, products.read, said, PictureConfig(side=SIDE), train, work)
+    graph, words = learned(rows, products.read, said, config, train, work)
     minutes = (time.monotonic() - begin) / 60.0
     print(f"Trained on {len(rows):,} products in {minutes:.1f} minutes; the network is {len(graph) / 1e6:.1f} MB.\n")
-    return Eye(Graph(graph), SIDE, np.mean([colours(each) for each in products.read[::2]], axis=0)), said, words
+    return Eye(Graph(graph), config.side, np.mean([colours(each) for each in products.read[::2]], axis=0)), said, words
 
 
 def eyes(products: Set, eye: Eye) -> dict[str, Callable[[Set], Matrix]]:
@@ -206,12 +211,12 @@ def context_of(catalogue: Catalogue, row: int, wish: str) -> Context:
     )
 
 
-def print_groceries(folder: Path, ways: dict[str, Callable[[Set], Matrix]]) -> None:
+def print_groceries(folder: Path, ways: dict[str, Callable[[Set], Matrix]], side: int) -> None:
     products = pq.read_table(folder / "products.parquet").sort_by("class_id")
     photos = pq.read_table(folder / "natural_test.parquet")
     classes = photos.column("class_id").to_numpy()
     sold, taken = (
-        Set(pa.table({}), pictures, read_all(pictures))
+        Set(pa.table({}), pictures, read_all(pictures, side))
         for pictures in (products.column("iconic_image").to_pylist(), photos.column("image").to_pylist())
     )
     print(f"| {len(classes)} photos among {len(products)} products | first | among 5 |\n|---|---:|---:|")

@@ -131,7 +131,7 @@ def test_a_shop_without_pictures_says_so() -> None:
     bare = material_of(small_items(), small_interactions())
     source = Picture().fit(bare)
     assert "no item of this shop has a picture" in source.silent
-    assert len(source.retrieve(context_of(bare, picture=drawn("cross", "red")), 10).rows) == 0
+    assert len(source.retrieve(context_of(bare, user=-1, picture=drawn("cross", "red")), 10).rows) == 0
 
 
 def bomb() -> bytes:
@@ -158,4 +158,4 @@ def bomb() -> bytes:
 )
 def test_hostile_files_are_refused_in_a_sentence(source: PictureSource, shop: Material, file: bytes, said: str) -> None:
     with pytest.raises(RequestError, match=said):
-        source.retrieve(context_of(shop, picture=file), 10)
+        source.retrieve(context_of(shop, user=-1, picture=file), 10)
