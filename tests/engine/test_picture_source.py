@@ -27,6 +27,7 @@ from shopkeeper.engine.context import Material, SourceRecipe
 from shopkeeper.engine.encoder import Encoder
 from shopkeeper.engine.sources.picture import PictureSource
 from shopkeeper.errors import RequestError
+from shopkeeper.learn.models.config import PictureConfig
 from shopkeeper.learn.models.picture import Picture
 
 HUES = dict(zip(COLOURS, ("红色", "蓝色", "绿色"), strict=True))
@@ -132,6 +133,10 @@ def test_a_shop_without_pictures_says_so() -> None:
     source = Picture().fit(bare)
     assert "no item of this shop has a picture" in source.silent
     assert len(source.retrieve(context_of(bare, user=-1, picture=drawn("cross", "red")), 10).rows) == 0
+
+
+def test_a_shop_may_leave_its_pictures_unread(shop: Material) -> None:
+    assert Picture(PictureConfig(model="none")).fit(shop).silent
 
 
 def bomb() -> bytes:

@@ -175,8 +175,8 @@ class BprConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PictureConfig(LoopConfig, frozen=True, forbid_unknown_fields=True):
-    """model: what reads pictures: "plain", which has nothing to learn; "trained" on the shop's own pictures and texts;
-    a directory or a Hugging Face name of a vision or a CLIP model; download: whether a Hugging Face name may be fetched
+    """model: what reads pictures: "none"; "plain", which has nothing to learn; "trained" on the shop's own pictures and
+    texts; a directory or a Hugging Face name of a vision or a CLIP model; download: whether such a name may be fetched
     from the hub; max_tokens: of a text that a CLIP model reads. Of the network that is trained: width: of the vectors;
     channels: of its stages; side: pixels of a picture, both ways, a multiple of 32; batch: of pictures; pictures: that
     it learns from, at most."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -60,7 +61,9 @@ class Picture(Configured[PictureConfig]):
         """Raises MissingExtraError without PyTorch, where a network is trained or exported; SettingsError where there
         is no such model."""
         config, said = self.configured(material.settings), Said.of(material.items)
-        if config.model == "plain":
+        if config.model == "none":
+            material = replace(material, pictures=lambda: iter(()))
+        if config.model in ("plain", "none"):
             sight = _Sight(_plain(material))
         elif config.model == "trained":
             sight = self._trained(material, said, config)

@@ -72,7 +72,7 @@ def exported_model(config: PictureConfig, folder: Path, threads: int) -> tuple[b
             raise SettingsError(
                 f"there is no model of pictures {config.model!r} that can be read: {str(error).splitlines()[0]}",
                 where="shop.toml, models.picture.model",
-                expected='"plain", "trained", a directory, or a Hugging Face name',
+                expected='"plain", "trained", "none", a directory, or a Hugging Face name',
                 remedy="A name that is not on this machine is fetched with: models.picture.download = true",
             ) from error
         side = _side(network.config)
