@@ -173,8 +173,8 @@ def halves(vectors: Scores) -> Scores:
 
 def tints_of(said: Said, rows: Rows, tints: Scores) -> Scores:
     """float32 [t, COLOURS]: what each word tells of the colours of the items called so: rows int32 [n], ascending, with
-    tints float32 [n, COLOURS], around nothing. The mean of a word's items says the more, the more alike they are in their
-    colours; few items, and a mean near that of all, say nothing."""
+    tints float32 [n, COLOURS], around nothing. The mean of a word's items says the more, the more alike they are in
+    their colours; few items, and a mean near that of all, say nothing."""
     at = np.full(max(int(said.rows.max(initial=-1)), int(rows.max(initial=-1))) + 1, -1)
     at[rows] = np.arange(len(rows))
     told = np.zeros((len(said.hashes), COLOURS), np.float32)
