@@ -2,7 +2,7 @@
 
 import { addressOf, go } from "./address.js";
 import { grid } from "./cards.js";
-import { $, button, icon, keyed, make, notice, redraw, say } from "./dom.js";
+import { $, button, keyed, make, notice, redraw, say } from "./dom.js";
 import { who } from "./person.js";
 import { answerOf } from "./shop.js";
 import { number, words } from "./words.js";
@@ -13,12 +13,12 @@ let held = ""; // a data: address; a reload forgets it
 
 export function camera() {
   const file = make("input", { type: "file", accept: "image/*", hidden: true });
-  const open = button({ id: "camera", onclick: () => file.click() }, icon("camera"));
+  $("camera").onclick = () => file.click();
   file.onchange = () => {
     take(file.files[0]);
     file.value = "";
   };
-  $("search").append(open, file);
+  $("search").append(file);
   addEventListener("dragover", (event) => event.preventDefault());
   addEventListener("drop", (event) => {
     event.preventDefault();
