@@ -60,7 +60,7 @@ def _tell(number: int, epoch: Epoch) -> None:
 class Teacher:
     def __init__(self, rows: Rows, pixels: Bytes, said: Said, config: PictureConfig, settings: TrainSettings) -> None:
         self._pixels, self._said, self._batch, self._seed = pixels, said, config.batch, settings.seed
-        self._device = device_of(settings.device)
+        self._device, self._unwatched = device_of(settings.device), 0
         owners = np.repeat(np.arange(len(said.hashes)), np.diff(said.starts))
         order = np.argsort(said.rows, kind="stable")
         self._words, words_of = owners[order], said.rows[order]
@@ -81,7 +81,7 @@ class Teacher:
         """Of items that are not learned from: how well what is told of each leads to its picture, among all of them, as
         the mean of 1 / rank; where nothing is watched, the last epoch is the best."""
         if not len(self._watched):
-            self._unwatched = getattr(self, "_unwatched", 0) + 1
+            self._unwatched += 1
             return float(self._unwatched)
         lessons = [
             self._lesson(self._watched[first : first + self._batch])
