@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,19 @@ from shopkeeper.shop import Shop
 from shopkeeper.shop_toml import settings_text
 
 NOW = 1_700_000_000.0
-SOURCES = ("lexical", "similar", "viewed_together", "bought_together", "popular", "trending", "new", "recent")
+SOURCES = (
+    "lexical",
+    "similar",
+    "viewed_together",
+    "bought_together",
+    "popular",
+    "trending",
+    "new",
+    "recent",
+    "picture",
+)
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
+PICTURES = {"mug-red": PNG}  # which no reader can read
 KINDS = (
     ("mug", "Mugs", "马克杯"),
     ("teapot", "Teapots", "茶壶"),
@@ -71,25 +83,32 @@ def events(ids: list[str]) -> pa.Table:
     return pa.Table.from_pylist(rows, EVENTS)
 
 
-def open_shop(directory: Path) -> Shop:
+def open_shop(directory: Path, pictures: Mapping[str, bytes] = PICTURES) -> Shop:
     """A shop with shop.toml and one release."""
     directory.mkdir(parents=True, exist_ok=True)
     settings = Settings(shop=ShopSettings(name="Small shop"))
     (directory / "shop.toml").write_text(settings_text(settings), encoding="utf-8")
-    publish(directory, settings)
+    publish(directory, settings, pictures=pictures)
     return Shop(directory)
 
 
-def publish(directory: Path, settings: Settings, table: pa.Table | None = None, live: Places = BEGINNING) -> Release:
+def publish(
+    directory: Path,
+    settings: Settings,
+    table: pa.Table | None = None,
+    live: Places = BEGINNING,
+    pictures: Mapping[str, bytes] = PICTURES,
+) -> Release:
     """Release what is sold here (by default all items), as training would that knows of the log what lies before
     `live`."""
     table = items() if table is None else table
     catalogue = Catalogue.build(table)
     interactions, actors = Interactions.build(events(list(catalogue.ids)), catalogue)
-    material = Material(catalogue, table, interactions, NOW, settings)
+    rows = [{"item_id": item, "image": picture} for item, picture in pictures.items()]
+    shown = pa.RecordBatch.from_pylist(rows, IMAGES)
+    material = Material(catalogue, table, interactions, NOW, settings, pictures=lambda: iter([shown]))
     store = ReleaseStore(directory / "releases")
     with store.draft() as draft:
-        pictures = pa.RecordBatch.from_pylist([{"item_id": "mug-red", "image": PNG}], IMAGES)
         sources = {name: recipe.fit(material) for name, recipe in recipes(SOURCES).items()}
         lexical = sources["lexical"]
         assert isinstance(lexical, LexicalSource)
@@ -101,7 +120,7 @@ def publish(directory: Path, settings: Settings, table: pa.Table | None = None, 
             statistics=Statistics.fit(catalogue, interactions, NOW),
             settings=settings,
             understanding=Understanding.mine(catalogue, lexical.terms),
-            images=Images.build([pictures], catalogue.ids, draft.parent / "pictures"),
+            images=Images.build([shown], catalogue.ids, draft.parent / "pictures"),
         )
         engine.save(draft)
         return store.publish(draft, settings=settings, live=live, metrics={})

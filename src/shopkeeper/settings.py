@@ -141,7 +141,7 @@ class Surface(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One placement in the shop: which sources propose, what may not stand there, how much variety it wants."""
 
     sources: Annotated[tuple[str, ...], Meta(min_length=1), _help("which propose candidates; all: shopkeeper models")]
-    needs: Annotated[Literal["nothing", "query", "items"], _help("what a request must bring")] = "nothing"
+    needs: Annotated[Literal["nothing", "query", "items", "picture"], _help("what a request must bring")] = "nothing"
     candidates: Annotated[Positive, _help("asked of each source")] = 200
     exclude: Annotated[Literal["nothing", "purchased", "seen"], _help("of the person's own history")] = "nothing"
     rank: Annotated[Literal["learned", "fused"], _help("learned: by the released ranker, where it beat the fusion")] = (
@@ -167,6 +167,11 @@ class Surface(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         dict[str, Weight], _help("of sources in the fusion, where not the usual: { popular = 0.5 }")
     ] = {}
 
+    @property
+    def seeks(self) -> bool:
+        """Whether nothing is an answer, too: what was asked for is not there."""
+        return self.needs in ("query", "picture")
+
 
 DEFAULT_SURFACES: dict[str, Surface] = {
     "search": Surface(sources=("lexical", "semantic"), needs="query", candidates=500),
@@ -178,6 +183,7 @@ DEFAULT_SURFACES: dict[str, Surface] = {
     "new": Surface(sources=("new",), explore=0.0),
     "popular": Surface(sources=("popular",), rank="fused"),
     "recent": Surface(sources=("recent",), rank="fused", explore=0.0),
+    "picture": Surface(sources=("picture",), needs="picture", candidates=500, rank="fused", explore=0.0),
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 import numpy as np
@@ -122,6 +122,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `segments` are what the shop calls its person, for rules with an audience. `verbatim` insists on the words of the
     query as they are written; `snippets` asks for the passages of the descriptions that hold them. `without` are the
     ids of chips that the shopper took away: their words are plain words again.
+
+    `picture` is a file, as it is; `like`, by what of it, or of the anchors, the surface `picture` finds items.
     """
 
     surface: str = "search"
@@ -147,6 +149,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     verbatim: bool = False
     snippets: bool = False
     without: tuple[str, ...] = ()
+    picture: bytes = b""
+    like: Literal["all", "colour", "shape"] = "all"
 
 
 class Reason(msgspec.Struct, frozen=True, omit_defaults=True):

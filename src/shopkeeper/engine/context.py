@@ -208,7 +208,8 @@ class Material:
 class FittedSource(Source, Protocol):
     """A source that can be written into a release.
 
-    It may offer `updated(changed: Material, rows: Rows) -> FittedSource`: itself after the items `changed.items`, which
+    It may offer `silent: str`, why it has nothing to say in this shop at all, "" where it has something; and
+    `updated(changed: Material, rows: Rows) -> FittedSource`: itself after the items `changed.items`, which
     are rows int32 [k] of `changed.catalogue`, came or changed. Those that do not are asked about released items alone.
     """
 

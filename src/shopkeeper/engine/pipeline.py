@@ -318,7 +318,7 @@ class Engine:
         """Proposals, by source, with what rules pin; the most popular where all are silent, unless a query found
         nothing."""
         surface, others = self._surface(context), self.policies.pinned(context)
-        wordless = surface.needs != "query" or (context.understood and not context.request.query)
+        wordless = not surface.seeks or (context.understood and not context.request.query)
         if wordless and not any(len(proposal.rows) for proposal in proposals.values()):
             others = np.union1d(others, self._most_popular(context, surface.candidates))
         return Pool.of(proposals, others)

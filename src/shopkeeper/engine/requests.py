@@ -15,14 +15,18 @@ MAX_SIZE, MAX_OFFSET, MAX_ITEMS = 500, 10_000, 1_000
 def surface_of(request: Request, surfaces: Mapping[str, Surface]) -> Surface:
     """The surface that a request speaks to.
 
-    Raises RequestError for an unknown surface, for a query or items that the surface needs and the request lacks, for
-    a query that is no text, for a size or offset out of bounds, and for facets that there are not.
+    Raises RequestError for an unknown surface, for a query, items or a picture that the surface needs and the
+    request lacks, for a query that is no text, for a size or offset out of bounds, and for facets that there are not.
     """
     surface = asked_surface(request, surfaces)
     if surface.needs == "query" and not request.query.strip():
         raise RequestError(f"{request.surface} needs a query", where="query", expected="some words")
     if surface.needs == "items" and not request.items:
         raise RequestError(f"{request.surface} needs items", where="items", expected="at least one item id")
+    if surface.needs == "picture" and not request.picture and not request.items:
+        raise RequestError(
+            f"{request.surface} needs a picture", where="picture", expected="one, or an item id in items"
+        )
     return surface
 
 

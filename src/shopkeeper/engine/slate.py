@@ -274,8 +274,11 @@ def _notes(engine: Engine, context: Context, ranking: Ranking) -> tuple[str, ...
     if unknown := [item for item in request.items if item not in engine.catalogue.ids]:
         notes.append(f"unknown items passed over: {', '.join(unknown[:5])}")
     if np.isnan(ranking.pool.ranks).all():
+        notes.extend(
+            filter(None, (getattr(source, "silent", "") for source in engine.sources_of(request.surface).values()))
+        )
         if not len(ranking.rows):
             notes.append("nothing matches")
-        elif surface.needs != "query":
+        elif not surface.seeks:
             notes.append(f"nothing in particular for {request.surface}: the most popular items stand in")
     return tuple(notes)

@@ -70,7 +70,7 @@ def _export(model: str, settings: EncoderSettings, target: Path) -> None:
     """Write the files of an Encoder into `target`, all or none."""
     transformers, torch = library("transformers", JOB), library("torch", JOB)
     quantization = library("onnxruntime.quantization", JOB, needs="onnx")
-    with _quiet(transformers):
+    with quiet(transformers):
         try:
             local = {"local_files_only": not settings.download}
             tokenizer = transformers.AutoTokenizer.from_pretrained(model, **local)
@@ -86,7 +86,7 @@ def _export(model: str, settings: EncoderSettings, target: Path) -> None:
         with Scratch(target.parent) as scratch:
             draft = scratch / "encoder"
             draft.mkdir()
-            _write_tokenizer(tokenizer, network.config, settings.max_tokens, draft / TOKENIZER_FILE)
+            write_tokenizer(tokenizer, network.config, settings.max_tokens, draft / TOKENIZER_FILE)
             _write_graph(torch, network, scratch / "float.onnx")
             quantization.quantize_dynamic(
                 scratch / "float.onnx",
@@ -99,7 +99,7 @@ def _export(model: str, settings: EncoderSettings, target: Path) -> None:
                 os.replace(draft / name, target / name)
 
 
-def _write_tokenizer(tokenizer: Any, config: Any, max_tokens: int, path: Path) -> None:
+def write_tokenizer(tokenizer: Any, config: Any, max_tokens: int, path: Path) -> None:
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         raise SettingsError("the encoder's tokenizer has no fast form (tokenizer.json)", where=_SETTING)
@@ -138,7 +138,7 @@ def _write_graph(torch: Any, network: Any, path: Path) -> None:
 
 
 @contextmanager
-def _quiet(transformers: Any) -> Iterator[None]:
+def quiet(transformers: Any) -> Iterator[None]:
     """The exporters' own progress bars and warnings say nothing that a shop could act on."""
     shown, level = transformers.utils.logging.is_progress_bar_enabled(), logging.root.manager.disable
     transformers.utils.logging.disable_progress_bar()

@@ -180,7 +180,7 @@ def _no_contest(engine: Engine, surface: Surface, asked: Sequence[Asked], judgin
     if len(judging) < FEWEST_TO_JUDGE:
         return f"only {len(asked)} requests in the validation part: too few to choose by"
     if mute(engine, judging):
-        instead = "" if surface.needs == "query" else ", and the most popular items stand in"
+        instead = "" if surface.seeks else ", and the most popular items stand in"
         return f"its sources have nothing to say in this shop{instead}"
     return ""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from fastapi import FastAPI, Query
@@ -15,7 +15,7 @@ from shopkeeper.server import openapi
 from shopkeeper.server.bodies import SearchBody, decode_search
 from shopkeeper.server.callers import Caller
 from shopkeeper.server.doors import Admin, Searcher
-from shopkeeper.server.intake import SearchBytes
+from shopkeeper.server.intake import PictureBytes, SearchBytes
 from shopkeeper.server.metrics import ShopMetrics
 from shopkeeper.server.openapi import answers
 from shopkeeper.server.pictures import pictured
@@ -32,7 +32,47 @@ def add_routes(app: FastAPI, shop: Shop) -> None:
     )
     def search(http: HttpRequest, caller: Searcher, body: SearchBytes) -> Response:
         """Find items: ranked matches with reasons, facets, and how many match."""
-        return Json(_answer(http, shop, caller, decode_search(body), "search"))
+        asked = decode_search(body)
+        return Json(_answer(http, shop, caller, asked, "picture" if asked.picture else "search"))
+
+    @app.post(
+        "/v1/search/picture",
+        responses=answers(Slate, openapi.SLATE),
+        openapi_extra=openapi.picture_body(),
+    )
+    def search_by_picture(
+        http: HttpRequest,
+        caller: Searcher,
+        body: PictureBytes,
+        query: str = "",
+        user: str | None = None,
+        session: str | None = None,
+        items: Annotated[list[str], Query()] = [],  # noqa: B006 - as below
+        filter: str = "",  # noqa: A002 - the name in the address
+        sort: str = "",
+        size: int = 24,
+        offset: int = 0,
+        facets: Annotated[list[str], Query()] = [],  # noqa: B006 - as below
+        like: Literal["all", "colour", "shape"] = "all",
+    ) -> Response:
+        """Find what looks like a picture. The body is the picture, and the address says what is asked besides; or it is
+        JSON, as of a search."""
+        asked = SearchBody(
+            query=query,
+            user=user,
+            session=session,
+            items=tuple(items),
+            filter=filter,
+            sort=sort,
+            size=size,
+            offset=offset,
+            facets=tuple(facets),
+            picture=body,
+            like=like,
+        )
+        if http.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json":
+            asked = decode_search(body)
+        return Json(_answer(http, shop, caller, asked, "picture"))
 
     @app.post(
         "/v1/shelves/{surface}",

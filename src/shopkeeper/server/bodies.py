@@ -29,7 +29,7 @@ Attribute = bool | Amount | Text | Annotated[list[bool | Amount | Text], Meta(ma
 
 
 class SearchBody(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A search or a shelf to fill. The address decides the surface."""
+    """A search or a shelf to fill. The address decides the surface. `picture` is a file as base64."""
 
     query: Text = ""
     filter: Text = ""

@@ -12,6 +12,7 @@ from starlette.requests import Request as HttpRequest
 from shopkeeper.server.refusals import Refused
 
 MAX_SEARCH_BYTES, MAX_EVENTS_BYTES, MAX_ITEMS_BYTES = 512_000, 4_000_000, 16_000_000
+MAX_PICTURE_BYTES = 14_000_000  # the largest picture (engine/looks.py) as base64, and what is asked besides
 _CLOSE = {"Connection": "close"}  # what is still on its way is not waited for
 
 
@@ -50,5 +51,6 @@ def _too_long(limit: int) -> NoReturn:
 
 # The body of a route. Raises Refused: 413 when it is too long, 408 when it comes too slowly.
 SearchBytes = Annotated[bytes, Depends(_up_to(MAX_SEARCH_BYTES))]
+PictureBytes = Annotated[bytes, Depends(_up_to(MAX_PICTURE_BYTES))]
 EventBytes = Annotated[bytes, Depends(_up_to(MAX_EVENTS_BYTES))]
 ItemBytes = Annotated[bytes, Depends(_up_to(MAX_ITEMS_BYTES))]

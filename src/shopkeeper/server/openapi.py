@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 
 from shopkeeper.data.curation import Line, RuleEntry, SynonymEntry
 from shopkeeper.data.eventlog.unanswered import Unanswered
+from shopkeeper.engine.looks import KINDS
 from shopkeeper.engine.preview import Move, Preview
 from shopkeeper.server.analytics.segment import CALLS
 from shopkeeper.server.bodies import (
@@ -272,6 +273,14 @@ def body(
     one = _reference(kind)
     schema = {"anyOf": [one, {"type": "array", "items": one, "maxItems": MAX_EVENTS}, *also]} if many else one
     content = {"application/json": {"schema": schema, "example": msgspec.to_builtins(example)}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def picture_body() -> dict[str, Any]:
+    """`openapi_extra` of a route that reads a picture as it is, or a SearchBody that holds one."""
+    content: dict[str, Any] = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in KINDS}
+    example = {"picture": "iVBORw0KGgo=", "query": "but red", "like": "shape"}
+    content["application/json"] = {"schema": _reference(SearchBody), "example": example}
     return {"requestBody": {"required": True, "content": content}}
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from PIL import Image, ImageDraw
+from small_pictures import COLOURS, SHAPES, drawn
 from source_contract import (
     SourceContract,
     context_of,
@@ -24,25 +25,8 @@ from source_contract import (
 from shopkeeper.data.schema import IMAGES
 from shopkeeper.engine.context import Material, SourceRecipe
 from shopkeeper.engine.encoder import Encoder
-from shopkeeper.learn.models.visual import Visual, look
-
-SHAPES = ("ellipse", "rectangle", "triangle", "cross")
-COLOURS = ("red", "blue", "green")
-
-
-def drawn(shape: str, colour: str, *, file: str = "PNG", mode: str = "RGB", at: int = 20) -> bytes:
-    image = Image.new("RGB", (160, 120), "white")
-    draw, box = ImageDraw.Draw(image), (at, at, at + 70, at + 70)
-    if shape == "triangle":
-        draw.polygon([(at, at + 70), (at + 35, at), (at + 70, at + 70)], fill=colour)
-    elif shape == "cross":
-        draw.rectangle((at + 25, at, at + 45, at + 70), fill=colour)
-        draw.rectangle((at, at + 25, at + 70, at + 45), fill=colour)
-    else:
-        getattr(draw, shape)(box, fill=colour)
-    content = BytesIO()
-    image.convert(mode).save(content, file)
-    return content.getvalue()
+from shopkeeper.engine.looks import look
+from shopkeeper.learn.models.visual import Visual
 
 
 def pictured(items: pa.Table, pictures: dict[str, bytes], **told: Any) -> Material:

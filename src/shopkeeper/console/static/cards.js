@@ -48,7 +48,7 @@ function card(placement, answer, level, place) {
   return make("li", { className: item.available === false ? "card gone" : "card" },
     picture(item),
     inTongue(make(`h${level}`, { className: "title" }, keyed(`${place} ${placement.position}`, link)), title),
-    make("p", { className: "meta" }, ...figures(item, slate.matched), slate.id && why),
+    make("p", { className: "meta" }, ...figures(item, slate.matched), slate.id && !request.picture && why),
     reason(placement, request),
     heart(item, place));
 }

@@ -61,6 +61,15 @@ export default {
   tryThis: "Try fewer words or fewer filters, or look at what others like.",
   loading: "Loading…",
 
+  camera: "Search by picture",
+  ofPicture: " like your picture",
+  yourPicture: "Your picture",
+  likeWhat: "Like this",
+  likes: { all: "All of it", colour: "Its colours", shape: "Its shape" },
+  but: "With words, such as: but red",
+  noPicture: "This file is no picture that can be read.",
+  nothingLike: "Nothing looks like your picture",
+
   save: (title) => `Save ${title}`,
   out: "Not available",
   left: (n) => `${n} in stock`,
@@ -126,7 +135,7 @@ export default {
   sources: {
     lexical: "words", semantic: "meaning", similar: "similar", viewed_together: "viewed together",
     bought_together: "bought together", slist: "next", popular: "popular", trending: "trending", new: "new", recent: "recent",
-    rules: "the shop",
+    rules: "the shop", picture: "picture",
   },
 
   unreachable: "The shop does not answer. Is the server running?",

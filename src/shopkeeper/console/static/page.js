@@ -1,6 +1,7 @@
 // The page: what the address asks for is drawn into <main>, and the header knows who is shopping.
 
 import { addressOf, here } from "./address.js";
+import { byPicture, camera, nameCamera } from "./camera.js";
 import { openCart } from "./cart.js";
 import { askForKey } from "./door.js";
 import { $, button, latest, make, notice, redraw } from "./dom.js";
@@ -25,6 +26,7 @@ const show = latest(async (signal, arrived) => {
     if (!shop.stand) await meet();
     document.title = shop.stand.shop;
     if (now.view === "search" && now.value) await search(signal, now);
+    else if (now.view === "picture") await byPicture(signal, now);
     else if (now.view === "item") await product(signal, now.value, arrived);
     else if (now.view === "favourites") await favourites(signal);
     else await home(signal);
@@ -79,6 +81,7 @@ function drawHeader() {
   if (stand?.release) $("release").textContent = words.release(number(stand.items), stand.release);
   $("query").placeholder = $("query").ariaLabel = words.search;
   $("suggestions").ariaLabel = words.suggested.label;
+  nameCamera();
   $("language").textContent = words.other;
   $("language").lang = otherLanguage();
   const label = ({ user, session, likes = [], events }) =>
@@ -117,6 +120,7 @@ function refused(error) {
 // --- the start ---
 
 function start() {
+  camera();
   drawHeader();
   listen();
   listenToTyping();

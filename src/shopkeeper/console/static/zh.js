@@ -56,6 +56,15 @@ export default {
   tryThis: "请减少关键词或筛选条件，或看看大家喜欢什么。",
   loading: "加载中…",
 
+  camera: "以图搜索",
+  ofPicture: "与您的图片相似",
+  yourPicture: "您的图片",
+  likeWhat: "哪里相似",
+  likes: { all: "整体", colour: "颜色", shape: "形状" },
+  but: "再加几个词，如：但要红色",
+  noPicture: "无法读取这个图片文件。",
+  nothingLike: "没有与您的图片相似的商品",
+
   save: (title) => `收藏 ${title}`,
   out: "暂时无货",
   left: (n) => `库存 ${n} 件`,
@@ -125,13 +134,14 @@ export default {
       new: days ? `${days} 天前上架` : "今天上架",
       recent: days ? `${days} 天前看过` : "今天看过",
       rules: "店主推荐",
+      picture: named ? `与“${named}”看起来相似` : "与您的图片相似",
     };
     return said[source] || text;
   },
   sources: {
     lexical: "词语", semantic: "语义", similar: "相似", viewed_together: "一起浏览", bought_together: "一起购买",
     slist: "接下来",
-    popular: "热门", trending: "走红", new: "新品", recent: "最近浏览", rules: "店主",
+    popular: "热门", trending: "走红", new: "新品", recent: "最近浏览", rules: "店主", picture: "图片",
   },
 
   unreachable: "商店没有响应。服务是否在运行？",

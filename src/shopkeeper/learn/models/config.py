@@ -172,3 +172,25 @@ class BprConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     iterations: Positive = 60
     rate: Annotated[float, Meta(gt=0.0), Tuned(0.005, 0.2, log=True)] = 0.05
     weight_decay: Annotated[float, Meta(ge=0.0), Tuned(1e-4, 0.1, log=True)] = 0.01
+
+
+class PictureConfig(LoopConfig, frozen=True, forbid_unknown_fields=True):
+    """model: what reads pictures: "none"; "plain", which has nothing to learn; "trained" on the shop's own pictures and
+    texts; a directory or a Hugging Face name of a vision or a CLIP model; download: whether such a name may be fetched
+    from the hub; max_tokens: of a text that a CLIP model reads. Of the network that is trained: width: of the vectors;
+    channels: of its stages; side: pixels of a picture, both ways, a multiple of 32; batch: of pictures; pictures: that
+    it learns from, at most."""
+
+    model: str = "plain"
+    download: bool = False
+    max_tokens: Positive = 77
+    width: Positive = 128
+    channels: tuple[Annotated[int, Meta(ge=16, multiple_of=16)], ...] = (48, 96, 192)
+    side: Annotated[int, Meta(ge=32, le=256, multiple_of=32)] = 64
+    batch: Annotated[int, Meta(ge=2)] = 256
+    pictures: Positive = 50_000
+    rate: Annotated[float, Meta(gt=0.0)] = 3e-3
+    weight_decay: Annotated[float, Meta(ge=0.0)] = 0.05
+    falling: Literal["no", "linear", "cosine"] = "cosine"
+    epochs: Positive = 30
+    patience: Positive = 6

@@ -92,11 +92,18 @@ def checkpoint_of(
 ) -> Path | None:
     """A file in `work/name` for a fit of the source `name` on just these histories, arrays and terms; of others, the
     few that were used last stay."""
+    of_people = (histories.items, histories.codes, histories.times, histories.starts, histories.known)
+    return checkpoint_at(work, name, (*of_people, *arrays), terms)
+
+
+def checkpoint_at(
+    work: Path | None, name: str, arrays: Iterable[npt.NDArray[Any]], terms: tuple[Any, ...]
+) -> Path | None:
+    """As `checkpoint_of`, of what learns from no histories."""
     if work is None:
         return None
     told = hashlib.sha256(msgspec.json.encode((FORMAT, __version__, str(torch.__version__), *terms)))
-    of_people = (histories.items, histories.codes, histories.times, histories.starts, histories.known)
-    for array in (*of_people, *arrays):
+    for array in arrays:
         told.update(np.ascontiguousarray(array).data)
     checkpoint = work / name / f"{told.hexdigest()[:16]}.pt"
     if checkpoint.exists():
