@@ -19,7 +19,7 @@ $(READY): pyproject.toml
 	  || { echo "Shopkeeper needs Python 3.11 or newer; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) \
 	  || { echo "No virtual environment could be made. On Debian: apt-get install python3-venv"; exit 1; }
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[train,console,scale,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[train,console,scale,zh,dev]'
 	@touch $@
 
 demo: setup  ## a simulated shop, from its exports to a page that answers
