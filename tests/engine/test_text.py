@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shopkeeper.engine.text import MAX_QUERY_WORDS, characters, fold, query_words, words
+from shopkeeper.engine.text import (
+    MAX_QUERY_CHARACTERS,
+    MAX_QUERY_WORDS,
+    characters,
+    fold,
+    parse_query,
+    query_words,
+    words,
+)
 
 
 @pytest.mark.parametrize(
@@ -83,3 +91,10 @@ def test_folding_twice_changes_nothing_more(text: str) -> None:
 
 def test_a_long_query_is_cut() -> None:
     assert len(query_words(" ".join(f"word{i}" for i in range(5000)))) == MAX_QUERY_WORDS
+
+
+def test_a_query_of_nothing_but_exclusions_and_phrases_is_bounded() -> None:
+    asked = parse_query("mug " + " ".join(f"-a{number}" for number in range(500)))
+    assert len(asked.excluded) == MAX_QUERY_WORDS
+    assert len(parse_query(" ".join(f'"b{number}"' for number in range(500))).quoted) == MAX_QUERY_WORDS
+    assert len(parse_query("“" * 1_000_000).text) <= MAX_QUERY_CHARACTERS

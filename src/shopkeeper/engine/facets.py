@@ -104,7 +104,7 @@ def _facet(catalogue: Catalogue, rows: Rows, name: str, request: Request, chosen
 def level_of(name: str) -> int | None:
     """The level of paths that a facet asks for, 0 the widest: 1 for "category_path.1"; None where it is a field."""
     field, _, level = name.rpartition(".")
-    return int(level) if field == PATH and level.isdecimal() else None
+    return int(level) if field == PATH and level.isdecimal() and len(level) <= 2 else None
 
 
 def _at_level(catalogue: Catalogue, rows: Rows, level: int) -> tuple[FacetValue, ...]:

@@ -40,12 +40,13 @@ _log = logging.getLogger(__name__)
 @dataclass
 class _Known:
     """An engine, and the places in the log up to which it knows events and item changes. blind: the log could not be
-    opened."""
+    opened; publication: of the rules and synonyms that it follows."""
 
     engine: Engine
     events: int
     changes: int
     blind: bool = False
+    publication: int = 0
 
 
 @dataclass(frozen=True)
@@ -119,16 +120,17 @@ class LiveEngine:
         if not self._refreshing.acquire(blocking=self._known is None):
             return  # another thread is at it, and the others go on with what is known
         try:
-            seen, curated_anew = self._state_of_files(), self._look_at_curation()
+            seen = self._state_of_files()
+            self._look_at_curation()
             sighted = self._known is not None and self._known.blind and self._opened_log() is not None
             if seen != self._seen or sighted or time.monotonic() >= self._reopen_at:
                 self._reopen(seen)
             elif self._refusal is not None:  # nothing has changed: to open all of it again would end the same way
                 raise self._refusal.with_traceback(None)
-            elif curated_anew and self._known is not None:
+            elif self._known is not None and self._known.publication != self._curated.publication:
                 curated = self._under_curation(self._known.engine, self.settings)
                 with self._recording:
-                    self._known = replace(self._known, engine=curated)
+                    self._known = replace(self._known, engine=curated, publication=self._curated.publication)
             self._take_changes()
         finally:
             self._refreshing.release()
@@ -159,6 +161,7 @@ class LiveEngine:
             bare = msgspec.structs.replace(settings, rules=())  # they may speak of what only newer items have
             known = self._told(open_release(release, bare), release.manifest.live)
             known.engine = self._under_curation(known.engine.obeying(settings.rules), settings)
+            known.publication = self._curated.publication
         except ShopkeeperError as error:
             self._reopen_at = time.monotonic() + REOPEN_S
             if self._known is None:
@@ -173,13 +176,11 @@ class LiveEngine:
                     self._record(known)
                 self.settings, self._known, self._version = settings, known, -1
 
-    def _look_at_curation(self) -> bool:
-        """Whether there is a new publication. One that cannot be read is told, and the one before holds."""
+    def _look_at_curation(self) -> None:
+        """A publication that cannot be read is told, and the one before holds."""
         with self._bearing():
             if self._curation.publication() != self._curated.publication:
                 self._curated = self._curation.published()
-                return True
-        return False
 
     def _under_curation(self, engine: Engine, settings: Settings) -> Engine:
         """The rules of shop.toml first, then what is published. That was checked when it was written; what cannot be
@@ -209,7 +210,7 @@ class LiveEngine:
         with self._bearing():
             if self._change(newer, log):
                 with self._recording:
-                    self._known = _Known(newer.engine, known.events, newer.changes)
+                    self._known = replace(known, engine=newer.engine, changes=newer.changes, blind=False)
 
     def _take_events(self) -> None:
         """Before an answer: nothing but a look where nobody wrote."""

@@ -41,7 +41,7 @@ def seen_by(request: Request) -> bytes:
         raise RequestError(
             "this is the end of a page of another search",
             where="after",
-            expected="the query, filter, refinements, sort and grouping of the first page",
+            expected="what the first page asked: query, filter, refinements, sort, grouping",
             remedy="Begin again without it.",
         )
     return token[begin:]
@@ -76,5 +76,6 @@ def _item(id_: str) -> bytes:
 def _search(request: Request) -> bytes:
     """Of what decides which items match, and how they are ordered."""
     chosen = sorted((name, sorted(values)) for name, values in request.refinements.items() if values)
-    said = (request.surface, request.query, request.items, request.filter, chosen, request.sort, request.group_by)
+    asked = (request.surface, request.query, request.items, request.filter, chosen, request.sort, request.group_by)
+    said = (*asked, sorted(request.without), request.verbatim, request.picture, request.like)
     return blake2b(repr(said).encode(errors="replace"), digest_size=SEARCH_BYTES).digest()

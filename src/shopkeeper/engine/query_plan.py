@@ -155,7 +155,8 @@ class Planner:
             found = [near for near in found if len(near.word) > len(word.text)]
         if known:
             least = known + 1 if known < _RARE else _OUTNUMBERED * known
-            found = [near for near in found if near.errors == 1 and self._named(near.word, ()) >= least]
+            found = [near for near in found if near.errors == 1 and near.items >= least][:_CONSIDERED]
+            found = [near for near in found if self._named(near.word, ()) >= least]
         found = [near for near in found if near.word not in self.wording.stop_words][:_CONSIDERED]
         named = [self._named(near.word, beside) for near in found]
         if not any(named):

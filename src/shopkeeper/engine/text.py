@@ -80,13 +80,16 @@ def spans_of_tokens(folded: str) -> list[tuple[int, int]]:
 
 
 def parse_query(query: str) -> Asked:
-    """What was quoted stays in the text, and what was excluded does not. A query that only excludes is plain text."""
+    """What was quoted stays in the text, and what was excluded does not. A query that only excludes is plain text. Of
+    the first MAX_QUERY_CHARACTERS, at most MAX_QUERY_WORDS phrases, and as many exclusions."""
+    query = query[:MAX_QUERY_CHARACTERS]
     excluded = tuple(_EXCLUDED.findall(query))
     text = _EXCLUDED.sub(" ", query) if excluded else query
     if not text.strip():
         return Asked(query, (), ())
     quoted = tuple(one or other for one, other in _QUOTED.findall(text))
-    return Asked(_QUOTED.sub(lambda found: f"{found[1] or found[2] or ''} ", text), quoted, excluded)
+    plain = _QUOTED.sub(lambda found: f"{found[1] or found[2] or ''} ", text)
+    return Asked(plain, quoted[:MAX_QUERY_WORDS], excluded[:MAX_QUERY_WORDS])
 
 
 def is_unspaced(text: str) -> bool:

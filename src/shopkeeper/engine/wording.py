@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import tantivy
@@ -16,6 +17,8 @@ _SNOWBALL: Mapping[Language, str] = {
     "fr": "french", "hu": "hungarian", "it": "italian", "nl": "dutch", "no": "norwegian", "pt": "portuguese",
     "ro": "romanian", "ru": "russian", "sv": "swedish", "ta": "tamil", "tr": "turkish",
 }  # fmt: skip
+
+_REMEMBERED = 200_000  # words: more than most shops have
 
 Stems = tuple[str, ...]
 
@@ -77,16 +80,15 @@ def _pairs(synonyms: Sequence[Synonym]) -> Iterator[tuple[str, str]]:
 
 
 def stemmer(languages: Sequence[Language]) -> Callable[[str], str]:
-    """Snowball stems, each found once. Of several languages, each takes its endings off what the one before left, so
-    that what one of them holds to be the same word remains so."""
+    """Snowball stems, of which the last are remembered. Of several languages, each takes its endings off what the one
+    before left, so that what one of them holds to be the same word remains so."""
     builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw())
     for language in languages:
         builder = builder.filter(tantivy.Filter.stemmer(_SNOWBALL[language]))
-    analyser, known = builder.build(), dict[str, str]()
+    analyser = builder.build()
 
+    @lru_cache(maxsize=_REMEMBERED)
     def stem(word: str) -> str:
-        if word not in known:
-            known[word] = analyser.analyze(word)[0]
-        return known[word]
+        return str(analyser.analyze(word)[0])
 
     return stem

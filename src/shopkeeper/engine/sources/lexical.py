@@ -213,7 +213,7 @@ class LexicalSource:
 
     def _holding(self, wanted: Wanted) -> Rows:
         """The items that hold a word in any of its readings: int32, each once."""
-        found = [self._reading(reading) for reading in wanted.readings]
+        found = [self._holding_terms(reading.terms) for reading in wanted.readings]
         if len(found) == 1:
             return found[0]
         holding = np.zeros(len(self._terms), np.bool_)
@@ -221,13 +221,10 @@ class LexicalSource:
             holding[rows] = True
         return np.flatnonzero(holding).astype(np.int32)
 
-    def _reading(self, reading: Reading) -> Rows:
-        if len(reading.terms) == 1:
-            return self._terms.rows_with(reading.terms[0])
-        return self._holding_terms(reading.terms)
-
     def _holding_terms(self, terms: Stems) -> Rows:
         """The items that hold these side by side in a field."""
+        if len(terms) == 1:
+            return self._terms.rows_with(terms[0])
         phrase = Reading(terms, 1.0, "")
         fields = [(tantivy.Occur.Should, self._in_field(phrase, field)) for field in FIELDS]
         return self._index.matches(tantivy.Query.boolean_query(fields))
