@@ -40,8 +40,9 @@ from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.statistics import Statistics
 from shopkeeper.engine.sources.lexical import Lexical, LexicalSource
 from shopkeeper.engine.text import characters, words
-from shopkeeper.engine.text_index import CODE, WORDS, TextIndex, stemmer
+from shopkeeper.engine.text_index import CODE, WORDS, TextIndex
 from shopkeeper.engine.text_match import FIELD_BITS, Postings, TermFields, term_hash
+from shopkeeper.engine.wording import Analyser
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.fields import LabelFields, NumberFields, starts_of
 from shopkeeper.release.interactions import Interactions
@@ -123,7 +124,7 @@ def repeated(rows: np.ndarray, n: int) -> np.ndarray:
 
 
 def repeated_terms(base: TermFields, n: int) -> TermFields:
-    stem, hashes, rows = stemmer(), [], []
+    stem, hashes, rows = Analyser.of().stem, [], []
     starts, known = base.postings.starts, len(base.postings.hashes)
     for at in range(known):
         hashes.append(int(base.postings.hashes[at]))
@@ -155,7 +156,7 @@ def repeated_labels(base: LabelFields, n: int) -> LabelFields:
 
 
 def documents(items: list[object], n: int) -> Iterator[dict[str, str]]:
-    stem = stemmer()
+    stem = Analyser.of().stem
     found = [{field: words(getattr(item, field)) for field in FIELDS} for item in items]
     known = [
         {field: " ".join([*map(stem, each[field]), *characters(getattr(item, field))]) for field in FIELDS}
