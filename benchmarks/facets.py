@@ -42,6 +42,7 @@ from shopkeeper.engine.sources.lexical import Lexical, LexicalSource
 from shopkeeper.engine.text import characters, words
 from shopkeeper.engine.text_index import CODE, WORDS, TextIndex
 from shopkeeper.engine.text_match import FIELD_BITS, Postings, TermFields, term_hash
+from shopkeeper.engine.title_terms import Titles
 from shopkeeper.engine.wording import Analyser
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.fields import LabelFields, NumberFields, starts_of
@@ -142,7 +143,10 @@ def repeated_terms(base: TermFields, n: int) -> TermFields:
     )
     one = np.arange(n, dtype=np.int64)  # what a ranker reads of an item: its model alone
     bits = np.full(n, FIELD_BITS["title"], np.uint8)
-    return TermFields(own, bits, np.append(one, n), np.ones(n, np.uint16), postings)
+    starts, sizes = np.append(one, n), np.zeros((n, len(FIELDS)), np.uint16)
+    sizes[:, FIELDS.index("title")] = 1
+    titles = Titles(own, np.zeros(n, np.bool_), starts)
+    return TermFields(own, bits, starts, np.ones(n, np.uint16), sizes, titles, postings)
 
 
 def repeated_labels(base: LabelFields, n: int) -> LabelFields:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -22,18 +22,15 @@ MAX_METRES = 100_000_000
 def place_said(said: Any) -> dict[str, float] | None:
     """The place that `_geoloc` says, of several the first, as the engine reads it; None where it says none."""
     first = said[0] if isinstance(said, list) and said else said
-    if not isinstance(first, dict):
+    latitude, longitude = (first.get("lat"), first.get("lng")) if isinstance(first, dict) else (None, None)
+    if not (_is_number(latitude) and _is_number(longitude) and place_of(str(latitude), str(longitude))):
         return None
-    degrees = {name: first.get(name) for name in ("lat", "lng")}
-    numbers = all(isinstance(each, int | float) and not isinstance(each, bool) for each in degrees.values())
-    return degrees if numbers and place_of(*map(str, degrees.values())) else None
+    return {"lat": latitude, "lng": longitude}
 
 
 def location_of(catalogue: Catalogue) -> str | None:
     """The location by which items are near: `_geoloc` of records, or the shop's own; None where no item says one."""
-    parts = [GEOLOC, PLAIN]
-    found = next((name for name in parts if all(f"{name}.{part}" in catalogue.numbers for part in PARTS)), None)
-    return found or (PLAIN if all(part in catalogue.numbers for part in PARTS) else None)
+    return next((name for name in (GEOLOC, PLAIN) if _fields(name, catalogue)), None)
 
 
 def read_centre(said: str) -> Place | None:
@@ -53,7 +50,7 @@ def read_around(centre: Place | None, radius: Any, catalogue: Catalogue) -> Cond
     if centre is None or radius is None or radius == EVERYWHERE:
         return None
     metres = int(radius) if isinstance(radius, str) and radius.isdecimal() else radius
-    if isinstance(metres, bool) or not isinstance(metres, int | float) or not 0 <= metres <= MAX_METRES:
+    if not _is_number(metres) or not 0 <= metres <= MAX_METRES:
         raise RequestError("the value does not fit", where="aroundRadius", expected='metres, or "all"')
     location = location_of(catalogue)
     return NOTHING if location is None else Within(location, centre, f"{round(metres)} m")
@@ -70,8 +67,8 @@ def read_boxes(said: Any, catalogue: Catalogue) -> Condition | None:
     location = location_of(catalogue)
     if location is None:
         return NOTHING
-    fields = _fields(location, catalogue)
-    return Either(tuple(Every((*_between(fields[0], *box[::2]), *_between(fields[1], *box[1::2]))) for box in boxes))
+    latitude, longitude = _fields(location, catalogue)
+    return Either(tuple(Every((*_between(latitude, *box[::2]), *_between(longitude, *box[1::2]))) for box in boxes))
 
 
 def nearest_first(centre: Place | None, catalogue: Catalogue) -> str:
@@ -90,12 +87,18 @@ def metres_from(centre: Place, ids: Sequence[str], catalogue: Catalogue) -> list
 
 
 def _is_box(said: Any) -> bool:
-    return isinstance(said, list) and len(said) == 4 and all(isinstance(edge, int | float) for edge in said)
+    return isinstance(said, list) and len(said) == 4 and all(map(_is_number, said))
+
+
+def _is_number(said: Any) -> TypeGuard[float]:
+    return isinstance(said, int | float) and not isinstance(said, bool)
 
 
 def _fields(location: str, catalogue: Catalogue) -> tuple[str, ...]:
+    """Its latitude and longitude; none where no item says one."""
     own = tuple(f"{location}.{part}" for part in PARTS)
-    return own if all(name in catalogue.numbers for name in own) else PARTS
+    known = (own, PARTS) if location == PLAIN else (own,)
+    return next((fields for fields in known if all(name in catalogue.numbers for name in fields)), ())
 
 
 def _between(field: str, one: float, other: float) -> tuple[Condition, Condition]:
