@@ -43,7 +43,7 @@ from shopkeeper.engine.text import characters, words
 from shopkeeper.engine.text_index import CODE, WORDS, TextIndex
 from shopkeeper.engine.text_match import FIELD_BITS, Postings, TermFields, term_hash
 from shopkeeper.engine.title_terms import Titles
-from shopkeeper.engine.wording import stemmer
+from shopkeeper.engine.wording import Analyser
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.fields import LabelFields, NumberFields, starts_of
 from shopkeeper.release.interactions import Interactions
@@ -125,7 +125,7 @@ def repeated(rows: np.ndarray, n: int) -> np.ndarray:
 
 
 def repeated_terms(base: TermFields, n: int) -> TermFields:
-    stem, hashes, rows = stemmer(("en",)), [], []
+    stem, hashes, rows = Analyser.of().stem, [], []
     starts, known = base.postings.starts, len(base.postings.hashes)
     for at in range(known):
         hashes.append(int(base.postings.hashes[at]))
@@ -143,9 +143,10 @@ def repeated_terms(base: TermFields, n: int) -> TermFields:
     )
     one = np.arange(n, dtype=np.int64)  # what a ranker reads of an item: its model alone
     bits = np.full(n, FIELD_BITS["title"], np.uint8)
-    starts = np.append(one, n)
-    sizes = np.ones((n, len(FIELDS)), np.uint16)
-    return TermFields(own, bits, starts, sizes[:, 0], sizes, Titles(own, np.zeros(n, np.bool_), starts), postings)
+    starts, sizes = np.append(one, n), np.zeros((n, len(FIELDS)), np.uint16)
+    sizes[:, FIELDS.index("title")] = 1
+    titles = Titles(own, np.zeros(n, np.bool_), starts)
+    return TermFields(own, bits, starts, np.ones(n, np.uint16), sizes, titles, postings)
 
 
 def repeated_labels(base: LabelFields, n: int) -> LabelFields:
@@ -159,7 +160,7 @@ def repeated_labels(base: LabelFields, n: int) -> LabelFields:
 
 
 def documents(items: list[object], n: int) -> Iterator[dict[str, str]]:
-    stem = stemmer(("en",))
+    stem = Analyser.of().stem
     found = [{field: words(getattr(item, field)) for field in FIELDS} for item in items]
     known = [
         {field: " ".join([*map(stem, each[field]), *characters(getattr(item, field))]) for field in FIELDS}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -42,9 +44,18 @@ def firsts_of(groups: Groups) -> npt.NDArray[np.int64]:
     return np.sort(np.unique(groups, return_index=True)[1])
 
 
-def others_of(groups: Groups, shown: Groups) -> list[int]:
-    """How many more of `groups` [k] are of the group of each of those shown."""
-    found, counts = np.unique(groups, return_counts=True)
-    places = np.minimum(np.searchsorted(found, shown), len(found) - 1)
-    others: list[int] = np.where(found[places] == shown, counts[places] - 1, 0).tolist()
-    return others
+class Sizes(NamedTuple):
+    """How many rows each group has: found int64 [g], ascending, and counts int64 [g]."""
+
+    found: Groups
+    counts: Groups
+
+    @classmethod
+    def of(cls, groups: Groups) -> Sizes:
+        return cls(*np.unique(groups, return_counts=True))
+
+    def others(self, shown: Groups) -> list[int]:
+        """How many more rows there are of the group of each of those shown."""
+        places = np.minimum(np.searchsorted(self.found, shown), len(self.found) - 1)
+        others: list[int] = np.where(self.found[places] == shown, self.counts[places] - 1, 0).tolist()
+        return others

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shopkeeper.data.schema import items_table
-from shopkeeper.engine.browsing import browse, matching
+from shopkeeper.engine.browsing import Overview, browse, matching
 from shopkeeper.engine.context import (
     Candidates,
     Context,
@@ -125,6 +125,7 @@ class Engine:
         self.understanding = understanding
         self.policies = Policies(catalogue, settings)
         self.policies.check()
+        self.overview = Overview(catalogue)
         self._n_released, self._unread = len(catalogue), tuple[str, ...]()
         gap = settings.data.session_gap_minutes
         self._state = State(interactions, actors, catalogue.ids, session_gap_minutes=gap)
@@ -149,6 +150,7 @@ class Engine:
         live = self.catalogue if isinstance(self.catalogue, LiveCatalogue) else lay_over(self.catalogue)
         newer.catalogue = live = live.after(changes)
         newer.policies = Policies(newer.catalogue, self.settings, self.policies.rules.book)
+        newer.overview = Overview(newer.catalogue)
         times = {change.id: change.time for change in changes if change.item is not None}
         newer._unread = (*(id_ for id_ in self._unread if id_ not in times), *list(times)[READ_AT_ONCE:])
         newer._take_in(live.ids.places(times), np.fromiter(times.values(), np.float64), self.sources)

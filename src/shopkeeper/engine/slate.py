@@ -15,7 +15,7 @@ import numpy.typing as npt
 from shopkeeper.engine.context import Context, places_among, positions_of, reasons_of
 from shopkeeper.engine.exploration import Propensities, explore
 from shopkeeper.engine.facets import count
-from shopkeeper.engine.grouping import Groups, firsts_of, groups_of, others_of
+from shopkeeper.engine.grouping import Sizes, firsts_of, groups_of
 from shopkeeper.engine.item_text import names_of
 from shopkeeper.engine.paging import MAX_SEEN, n_seen, rows_seen, seen_by, token_after
 from shopkeeper.engine.sorting import first_sorted
@@ -60,14 +60,14 @@ def answer(engine: Engine, request: Request, within: str = "") -> Slate:
     order, propensities = explore(
         order, movable, request, context.now, engine.settings.surfaces[request.surface].explore
     )
-    groups = groups_of(engine.catalogue, request.group_by, matching) if request.group_by else None
+    sizes = Sizes.of(groups_of(engine.catalogue, request.group_by, matching)) if request.group_by else None
     left = _left(engine, request, order, seen)
     shown = left[request.offset : request.offset + request.size]
     rows = order[shown]
-    placements = _placements(engine, context, ranking, rows, propensities[shown], n_seen(seen), groups)
+    placements = _placements(engine, context, ranking, rows, propensities[shown], n_seen(seen), sizes)
     watch.lap("items")
     reading = _Reading.of(engine, context, rows, len(matching))
-    total = len(matching) if groups is None else len(np.unique(groups))
+    total = len(matching) if sizes is None else len(sizes.found)
     reach = request.offset + len(shown) + n_seen(seen)
     goes_on = len(left) > request.offset + request.size > 0 and reach < MAX_SEEN
     rules = engine.policies.rules.holding(context)
@@ -221,9 +221,9 @@ def _placements(
     rows: Rows,
     propensities: Propensities,
     before: int,
-    groups: Groups | None,
+    sizes: Sizes | None,
 ) -> tuple[Placement, ...]:
-    """before: how many were shown already; groups: those of all that match, where they are shown once."""
+    """before: how many were shown already; sizes: of the groups of all that match, where each is shown once."""
     positions = positions_of(rows, ranking.rows)
     ranked = rows[positions >= 0].tolist()  # the others match beyond the candidates
     positions = positions[positions >= 0]
@@ -231,7 +231,7 @@ def _placements(
     scores = dict(zip(ranked, ranking.scores[positions].tolist(), strict=True))
     first = context.request.offset + before + 1
     own = groups_of(engine.catalogue, context.request.group_by, rows)
-    others = [0] * len(rows) if groups is None else others_of(groups, own)
+    others = [0] * len(rows) if sizes is None else sizes.others(own)
     return tuple(
         Placement(
             item=item,

@@ -42,16 +42,17 @@ STOPWORDS = frozenset(
     )
 )
 
-_UNSPACED = (
+# The letters of scripts that part no words by spaces, as a class of `re`.
+UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
-_LETTERS = rf"(?:(?![{_UNSPACED}])(?:[^\W\d_]|[\u0900-\u0dff]))+"  # Indic vowel signs are no letters to `re`
+_LETTERS = rf"(?:(?![{UNSPACED}])(?:[^\W\d_]|[\u0900-\u0dff]))+"  # Indic vowel signs are no letters to `re`
 _PIECE = re.compile(rf"\d+(?:[.,]\d+)*|{_LETTERS}")
-_RUN = re.compile(rf"(?P<unspaced>[{_UNSPACED}]+)|(?:{_PIECE.pattern})(?:[-'’.&]?(?:{_PIECE.pattern}))*")
+_RUN = re.compile(rf"(?P<unspaced>[{UNSPACED}]+)|(?:{_PIECE.pattern})(?:[-'’.&]?(?:{_PIECE.pattern}))*")
 _ASCII_PIECE = r"(?:\d+(?:[.,]\d+)*|[a-z]+)"  # most texts are plain: the same, many times as fast
 _ASCII_RUN = re.compile(rf"{_ASCII_PIECE}(?:[-'.&]?{_ASCII_PIECE})*", re.ASCII)
-_TOKEN = re.compile(rf"[^\W_{_UNSPACED}]+")
-_UNSPACED_START = re.compile(f"[{_UNSPACED}]")
+_TOKEN = re.compile(rf"[^\W_{UNSPACED}]+")
+_UNSPACED_START = re.compile(f"[{UNSPACED}]")
 _ACCENTS = re.compile("(?<![иу])\u0306|[\u0300-\u0305\u0307-\u036f]")  # й and ў are letters of their own
 _LONGEST_OWN = 8  # characters of a word of the lexicon
 _QUOTED = re.compile(r'(?:^|(?<=\s))"([^"]*)"(?=\s|$)|“([^”]*)”')

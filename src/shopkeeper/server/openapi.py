@@ -159,14 +159,14 @@ ANALYTICS = (
         "description": _PASSED_OVER,
         "type": "object",
         "required": ["action_name"],
-        "properties": {"action_name": {"type": "string"}},
+        "properties": {"action_name": {}},
     },
     {
         "title": "UBI query",
         "description": _PASSED_OVER,
         "type": "object",
         "required": ["user_query"],
-        "properties": {"user_query": {"type": "string"}},
+        "properties": {"user_query": {}},
     },
 )
 RULE = Rule(name="Gifts", query="gift", pin=("mug-17",), hide="price < 5", banner=Banner(text="Wrapped for you"))

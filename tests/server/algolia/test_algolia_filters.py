@@ -17,7 +17,6 @@ from shopkeeper.errors import RequestError
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.server.algolia.filters import (
     print_filters,
-    read_boxes,
     read_facet_filters,
     read_filters,
     read_numeric_filters,
@@ -108,17 +107,13 @@ def test_facet_filters_join_within_and_narrow_without() -> None:
         read_facet_filters([[3]], field)
 
 
-def test_numbers_and_tags_and_boxes() -> None:
+def test_numbers_and_tags() -> None:
     assert passing(read_numeric_filters(["price>=6", ["price<7", "price:9 TO 9"]], field)) == [
         "mug-blue",
         "teapot-blue",
     ]
     assert str(read_tag_filters(["sale"], lambda name: name)) == "_tags = sale"
     assert str(read_tag_filters([["new", "-used"]], lambda name: name)) == "_tags = new or not _tags = used"
-    box = read_boxes([[47.3, 4.9, 47.2, 5.0]], lambda name: name)
-    assert str(box) == "_geoloc.lat >= 47.2 and _geoloc.lat <= 47.3 and _geoloc.lng >= 4.9 and _geoloc.lng <= 5"
-    with pytest.raises(RequestError, match="insideBoundingBox"):
-        read_boxes([[1, 2, 3]], field)
 
 
 def _quoted(text: str) -> str:

@@ -92,8 +92,10 @@ def test_the_python_client_fills_a_shop_and_searches_it(at_home: Any) -> None:
     }
     client.save_rule("products", "first", rule)
     assert client.get_rule("products", "first").consequence.promote[0].actual_instance.object_id == "mug42"
-    client.save_synonyms("products", [{"objectID": "s", "type": "synonym", "synonyms": ["mug", "cup"]}])
-    assert client.search_synonyms("products").hits[0].synonyms == ["mug", "cup"]
+    assert client.search_single_index("products", {"query": "beaker"}).nb_hits == 0
+    client.save_synonyms("products", [{"objectID": "s", "type": "synonym", "synonyms": ["mug", "beaker"]}])
+    assert client.search_synonyms("products").hits[0].synonyms == ["mug", "beaker"]
+    until(lambda: client.search_single_index("products", {"query": "beaker"}).nb_hits == 1_200)
     until(lambda: client.search_single_index("products", {"query": "mug"}).hits[0].object_id == "mug42")
     client.clear_rules("products")
     assert client.search_rules("products").nb_hits == 0

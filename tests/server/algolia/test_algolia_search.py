@@ -68,6 +68,16 @@ def test_a_snippet_is_cut_around_the_match(ask: Ask, search: Ask) -> None:
     _wait(ask)
     (hit,) = search("porcelain", attributesToSnippet=["description:5"])["hits"]
     assert hit["_snippetResult"]["description"]["value"] == "…word38 word39 <em>porcelain</em> word0 word1…"
+    chinese = "这是一只景德镇的青花瓷，" * 9 + "口径十厘米，高二十厘米，适合插花和收藏。" + "放在客厅里很好看。" * 9
+    ask("indexes/products/vase", {**record, "description": f"{words} vase {words} red vase {chinese}"}, "PUT")
+    _wait(ask)
+    (hit,) = search("red vase", attributesToSnippet=["description:4"])["hits"]
+    assert hit["_snippetResult"]["description"]["value"] == "…word39 <em>red</em> <em>vase</em> 这是…"
+    (hit,) = search("插花", attributesToSnippet=["description:10"], snippetEllipsisText="~")["hits"]
+    said = hit["_snippetResult"]["description"]["value"]
+    assert "适合<em>插花</em>和收藏" in said
+    assert said[0] == said[-1] == "~"
+    assert len(said) < 40
     ask("indexes/products/vase", None, "DELETE")
     _wait(ask)
 
@@ -77,16 +87,40 @@ def test_replicas_sort(ask: Ask, search: Ask) -> None:
     assert dear == ids(search(index="products_price_asc", hitsPerPage=12))[::-1]
     assert dear[0] == "chair-green"
     ask("indexes/products/settings", {"replicas": ["virtual(cheap)"], "hitsPerPage": 7}, "PUT")
-    said = ask("indexes/cheap/settings", {"customRanking": ["asc(price)"], "typoTolerance": "strict"}, "PUT")
-    assert said["message"] == "kept, but without effect here: typoTolerance"
+    said = ask("indexes/cheap/settings", {"customRanking": ["asc(price)"], "alternativesAsExact": []}, "PUT")
+    assert said["message"] == "kept, but without effect here: alternativesAsExact"
     assert ids(search(index="cheap")) == dear[:-8:-1]
     assert ask("indexes/cheap/settings", None, "GET")["customRanking"] == ["asc(price)"]
+    said = ["desc(brand)", "asc(ghost)", "typo", "custom"], ["asc(price)"]
+    ask("indexes/varied/settings", dict(zip(("ranking", "customRanking"), said, strict=True)), "PUT")
+    by_brand = search(index="varied", hitsPerPage=12)["hits"]
+    assert by_brand == sorted(sorted(by_brand, key=lambda hit: hit["price"]), key=lambda hit: -ord(hit["brand"][0]))
     listed = {index["name"]: index["primary"] for index in ask("indexes", None, "GET")["items"]}
-    assert listed == {"products": None, "cheap": "products"}
+    assert listed == {"products": None, "cheap": "products", "varied": None}
     ask("indexes/products/settings", {"hitsPerPage": "many"}, "PUT", status=400)
     ask("indexes/products/settings", {"replicas": "cheap"}, "PUT", status=400)
     ask("indexes/products/settings", {"hitsPerPage": None}, "PUT")
     assert len(search()["hits"]) == 12
+
+
+def test_one_of_each_value_is_shown(ask: Ask, search: Ask) -> None:
+    ask("indexes/products/settings", {"attributeForDistinct": "colour", "distinct": True}, "PUT")
+    for query in ("", "mug"):
+        answer = search(query, hitsPerPage=2, facets=["colour"])
+        assert (answer["nbHits"], answer["nbPages"], len(answer["facets"]["colour"])) == (3, 2, 3)
+        hits = answer["hits"] + search(query, hitsPerPage=2, page=1)["hits"]
+        assert sorted(hit["colour"] for hit in hits) == ["blue", "green", "red"]
+    assert sum(answer["facets"]["colour"].values()) == 3  # mugs; of colours, one of each
+    assert search("", distinct=False)["nbHits"] == 12
+    ask("indexes/products/settings", {"attributeForDistinct": None, "distinct": None}, "PUT")
+    assert search("", distinct=True)["nbHits"] == 12
+
+
+def test_words_are_taken_as_they_are_written(search: Ask) -> None:
+    assert search("teapto")["nbHits"] == 3
+    assert search("teapto", typoTolerance=False)["nbHits"] == 0
+    assert search('"red mug"')["nbHits"] == 1
+    assert {hit["colour"] for hit in search("mug -red")["hits"]} == {"blue", "green"}
 
 
 def test_values_of_a_facet_are_searched(ask: Ask) -> None:
@@ -108,7 +142,12 @@ def test_what_is_asked_for_alone_comes(search: Ask) -> None:
     ("params", "where"),
     [
         ({"filters": "brand:"}, "filters"),
-        ({"aroundLatLng": "1,2"}, "aroundLatLng"),
+        ({"aroundLatLng": "1"}, "aroundLatLng"),
+        ({"aroundLatLng": "91,2"}, "aroundLatLng"),
+        ({"aroundLatLng": "1,2", "aroundRadius": "near"}, "aroundRadius"),
+        ({"aroundLatLngViaIP": True}, "aroundLatLngViaIP"),
+        ({"insidePolygon": [[1, 2, 3, 4, 5, 6]]}, "insidePolygon"),
+        ({"insideBoundingBox": [[1, 2, 3]]}, "insideBoundingBox"),
         ({"hitsPerPage": -1}, "hitsPerPage"),
         ({"hitsPerPage": 501}, "size"),
         ({"page": "first"}, "page"),

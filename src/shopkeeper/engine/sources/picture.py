@@ -82,12 +82,12 @@ class PictureSource:
 
     @property
     def silent(self) -> str:
-        return "" if len(self.vectors) else "no item of this shop has a picture of its own that could be read"
+        return "" if len(self.vectors.rows) else "no item of this shop has a picture of its own that could be read"
 
     def retrieve(self, context: Context, limit: int) -> Candidates:
         """Raises RequestError for a picture that cannot be read."""
         seen = self._seen(context)
-        if seen is None or not len(self.vectors):
+        if seen is None or not len(self.vectors.rows):  # new items have no picture yet
             return Candidates.none()
         places = self.said.places(asked(context.request.query))
         wanted = self._wanted(seen, context, places)

@@ -16,6 +16,7 @@ from shopkeeper.server.algolia.door import Asking, Door
 from shopkeeper.server.algolia.highlight import Marks, highlighted, snippets
 from shopkeeper.server.algolia.objects import picked
 from shopkeeper.server.algolia.params import Params, facet_of, read_params, read_request
+from shopkeeper.server.algolia.places import metres_from
 from shopkeeper.vocabulary import Facet, Placement, Slate
 
 
@@ -100,12 +101,21 @@ def _hits(door: Door, by: Asking, params: Params, slate: Slate) -> list[dict[str
     marks = Marks.of(text, params.query, records, params.highlight_pre_tag, params.highlight_post_tag)
     hits = list(dressed(params, records, marks))
     if params.get_ranking_info:
-        for hit, placement in zip(hits, slate.placements, strict=True):
-            hit["_rankingInfo"] = _ranking_info(placement)
+        far = _distances(door, params, slate)
+        for hit, placement, metres in zip(hits, slate.placements, far, strict=True):
+            hit["_rankingInfo"] = _ranking_info(placement, metres)
     return hits
 
 
-def _ranking_info(placement: Placement) -> dict[str, Any]:
+def _distances(door: Door, params: Params, slate: Slate) -> list[int]:
+    """Metres of each hit from where it is looked for; 0 where nobody knows, or asks."""
+    if params.centre is None:
+        return [0] * len(slate.placements)
+    ids = [placement.item.id for placement in slate.placements]
+    return [metres or 0 for metres in metres_from(params.centre, ids, door.shop.engine().catalogue)]
+
+
+def _ranking_info(placement: Placement, metres: int) -> dict[str, Any]:
     """What this shop can say of how a hit came to its place; the names are Algolia's, which ranks by other criteria."""
     return {
         "userScore": round(placement.score * 1_000),
@@ -114,7 +124,7 @@ def _ranking_info(placement: Placement) -> dict[str, Any]:
         "nbTypos": 0,
         "firstMatchedWord": 0,
         "proximityDistance": 0,
-        "geoDistance": 0,
+        "geoDistance": metres,
         "nbExactWords": 0,
         "words": 0,
         "filters": 0,

@@ -21,7 +21,6 @@ from shopkeeper.engine.conditions import Compares, Condition, Either, Every, Exi
 from shopkeeper.errors import RequestError
 
 TAGS = "_tags"
-LATITUDE, LONGITUDE = "_geoloc.lat", "_geoloc.lng"
 NOTHING = Is("id", ("",))  # no item has this id
 
 FieldOf = Callable[[str], str | None]  # the field that holds an attribute; None: no item has it
@@ -55,22 +54,6 @@ def read_tag_filters(said: Any, field_of: FieldOf) -> Condition | None:
     return _nested(said, "tagFilters", lambda text: _facet_filter(f"{TAGS}:{text}", field_of))
 
 
-def read_boxes(said: Any, field_of: FieldOf) -> Condition | None:
-    """insideBoundingBox: [[latitude, longitude, latitude, longitude], …], two corners across from each other each.
-    Raises RequestError."""
-    if not said:
-        return None
-    boxes = said if isinstance(said[0], list) else [said]
-    if not all(len(box) == 4 and all(isinstance(edge, int | float) for edge in box) for box in boxes):
-        raise RequestError("this is no box", where="insideBoundingBox", expected="four numbers for each")
-    fields = field_of(LATITUDE), field_of(LONGITUDE)
-    if fields[0] is None or fields[1] is None:
-        return NOTHING
-    return _either(
-        [Every((*_between(fields[0], box[0], box[2]), *_between(fields[1], box[1], box[3]))) for box in boxes]
-    )
-
-
 def print_filters(condition: Condition) -> str:
     """A condition as `read_filters` reads it, by the names of fields."""
     if isinstance(condition, Is):
@@ -87,11 +70,6 @@ def print_filters(condition: Condition) -> str:
     parts = [(each, print_filters(each)) for each in condition.parts]
     joint = " AND " if isinstance(condition, Every) else " OR "
     return joint.join(f"({text})" if isinstance(each, Either) else text for each, text in parts)
-
-
-def _between(field: str, one: float, other: float) -> tuple[Condition, Condition]:
-    low, high = sorted((one, other))
-    return Compares(field, ">=", f"{low:.10g}"), Compares(field, "<=", f"{high:.10g}")
 
 
 def _nested(said: Any, where: str, read: Callable[[str], Condition]) -> Condition | None:

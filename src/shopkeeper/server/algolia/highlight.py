@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from shopkeeper.engine.sources.lexical import LexicalSource
-from shopkeeper.engine.text import fold, is_unspaced, words
+from shopkeeper.engine.text import UNSPACED, fold, is_unspaced, parse_query, words
 from shopkeeper.server.algolia.objects import OBJECT_ID
 
 SNIPPET_WORDS = 10
+MOST_SPANS = 50  # of a text, among which the best passage is looked for
 
 _RUN = re.compile(r"[^\W_]+(?:[-'’.&_][^\W_]+)*")  # a word, or several that are written as one: "XJ-200"
 _WORD = re.compile(r"[^\W_]+")
+_UNIT = re.compile(rf"[{UNSPACED}]{{1,2}}|[^\W_{UNSPACED}]+")  # a word of a snippet; in Chinese, two characters
 _JOINTS = re.compile(r"[-'’.&_]")
 
 
@@ -30,7 +33,7 @@ class Marks:
 
     @classmethod
     def of(cls, text: LexicalSource | None, query: str, records: Sequence[Any], before: str, after: str) -> Marks:
-        asked = list(dict.fromkeys(words(query))) if text is not None else []
+        asked = list(dict.fromkeys(words(parse_query(query).text))) if text is not None else []
         if text is None or not asked:
             return cls({}, before, after)
         texts = [said for record in records for said in _texts(record)]
@@ -119,17 +122,28 @@ def _highlight(marks: Marks, text: str) -> dict[str, Any]:
 
 
 def _snippet(marks: Marks, text: str, n_words: int, ellipsis: str) -> dict[str, Any]:
-    matched, spans, found = marks.matched(text), marks.spans(text), list(_WORD.finditer(text))
-    first = next((at for at, word in enumerate(found) if spans and word.end() > spans[0][0]), 0)
-    begin = max(0, min(first - n_words // 2, len(found) - n_words))
-    last = min(len(found), begin + n_words)
-    if found and len(found) > n_words:
-        left = found[begin].start() if begin else 0
-        right = found[last - 1].end() if last < len(found) else len(text)
-        cut = (ellipsis if begin else "") + marks.marked(text[left:right]) + (ellipsis if last < len(found) else "")
-    else:
-        cut = marks.marked(text)
+    matched, spans, units = marks.matched(text), marks.spans(text), list(_UNIT.finditer(text))
+    if len(units) <= n_words:
+        return {"value": marks.marked(text), "matchLevel": marks.level(matched)}
+    begin = _best(text, spans[:MOST_SPANS], [unit.end() for unit in units], n_words)
+    left = units[begin].start() if begin else 0
+    last = begin + n_words
+    right = units[last - 1].end() if last < len(units) else len(text)
+    left = min([left, *(start for start, end in spans if start < left < end)])
+    right = max([right, *(end for start, end in spans if start < right < end)])
+    cut = (ellipsis if left else "") + marks.marked(text[left:right]) + (ellipsis if right < len(text) else "")
     return {"value": cut, "matchLevel": marks.level(matched)}
+
+
+def _best(text: str, spans: Sequence[tuple[int, int]], ends: Sequence[int], n_words: int) -> int:
+    """The first of `n_words` units that hold the most different matches, with these in their middle. ends: of all."""
+    found = [(bisect_right(ends, begin), fold(text[begin:end])) for begin, end in spans]
+    best, most, last = 0, 0, 0
+    for first, _ in found:
+        within = [(at, said) for at, said in found if first <= at < first + n_words]
+        if (told := len({said for _, said in within})) > most:
+            best, most, last = first, told, within[-1][0]
+    return max(0, min(best - (n_words - 1 - last + best) // 2, len(ends) - n_words))
 
 
 def _matching(run: re.Match[str], wanted: frozenset[str]) -> Iterator[tuple[int, int]]:

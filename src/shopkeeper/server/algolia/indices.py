@@ -9,20 +9,23 @@ from __future__ import annotations
 import fcntl
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from shopkeeper.data.durable import sync
-from shopkeeper.engine.sorting import POPULARITY
+from shopkeeper.engine.sorting import MAX_KEYS, POPULARITY
 from shopkeeper.errors import DataError, RequestError
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.server.algolia.params import Params, convert, field_of
 
 FILE = "algolia.json"
 MAX_NAMES = 100
+CUSTOM = "custom"
+MOST_KEYS = MAX_KEYS - 1  # the last is for the distance from a place
 
 _DEFAULTS = tuple(
     field.encode_name
@@ -70,19 +73,14 @@ class Indices:
         return tuple(bare(each) for each in self.settings(index).get("attributesForFaceting") or ())
 
     def sort(self, index: str, catalogue: Catalogue) -> str:
-        """How an index sorts, as Request.sort has it: as its own `ranking` begins, a replica as its `customRanking`
-        does, or else as its name ends: "products_price_asc". Empty is by relevance. Raises DataError."""
+        """How an index sorts, as Request.sort has it: as its own `ranking` begins, then, as a replica, as its
+        `customRanking` says, or else as its name ends: "products_price_asc". Empty is by relevance. Raises DataError.
+        """
         known = self._look()
         own = known.get(index, {})
-        orders = [*(own.get("ranking") or ()), *((own.get("customRanking") or ()) if _primary(index, known) else ())]
-        for order in orders:
-            if found := _SORTED.fullmatch(order):
-                field = POPULARITY if found[2] == POPULARITY else field_of(catalogue, found[2])
-                if field == POPULARITY or field in catalogue.numbers:
-                    return f"-{field}" if found[1] == "desc" else str(field)
-            elif order != "custom":
-                break  # by relevance first
-        return _named_sort(index, catalogue)
+        is_replica = bool(_primary(index, known))
+        keys = [key for order in _orders(own, is_replica) if (key := _key(order, catalogue))]
+        return ", ".join(list(dict.fromkeys(keys))[:MOST_KEYS]) or _named_sort(index, catalogue)
 
     def set(self, index: str, said: Mapping[str, Any]) -> list[str]:
         """Keep these settings over what was set before; gives the names that change nothing here. Raises RequestError
@@ -133,6 +131,26 @@ def bare(name: str) -> str:
 def _primary(index: str, known: Mapping[str, Mapping[str, Any]]) -> str:
     """The index of which this one is a replica; "" where it is none."""
     return next((name for name, said in known.items() if index in map(bare, said.get("replicas") or ())), "")
+
+
+def _orders(own: Mapping[str, Any], is_replica: bool) -> Iterator[str]:
+    """What an index sorts by before it asks for relevance; where that is something, behind it `customRanking`, as items
+    of equal relevance are rare here."""
+    ranking, custom = own.get("ranking") or [CUSTOM] * is_replica, own.get("customRanking") or ()
+    first = list(takewhile(lambda order: order == CUSTOM or _SORTED.fullmatch(order), ranking))
+    for order in first:
+        yield from custom if order == CUSTOM else (order,)
+    if first and CUSTOM not in first:
+        yield from custom
+
+
+def _key(order: str, catalogue: Catalogue) -> str:
+    """ "-price" of "desc(price)"; empty for what nothing is sorted by."""
+    found = _SORTED.fullmatch(order)
+    field = found and (POPULARITY if found[2] == POPULARITY else field_of(catalogue, found[2]))
+    if found is None or not (field == POPULARITY or field in catalogue.numbers or field in catalogue.labels):
+        return ""
+    return f"-{field}" if found[1] == "desc" else str(field)
 
 
 def _named_sort(index: str, catalogue: Catalogue) -> str:

@@ -16,6 +16,7 @@ import msgspec
 
 from shopkeeper.errors import RequestError
 from shopkeeper.release.facts import SEPARATOR
+from shopkeeper.server.algolia.places import GEOLOC, place_said
 from shopkeeper.vocabulary import Item
 
 SENT = "_sent"
@@ -57,6 +58,10 @@ def item_of(record: Mapping[str, Any]) -> Item:
     attributes = dict[str, Any]()
     for name, value in record.items():
         if name == OBJECT_ID or name in kept:
+            continue
+        if name == GEOLOC and (place := place_said(value)):
+            attributes[GEOLOC] = place
+            sent.whole |= {} if value == place else {GEOLOC: value}
             continue
         flat = dict(_flattened(name, value)) if name and "." not in name else {}
         attributes |= {path: said for path, said in flat.items() if _is_attribute(said) and path not in _FIELDS}

@@ -12,29 +12,35 @@ from msgspec import Meta
 
 from shopkeeper.engine.conditions import Condition, Every
 from shopkeeper.engine.facets import MAX_VALUES
+from shopkeeper.engine.geography import Place
 from shopkeeper.errors import RequestError, expected_in_words, read_misfit
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.server.algolia.filters import (
-    read_boxes,
     read_facet_filters,
     read_filters,
     read_numeric_filters,
     read_tag_filters,
 )
+from shopkeeper.server.algolia.places import nearest_first, read_around, read_boxes, read_centre
 from shopkeeper.server.bodies import Text
 from shopkeeper.vocabulary import Request
 
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 ANONYMOUS = "anonymous-"  # how the tokens begin that InstantSearch makes up for people who have not signed in
-ALIASES = {"categories": "category", "objectID": "id"}  # attributes of items that are fields by another name
+# Attributes of records that are fields by another name.
+ALIASES = {
+    "categories": "category",
+    "objectID": "id",
+    "_geoloc.lat": "_geoloc.latitude",
+    "_geoloc.lng": "_geoloc.longitude",
+}
 PATH = "category_path"
 _LEVEL = re.compile(r"(?:\w*_)?(?:hierarchical_?)?categor(?:y|ies)\.lvl(\d)", re.IGNORECASE)
 
 # To pass these over would give an answer to another question.
 _UNANSWERED = {
-    "aroundLatLng": "distances are not known here",
     "aroundLatLngViaIP": "nobody's place is looked up here",
-    "insidePolygon": "polygons are not known here",
+    "insidePolygon": "use insideBoundingBox, or aroundLatLng with aroundRadius",
     "similarQuery": "search with the parameter query, or ask for recommendations",
     "restrictSearchableAttributes": "a query reads every attribute here",
 }
@@ -57,6 +63,11 @@ class Params(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     numeric_filters: Any = None
     tag_filters: Any = None
     inside_bounding_box: Any = None
+    around_lat_lng: Text = ""
+    around_radius: Any = None
+    distinct: bool | Annotated[int, Meta(ge=0)] = False
+    attribute_for_distinct: Text = ""
+    typo_tolerance: Any = True
     facets: Names = ()
     max_values_per_facet: Annotated[int, Meta(ge=0, le=MAX_VALUES)] = 100
     sort_facet_values_by: str = "count"
@@ -79,6 +90,15 @@ class Params(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     facet_query: Text = ""
     max_facet_hits: Annotated[int, Meta(ge=1, le=100)] = 10
     cursor: str = ""
+
+    @property
+    def centre(self) -> Place | None:
+        """Raises RequestError for what is no place."""
+        return read_centre(self.around_lat_lng)
+
+    @property
+    def verbatim(self) -> bool:
+        return self.typo_tolerance in (False, "false")
 
     @property
     def size(self) -> int:
@@ -116,21 +136,24 @@ def convert(given: Mapping[str, Any]) -> Params:
 
 
 def read_request(params: Params, catalogue: Catalogue, sort: str, facets: Names) -> Request:
-    """What the parameters ask, sorted as the index is; `facets` are the fields to count. Raises RequestError for a
-    filter that cannot be read."""
+    """What the parameters ask, sorted as the index is, then by the distance from a place; `facets` are the fields to
+    count. Raises RequestError for a filter that cannot be read, and for a place that is none."""
     user, session = who(params.user_token)
     beyond = params.start >= params.pagination_limited_to
+    keys = [key for key in (sort, nearest_first(params.centre, catalogue)) if key]
     return Request(
         query=params.query,
         filter=str(_narrowed(params, catalogue) or ""),
         user=user,
         session=session,
-        sort=sort,
+        sort=", ".join(keys),
         size=0 if beyond else params.size,
         offset=0 if beyond else params.start,
         facets=facets,
         max_values=params.max_values_per_facet,
         segments=params.rule_contexts,
+        group_by=(params.distinct and field_of(catalogue, params.attribute_for_distinct)) or "",
+        verbatim=params.verbatim,
     )
 
 
@@ -165,7 +188,8 @@ def _narrowed(params: Params, catalogue: Catalogue) -> Condition | None:
         read_facet_filters(params.facet_filters, field),
         read_numeric_filters(params.numeric_filters, field),
         read_tag_filters(params.tag_filters, field),
-        read_boxes(params.inside_bounding_box, field),
+        read_boxes(params.inside_bounding_box, catalogue),
+        read_around(params.centre, params.around_radius, catalogue),
     ]
     said = tuple(part for part in parts if part is not None)
     return Every(said) if said else None
