@@ -63,8 +63,5 @@ def _order(engine: Engine, context: Context, allowed: Mask) -> Rows:
     if request.sort:
         rows = np.flatnonzero(allowed).astype(np.int32)
         return first_sorted(request.sort, rows, request.offset + request.size + 1, engine.catalogue, engine.statistics)
-    pinned = engine.policies.pinned(context)
-    rest = allowed.copy()
-    rest[pinned] = False
-    order = engine.statistics.order
-    return np.concatenate((pinned, order[rest[order]]))
+    pinned, popular = engine.policies.pinned(context), engine.most_popular(context, len(allowed))
+    return np.concatenate((pinned, popular[~np.isin(popular, pinned)]))
