@@ -175,10 +175,15 @@ def test_what_a_rule_searches_for_instead_has_no_place_in_what_was_typed() -> No
 
 
 def test_a_word_that_is_passed_over_is_named_as_it_was_read() -> None:
-    slate = search("runing juice ")
-    assert slate.corrected == "running juice"
-    (dropped,) = slate.dropped
-    assert dropped in slate.corrected.split()
+    slate = search("runing apple iphone ")
+    assert (slate.corrected, slate.dropped) == ("running apple iphone", ("running",))
+    assert "nothing has all of the words; passed over: running" in slate.notes
+
+
+def test_a_price_alone_that_nothing_has_finds_nothing() -> None:
+    slate = search("under 2")
+    assert (slate.total, slate.notes) == (0, ("nothing matches",))
+    assert chip(slate, "price").applied == "filter"
 
 
 def test_the_cheapest_is_an_order_within_what_is_asked_for() -> None:

@@ -60,7 +60,9 @@ def applied(
             continue
         rest = _rest(request.query, [*chips.values()])
         remaining = allowed & mask(chip.filter)
-        fewest = 1 if reading.kind == PRICE else search.fewest
+        fewest = (
+            search.fewest if reading.kind != PRICE else 1 if rest else 0
+        )  # without words, the price is all there is
         left = matching(rest, remaining) if rest else int(np.count_nonzero(remaining))
         if left >= fewest:
             allowed = remaining
