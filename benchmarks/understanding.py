@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from _tagger import Tagged, entities_of, f1, fit_tagger, weakly_tagged
 
 from shopkeeper.data.schema import ITEMS
 from shopkeeper.data.simulate import simulate
@@ -27,11 +28,9 @@ from shopkeeper.data.tables import Tables
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.text_match import TermFieldsBuilder
 from shopkeeper.engine.understanding import CATEGORY, LABEL, Understanding
-from shopkeeper.engine.understanding.tagger import entities_of
 from shopkeeper.learn.evaluate import evaluate
 from shopkeeper.learn.requests import judgements_of, searches_of
 from shopkeeper.learn.split import split
-from shopkeeper.learn.tagger import Tagged, f1, fit_tagger, weakly_tagged
 from shopkeeper.learn.train import train
 from shopkeeper.learn.understanding import clicks_before, outcomes
 from shopkeeper.learn.workshop import Workshop

@@ -69,9 +69,9 @@ class SearchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ()
     understanding: Annotated[
         Literal["soft", "hard", "off"],
-        _help("what is read from a query (brand, category, colour…) lifts what agrees, or leaves out what does not"),
+        _help("what is read from a query (brand, colour…) lifts what agrees, or leaves out the rest, as a price does"),
     ] = "soft"
-    sure: Annotated[Share, _help("how sure a reading must be to leave out what does not agree")] = 0.8
+    sure: Annotated[Share, _help("how sure a reading, also of a price, must be to leave out what does not agree")] = 0.8
     likely: Annotated[Share, _help("how sure a reading must be to count at all")] = 0.3
     fewest: Annotated[Positive, _help("items that must remain where a reading leaves others out")] = 3
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shopkeeper.engine.measures import with_measures
+from shopkeeper.engine.measures import measures_in, with_measures
 from shopkeeper.engine.text import fold, words
 
 
@@ -28,9 +28,39 @@ def test_a_measure_has_one_spelling(spellings: list[str], one: str) -> None:
     assert {with_measures(fold(text)).rstrip(".") for text in spellings} == {one}
 
 
-@pytest.mark.parametrize("text", ["tn-2110 in", "5's", "16 lists", "iphone15手机壳", "50元", "4x8", "a5 in"])
+@pytest.mark.parametrize(
+    "text",
+    ["tn-2110 in", "5's", "16 lists", "iphone15手机壳", "50元", "4x8", "a5 in", "iphone 14 in black", "2 in 1 laptop"],
+)
 def test_what_is_no_measure_stays(text: str) -> None:
     assert with_measures(text) == text
+
+
+@pytest.mark.parametrize(
+    ("query", "amount", "unit", "said"),
+    [
+        ("tv 24 inch", 24, "in", "24 inch"),
+        ("24-inch tv", 24, "in", "24-inch"),
+        ("tv 24 in", 24, "in", "24 in"),
+        ("rug 14 in x 20", 14, "in", "14 in"),
+        ('15.6" laptop', 15.6, "in", '15.6"'),
+        ("5kg rice", 5, "kg", "5kg"),
+        ("50寸电视", 50, "in", "50寸"),
+        ("2公斤大米", 2, "kg", "2公斤"),
+        ("500ml bottle", 500, "ml", "500ml"),
+        ("128gb phone", 128, "gb", "128gb"),
+        ("pipe 1 1/2 in", 1.5, "in", "1 1/2 in"),
+        ("40 gallons heater", 40, "gal", "40 gallons"),
+    ],
+)
+def test_measures_are_read(query: str, amount: float, unit: str, said: str) -> None:
+    (measure,) = measures_in(query)
+    assert (measure.amount, measure.unit, query[measure.start : measure.end]) == (amount, unit, said)
+
+
+@pytest.mark.parametrize("query", ["canon 70-200mm", "iphone 14 in black", "2 in 1 laptop", "16 lists"])
+def test_what_measures_nothing_is_not_read(query: str) -> None:
+    assert not list(measures_in(query))
 
 
 def test_a_measure_is_found_as_one_word_and_by_its_number() -> None:
@@ -42,3 +72,4 @@ def test_a_measure_is_found_as_one_word_and_by_its_number() -> None:
 def test_any_figures_are_read(text: str) -> None:
     once = with_measures(fold(text))
     assert isinstance(words(once), list)
+    assert all(0 <= each.start < each.end <= len(text) for each in measures_in(text))

@@ -86,7 +86,8 @@ class Context:
     history, history_codes, history_times: int32, int8 (EventType.code), float64 (seconds; NaN without a clock), [h];
     session: int32 [s], the items of the present session, a suffix of what `history` holds;
     anchors: int32 [a], the known rows of `request.items`;
-    allowed: bool [n_items] or None (everything): what filters and availability leave. Sources must obey it;
+    passing: bool [n_items], what the phrases and excluded words of the query leave; None: everything;
+    allowed: the same of all that may stand there, by filters and availability too. Sources must obey it;
     rules: the merchant's that hold for it, the first to be heard first; None where nobody has looked yet;
     understood: what the query asks for besides the words that `request.query` has left; notes: what to say of that.
     """
@@ -99,10 +100,16 @@ class Context:
     history_times: Seconds
     session: Rows
     anchors: Rows
+    passing: Mask | None = None
     allowed: Mask | None = None
     rules: Sequence[ReadRule] | None = None
     understood: tuple[Chip, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def wordless(self) -> bool:
+        """Whether all that the query said was understood, and no word of it is left to look for."""
+        return bool(self.understood) and not self.request.query
 
 
 class Source(Protocol):

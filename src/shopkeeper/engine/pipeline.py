@@ -50,6 +50,7 @@ from shopkeeper.engine.understanding.applied import (
     cheapness,
     lifted,
     understood_features,
+    unplaced,
 )
 from shopkeeper.errors import ReleaseError, SettingsError, ShopkeeperError
 from shopkeeper.release.catalogue import Catalogue
@@ -237,7 +238,7 @@ class Engine:
         Raises RequestError when the request cannot be answered as it was asked.
         """
         surface_of(request, self.settings.surfaces)
-        return self._understood(self.context_of(request, within))
+        return self._understood(self.context_of(request, within), request.query)
 
     def context_of(self, request: Request, within: str = "") -> Context:
         """The `context` of a request that is still being made: it may lack what its surface needs."""
@@ -255,24 +256,25 @@ class Engine:
             session=past.rows[len(past.rows) - past.session :],
             anchors=anchors[anchors >= 0],
         )
-        context = self.policies.ruled(context)
+        context, text = self.policies.ruled(context), self.text_source(request.surface)
+        context = replace(context, passing=text.passing(context.request.query) if text else None)
         return replace(context, allowed=self.allowed(context))
 
-    def allowed(self, context: Context) -> Mask | None:
-        """What the policies, and the phrases and excluded words of the query, leave: bool [n_items]; None: all."""
-        allowed, text = self.policies.allowed(context), self.text_source(context.request.surface)
-        passing = text.passing(context.request.query) if text else None
-        return passing if allowed is None else allowed if passing is None else allowed & passing
+    def allowed(self, context: Context) -> Mask:
+        """What the policies, and the phrases and excluded words of the query, leave: bool [n_items]."""
+        allowed = self.policies.allowed(context)
+        return allowed if context.passing is None else allowed & context.passing
 
-    def _understood(self, context: Context) -> Context:
-        """With what its query asks for besides words."""
+    def _understood(self, context: Context, typed: str) -> Context:
+        """With what its query asks for besides words. typed: by the person, where a rule has another in its place."""
         search, text = self.settings.search, self.text_source(context.request.surface)
         if self.understanding is None or search.understanding == "off" or text is None or context.request.verbatim:
             return context
         readings = self.understanding.reading(context.request.query)
-        return applied(
+        told = applied(
             context, readings, search, self.policies.masks.mask, lambda words, mask: text.matches(words, mask, 1)[1]
         )
+        return told if context.request.query == typed else unplaced(told)
 
     def _agreeing(self, chip: Chip, rows: Rows) -> Scores:
         """How much each of rows int32 [n] agrees with what was understood: float32 [n] in [0, 1]."""
@@ -320,9 +322,9 @@ class Engine:
         """Proposals, by source, with what rules pin; the most popular where all are silent, unless a query found
         nothing."""
         surface, others = self._surface(context), self.policies.pinned(context)
-        wordless = not surface.seeks or (context.understood and not context.request.query)
+        wordless = context.wordless or not surface.seeks
         if wordless and not any(len(proposal.rows) for proposal in proposals.values()):
-            others = np.union1d(others, self._most_popular(context, surface.candidates))
+            others = np.union1d(others, self.most_popular(context, surface.candidates))
         return Pool.of(proposals, others)
 
     def features(self, context: Context, pool: Pool) -> Scores:
@@ -485,8 +487,8 @@ class Engine:
         sources = self.sources_of(surface).values()
         return next((source for source in sources if isinstance(source, SemanticSource)), None)
 
-    def _most_popular(self, context: Context, limit: int) -> Rows:
-        """What stands on a shelf that nobody fills: by interest, then the newest."""
+    def most_popular(self, context: Context, limit: int) -> Rows:
+        """What stands where nothing in particular is asked for: by interest, then the newest."""
         order, allowed = self.statistics.order, context.allowed
         return order[:limit] if allowed is None else first_of(order, limit, lambda rows: allowed[rows])
 

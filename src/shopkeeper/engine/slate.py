@@ -100,7 +100,7 @@ def _matching(engine: Engine, context: Context, proposed: Rows) -> Rows:
     if text is None:
         return np.sort(proposed)
     request = context.request
-    if context.understood and not request.query and context.allowed is not None:
+    if context.wordless and context.allowed is not None:
         return np.flatnonzero(context.allowed).astype(np.int32)
     rows, _ = text.matches(request.query, context.allowed, len(engine.catalogue), verbatim=request.verbatim)
     besides = proposed[places_among(rows, proposed) < 0]
@@ -132,7 +132,7 @@ def _order(engine: Engine, context: Context, ranking: Ranking, matching: Rows, n
         return _sorted(engine, context, matching, most)
     if text is None or len(ranking.rows) == len(matching) or (needed < len(ranking.rows) and not request.group_by):
         return ranking.rows
-    rest = text.retrieve(context, MATCH_CAP).rows
+    rest = engine.most_popular(context, MATCH_CAP) if context.wordless else text.retrieve(context, MATCH_CAP).rows
     return np.concatenate((ranking.rows, rest[positions_of(rest, ranking.rows) < 0]))
 
 
@@ -188,7 +188,8 @@ class _Reading(NamedTuple):
         plan = text.plan(request.query, request.verbatim)
         relaxed = plan.needed and not text.holds_all(request.query, rows, verbatim=request.verbatim)
         dropped = text.dropped(request.query, context.allowed, verbatim=request.verbatim) if relaxed else ()
-        return cls(plan.corrected if total else "", plan.suggestion, dropped)
+        read_as = {wanted.word: wanted.readings[0].text for wanted in plan.wanted}
+        return cls(plan.corrected if total else "", plan.suggestion, tuple(read_as[word] for word in dropped))
 
     @property
     def notes(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Prices, measures and orders in both languages, by tables."""
+"""Prices and orders in both languages, by tables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shopkeeper.engine.understanding.amounts import measures_in, number_of, orders_in, prices_in
+from shopkeeper.engine.understanding.amounts import GUESSED, LIKELY, SURE, number_of, orders_in, prices_in
 
 
 @pytest.mark.parametrize(
@@ -63,21 +63,60 @@ def test_what_is_no_price(query: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "amount", "unit"),
+    "query",
     [
-        ("tv 24 inch", 24, "inch"),
-        ("24-inch tv", 24, "inch"),
-        ('15.6" laptop', 15.6, "inch"),
-        ("5kg rice", 5, "kg"),
-        ("50寸电视", 50, "inch"),
-        ("2公斤大米", 2, "kg"),
-        ("500ml bottle", 500, "ml"),
-        ("128gb phone", 128, "gb"),
+        "water heater under 40 gallons",
+        "at least 500 lumens flashlight",
+        "up to 300 sq ft heater",
+        "from 2 to 4 players",
+        "puzzle from 3 to 5",
+        "2000-2005 honda civic",
+        "iphone 11-13 case",
+        "led 1000 - 2000 lm",
+        "tv under 24 in",
+        "一起玩的玩具",
+        "16内存笔记本",
+        "16内存",
+        "100起泡",
+        "100元内衣",
+        "十以内加减法",
+        "加减法十以内",
+        "超过500流明手电筒",
+        "5公斤以下",
     ],
 )
-def test_measures(query: str, amount: float, unit: str) -> None:
-    (measure,) = measures_in(query)
-    assert (measure.amount, measure.unit) == (amount, unit)
+def test_figures_of_something_else_are_no_price(query: str) -> None:
+    assert not list(prices_in(query))
+
+
+@pytest.mark.parametrize(
+    ("query", "confidence"),
+    [
+        ("mugs under $20", SURE),
+        ("toys for kids under 5 dollars", SURE),
+        ("mugs cheaper than 20 porcelain", LIKELY),
+        ("mugs price under 20 porcelain", LIKELY),
+        ("mugs budget 20", LIKELY),
+        ("价格100到200耳机", LIKELY),
+        ("mugs under 20", LIKELY),
+        ("under 50", LIKELY),
+        ("shoes under 50 for men", LIKELY),
+        ("shoes under 50 in black", LIKELY),
+        ("耳机 100以下", LIKELY),
+        ("100以下的耳机", LIKELY),
+        ("耳机100内", LIKELY),
+        ("耳机100起", LIKELY),
+        ("vitamins for women over 50", GUESSED),
+        ("toys for kids under 5", GUESSED),
+        ("ages under 12", GUESSED),
+        ("100以下耳机", GUESSED),
+        ("shoes 50-100", GUESSED),
+        ("耳机两千以内", GUESSED),
+    ],
+)
+def test_a_price_is_the_surer_the_plainer_it_is_said(query: str, confidence: float) -> None:
+    (price,) = prices_in(query)
+    assert price.confidence == confidence
 
 
 @pytest.mark.parametrize(
@@ -113,5 +152,5 @@ def test_numbers(text: str, number: float | None) -> None:
 
 @given(st.text(alphabet="0123456789.,-一百万under between$元以下到 kg\"'寸\x00é", max_size=40))
 def test_any_text_is_read_within_its_bounds(text: str) -> None:
-    for found in (*prices_in(text), *measures_in(text), *orders_in(text)):
+    for found in (*prices_in(text), *orders_in(text)):
         assert 0 <= found.start < found.end <= len(text)

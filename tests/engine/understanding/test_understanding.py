@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from bilingual_shop import bilingual_items, engine_of
@@ -15,6 +16,7 @@ from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.understanding import Understanding
 from shopkeeper.engine.understanding.applied import cheapness
 from shopkeeper.engine.understanding.calibration import calibrate
+from shopkeeper.settings import Rule
 from shopkeeper.vocabulary import Chip, Request, Slate
 
 ENGINE = engine_of(bilingual_items())
@@ -104,6 +106,84 @@ def test_a_price_that_nothing_has_is_passed_over_and_said() -> None:
     assert slate.total == 12
     assert any("price < 2" in note for note in slate.notes)
     assert not any(each.field == "price" for each in slate.understood)
+
+
+@pytest.mark.parametrize("query", ["shoes for men under 65", "shoes 50-100", "100以下电视"])
+def test_what_may_be_no_price_leaves_nothing_out_and_is_still_looked_for(query: str) -> None:
+    slate, off = search(query), search(query, OFF)
+    assert chip(slate, "price").applied == "boost"
+    assert (slate.total, slate.matched) == (off.total, off.matched)
+
+
+def test_a_shop_may_ask_more_of_a_price() -> None:
+    strict = engine_of(bilingual_items(), sure=0.9)
+    assert chip(search("shoes under 65", strict), "price").applied == "boost"
+    assert chip(search("shoes under $65", strict), "price").applied == "filter"
+
+
+@pytest.mark.parametrize(
+    ("query", "fields"),
+    [
+        ("juice -orange", {"category"}),
+        ("juice -cheapest", {"category"}),
+        ('"cheapest" juice', {"category"}),
+        ('shoes "under 65"', {"category"}),
+        ("shoes “under 65”", {"category"}),
+        ('"apple juice" under 5', {"price"}),
+        ("under 65 -nike", {"price"}),
+    ],
+)
+def test_what_is_quoted_or_excluded_is_not_read(query: str, fields: set[str]) -> None:
+    understood = search(query).understood
+    assert {each.field for each in understood} == fields
+    assert all(query[each.start : each.end] == each.text for each in understood)
+
+
+def test_exclusions_outlive_the_words_that_are_understood() -> None:
+    slate = search("cheapest -juice -nike", size=100)
+    assert slate.total == 36
+    assert not {each.item.brand for each in slate.placements} & {"Nike", "Orange", "Orchard"}
+
+
+def test_facets_count_what_is_found() -> None:
+    asked = {"facets": ("brand",), "refinements": {"brand": ("Apple",)}}
+    slate = search("cheapest -juice -nike", **asked)
+    (facet,) = slate.facets
+    counts = {value.value: value.count for value in facet.values}
+    assert (slate.total, counts) == (12, {"Apple": 12, "优衣库": 12, "小米": 12})
+
+
+@pytest.mark.parametrize("query", ["under 50", "best", "cheapest"])
+def test_what_has_no_words_left_is_shown_to_its_end(query: str) -> None:
+    engine = engine_of(bilingual_items())
+    surface = msgspec.structs.replace(engine.settings.surfaces["search"], candidates=5)
+    engine.settings = msgspec.structs.replace(engine.settings, surfaces={"search": surface})
+    found, after = list[str](), ""
+    while True:
+        slate = search(query, engine, size=7, after=after)
+        found += [each.item.id for each in slate.placements]
+        if not (after := slate.next):
+            break
+    assert len(found) == len({*found}) == slate.total > 7
+
+
+def test_what_a_rule_searches_for_instead_has_no_place_in_what_was_typed() -> None:
+    ruled = ENGINE.obeying([Rule(query="sneakers", use="nike shoes under 65")])
+    understood = search("sneakers", ruled).understood
+    assert {each.field for each in understood} == {"brand", "category", "price"}
+    assert all((each.text, each.start, each.end) == ("", 0, 0) for each in understood)
+
+
+def test_a_word_that_is_passed_over_is_named_as_it_was_read() -> None:
+    slate = search("runing apple iphone ")
+    assert (slate.corrected, slate.dropped) == ("running apple iphone", ("running",))
+    assert "nothing has all of the words; passed over: running" in slate.notes
+
+
+def test_a_price_alone_that_nothing_has_finds_nothing() -> None:
+    slate = search("under 2")
+    assert (slate.total, slate.notes) == (0, ("nothing matches",))
+    assert chip(slate, "price").applied == "filter"
 
 
 def test_the_cheapest_is_an_order_within_what_is_asked_for() -> None:

@@ -18,11 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from shopkeeper.engine.conditions import Compares, Condition, Every, Is
+from shopkeeper.engine.measures import FIELD_WORDS, UNIT_OF, Measure, measures_in
 from shopkeeper.engine.text import MAX_QUERY_CHARACTERS, MAX_QUERY_WORDS, STOPWORDS
 from shopkeeper.engine.text_match import TermFields, term_hash
-from shopkeeper.engine.understanding.amounts import UNITS, Measure, measures_in, orders_in, prices_in
+from shopkeeper.engine.understanding.amounts import orders_in, prices_in
 from shopkeeper.engine.understanding.calibration import PLAIN, Calibration
-from shopkeeper.engine.understanding.spans import Folded, Unit, folded, units_of
+from shopkeeper.engine.understanding.spans import Folded, Unit, folded, plain_text, units_of
 from shopkeeper.engine.understanding.values import LabelWords
 from shopkeeper.engine.understanding.words import Gains, WordCategories, together
 from shopkeeper.engine.wording import stemmer
@@ -118,7 +119,9 @@ class Understanding:
         return self._read(query)
 
     def read(self, query: str) -> tuple[Reading, ...]:
-        """In the order of the query, the whole of it last; what is said in words does not overlap."""
+        """In the order of the query, the whole of it last; what is said in words does not overlap. What is quoted or
+        excluded says nothing here."""
+        query = plain_text(query)
         text = folded(query[:MAX_QUERY_CHARACTERS])
         taken = bytearray(len(text.text))
         found = list(_free((*self._item(query, text), *self._amounts(text)), taken))
@@ -255,9 +258,9 @@ def _measured(catalogue: Catalogue) -> dict[str, str]:
     fields = [name for name in catalogue.numbers if name not in ("price", "launched", "stock")]
     known = {name: int(np.count_nonzero(~np.isnan(catalogue.numbers[name]))) for name in fields}
     found: dict[str, str] = {}
-    for unit, (names, hints) in UNITS.items():
-        others = {name for other, (theirs, _) in UNITS.items() if other != unit for name in theirs}
-        for wanted, excluded in ((names, ()), (hints, others - {*names})):
+    for unit in dict.fromkeys(UNIT_OF.values()):
+        names = {name for name, own in UNIT_OF.items() if own == unit}
+        for wanted, excluded in ((names, set[str]()), (FIELD_WORDS.get(unit, ()), UNIT_OF.keys() - names)):
             speaking = [name for name in fields if _speaks(name, wanted, excluded)]
             if speaking:
                 found[unit] = max(speaking, key=lambda name: known[name])

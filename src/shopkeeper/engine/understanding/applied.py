@@ -1,7 +1,7 @@
 """What a query was understood to ask for, applied to its request: as a filter, an order, or a lift of candidates.
 
-A price said in words is a filter, and a superlative ("cheapest") an order, as long as items remain; their words are no
-longer looked for. The other readings lift what agrees with them, or, where a shop wants it ("hard") and they are sure,
+A sure price is a filter, and a superlative ("cheapest") an order, as long as items remain; their words are no longer
+looked for. The other readings lift what agrees with them, or, where a shop wants it ("hard") and they are sure,
 leave out what does not.
 """
 
@@ -16,7 +16,17 @@ import numpy.typing as npt
 
 from shopkeeper.engine.context import Context
 from shopkeeper.engine.filters import narrowed
-from shopkeeper.engine.understanding import CATEGORY, ITEM, LABEL, MEASURE, ORDER, PRICE, Reading
+from shopkeeper.engine.text import parse_query
+from shopkeeper.engine.understanding import (
+    CATEGORY,
+    ITEM,
+    LABEL,
+    MEASURE,
+    ORDER,
+    ORDER_FIELD,
+    PRICE,
+    Reading,
+)
 from shopkeeper.settings import SearchSettings
 from shopkeeper.vocabulary import Chip, Mask, Rows, Scores
 
@@ -50,7 +60,9 @@ def applied(
             continue
         rest = _rest(request.query, [*chips.values()])
         remaining = allowed & mask(chip.filter)
-        fewest = 1 if reading.kind == PRICE else search.fewest
+        fewest = (
+            search.fewest if reading.kind != PRICE else 1 if rest else 0
+        )  # without words, the price is all there is
         left = matching(rest, remaining) if rest else int(np.count_nonzero(remaining))
         if left >= fewest:
             allowed = remaining
@@ -66,6 +78,12 @@ def applied(
     order = next((chip.value for chip in kept if chip.applied == SORT), request.sort)
     request = msgspec.structs.replace(request, sort=order)
     return replace(context, request=request, allowed=allowed, understood=kept, notes=tuple(notes))
+
+
+def unplaced(context: Context) -> Context:
+    """The context whose readings are of a query that nobody typed: they have no place in what was typed."""
+    chips = (msgspec.structs.replace(chip, text="", start=0, end=0) for chip in context.understood)
+    return replace(context, understood=tuple(chips))
 
 
 def understood_features(context: Context, rows: Rows, agreeing: Agreeing) -> Scores:
@@ -111,7 +129,7 @@ def _use(reading: Reading, search: SearchSettings, *, sorted_already: bool) -> s
     if reading.kind == ORDER:
         return SORT if sure and not sorted_already else BOOST
     if reading.kind == PRICE:
-        return FILTER
+        return FILTER if sure else BOOST
     return (
         FILTER
         if search.understanding == "hard" and sure and reading.kind in (LABEL, MEASURE, CATEGORY, ITEM)
@@ -134,13 +152,19 @@ def _chip(reading: Reading, query: str, use: str) -> Chip:
 
 
 def _rest(query: str, chips: Sequence[Chip]) -> str:
-    """The query without the words that say a price, an order, or a measure that filters."""
+    """The query without the words that say an order, or a price or measure that filters; "" where what is left only
+    excludes."""
     rest = query
     for chip in sorted(chips, key=lambda chip: -chip.start):
-        consumed = chip.field in ("sort", "price") or (chip.applied == FILTER and _is_measure(chip))
+        consumed = chip.field == ORDER_FIELD or (
+            chip.applied == FILTER and (chip.field == "price" or _is_measure(chip))
+        )
         if consumed and chip.end > chip.start:
             rest = f"{rest[: chip.start]} {rest[chip.end :]}"
-    return rest if rest == query else " ".join(rest.split())
+    if rest == query:
+        return query
+    only_excludes = parse_query(query).excluded and not parse_query(rest).excluded  # as `Context.passing` does already
+    return "" if only_excludes else " ".join(rest.split())
 
 
 def _is_measure(chip: Chip) -> bool:

@@ -1,16 +1,31 @@
-"""Viterbi and entities, on a tagger whose weights are planted."""
+"""The benchmark's tagger: the best tags, what it learns of a planted language, and what a catalogue tags."""
 
 from __future__ import annotations
 
 from itertools import pairwise, product
-from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shopkeeper.engine.understanding.tagger import BUCKETS, N_FEATURES, Entity, Tagger, entities_of, features_of
+pytest.importorskip("torch", reason="the tagger is fitted with PyTorch")
 
+from _tagger import (
+    BUCKETS,
+    N_FEATURES,
+    Entity,
+    Tagged,
+    Tagger,
+    entities_of,
+    f1,
+    features_of,
+    fit_tagger,
+    weakly_tagged,
+)
+
+BRANDS, PRODUCTS = ("小米", "海尔", "耐克"), ("电视", "跑鞋", "冰箱")
+WORDS = dict.fromkeys(BRANDS, "brand") | dict.fromkeys(PRODUCTS, "product")
 TAGS = ("B-brand", "I-brand", "O")
 
 
@@ -46,9 +61,22 @@ def test_any_text_is_tagged_character_by_character(text: str) -> None:
     assert all(0 <= each.start < each.end <= len(text) for each in ONE.entities(text))
 
 
-def test_it_is_kept(tmp_path: Path) -> None:
-    ONE.save(tmp_path)
-    assert Tagger.load(tmp_path).tag("小米电视") == ONE.tag("小米电视")
+def titles(brands: tuple[str, ...]) -> list[Tagged]:
+    texts = [f"新款{brand}{product}包邮" for brand in brands for product in PRODUCTS]
+    return weakly_tagged([list(text) for text in texts], WORDS)
+
+
+def test_a_catalogue_tags_titles_by_the_longest_match() -> None:
+    (title,) = weakly_tagged([list("小米电视机")], {"电视": "product", "电视机": "product", "小米": "brand"})
+    assert title.tags == ["B-brand", "I-brand", "B-product", "I-product", "I-product"]
+    assert weakly_tagged([list("茶杯")], {}) == [Tagged(list("茶杯"), ["O", "O"])]
+
+
+def test_it_learns_and_finds_brands_it_never_saw() -> None:
+    seen, unseen = titles(BRANDS[:2]), titles(BRANDS[2:])
+    tagger = fit_tagger(seen * 4, seen, epochs=4)
+    assert f1(tagger, seen) == 1.0
+    assert f1(tagger, unseen) > 0.6
 
 
 ONE = tagger()
