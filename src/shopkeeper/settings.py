@@ -226,8 +226,10 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 class Synonym(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Words, or runs of words, that mean the same."""
 
-    words: Annotated[tuple[str, ...], Meta(min_length=1), _help("each finds the others: sofa, couch")]
-    means: Annotated[tuple[str, ...], _help("if given, `words` find these as well, and these find no `words`")] = ()
+    words: Annotated[tuple[str, ...], Meta(min_length=1, max_length=100), _help("each finds the others: sofa, couch")]
+    means: Annotated[
+        tuple[str, ...], Meta(max_length=100), _help("if given, `words` find these as well, and these find no `words`")
+    ] = ()
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from shopkeeper.data.curation import FILE as CURATION
-from shopkeeper.data.curation import Curation
+from shopkeeper.data.curation import Curation, check_id, check_synonym
 from shopkeeper.data.eventlog import EventLog
 from shopkeeper.data.eventlog.unanswered import Unanswered
 from shopkeeper.data.mapping import Mapping, append_mapping, read_mapping, write_mapping
@@ -26,7 +26,7 @@ from shopkeeper.engine.recent_searches import FORGOTTEN
 from shopkeeper.errors import DataError, MissingExtraError, RequestError, did_you_mean
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.store import Release, ReleaseStore
-from shopkeeper.settings import DataSettings, Rule, Settings, ShopSettings
+from shopkeeper.settings import DataSettings, Rule, Settings, ShopSettings, Synonym
 from shopkeeper.shop_toml import settings_text
 from shopkeeper.vocabulary import (
     Change,
@@ -327,6 +327,15 @@ class Shop:
                 remedy=did_you_mean(rule.surface, surfaces),
             )
         engine.policies.rules.check_one(rule)
+
+    def check_kept(self, id_: str, said: Rule | Synonym) -> None:
+        """Raises RequestError for what cannot be kept under this id: a rule that cannot be followed, a synonym that
+        says nothing."""
+        check_id(id_)
+        if isinstance(said, Rule):
+            self.check_rule(said)
+        else:
+            check_synonym(said)
 
     def preview(self, request: Request, within: str = "", rules: Sequence[Rule] = ()) -> Preview:
         """The answer to a request as it is, and as it would be with all drafts published, and these rules, each in the

@@ -25,8 +25,10 @@ Codes = npt.NDArray[np.int8]
 
 UNKNOWN_ROW = -1
 
-# A page makes links of these, and none may run a script.
-Address = Annotated[str, Meta(max_length=2_000, pattern="^(https?://.*|/.*)?$", description="http, a path, or nothing")]
+# A page makes links of these: none may run a script, and no path may lead elsewhere, as browsers read "//host".
+_LINK = r"(https?://.*|/([^/\\\s].*)?)"
+Link = Annotated[str, Meta(max_length=2_000, pattern=f"^{_LINK}$", description="an http address, or a path")]
+Address = Annotated[str, Meta(max_length=2_000, pattern=f"^{_LINK}?$", description="http, a path, or nothing")]
 
 
 class EventType(StrEnum):
