@@ -118,6 +118,9 @@ class ReleaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class SuggestSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     people: Annotated[Positive, _help("how many must have typed a query before it is suggested to others")] = 5
+    count_visits: Annotated[
+        bool, _help("whether each visit of nobody in particular counts as one of the people; else all together do")
+    ] = False
     blocklist: Annotated[tuple[str, ...], _help("words that no suggestion may hold")] = ()
 
 

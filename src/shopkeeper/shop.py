@@ -297,6 +297,7 @@ class Shop:
 
     def show(self, request: Request, slate: Slate) -> None:
         """Have the log tell, soon, that this slate was shown in answer to this request. Never fails."""
+        narrowed = bool(request.filter or request.refinements)
         shown = Shown(
             slate=slate.id,
             surface=slate.surface,
@@ -309,8 +310,8 @@ class Shop:
             query=request.query,
             release=slate.release,
             variant=slate.variant,
-            total=None if request.filter else slate.total,
-            dropped=() if request.filter else slate.dropped,
+            total=None if narrowed else slate.total,
+            dropped=() if narrowed else slate.dropped,
         )
         with contextlib.suppress(DataError):  # a shop on a disk that cannot be written to answers all the same
             self.log.show([shown])

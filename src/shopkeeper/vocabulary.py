@@ -299,7 +299,7 @@ class Suggested(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A slate as it was shown, for the log: items[i] stood at position `offset` + i + 1 with propensities[i]. total:
-    how many matched, where no filter narrowed them; dropped: words of the query that were passed over."""
+    how many matched, where no filter or facet narrowed them; dropped: words of the query that were passed over."""
 
     slate: str
     surface: str
