@@ -11,6 +11,7 @@ from shopkeeper.engine.context import Context
 from shopkeeper.engine.facets import count
 from shopkeeper.engine.slate import Stopwatch
 from shopkeeper.engine.sorting import first_sorted
+from shopkeeper.engine.visible import told_facets
 from shopkeeper.vocabulary import Banner, Mask, Placement, Rows, Slate
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def browse(engine: Engine, context: Context) -> Slate:
     watch, request = Stopwatch(), context.request
     allowed = _allowed(engine, context)
     rows = np.flatnonzero(allowed).astype(np.int32)
-    facets = count(engine.catalogue, rows, request)
+    facets = told_facets(count(engine.catalogue, rows, request), context.visible, engine.catalogue)
     watch.lap("facets")
     page = _order(engine, context, allowed)[request.offset : request.offset + request.size]
     placements = tuple(

@@ -87,6 +87,7 @@ class Context:
     session: int32 [s], the items of the present session, a suffix of what `history` holds;
     anchors: int32 [a], the known rows of `request.items`;
     allowed: bool [n_items] or None (everything): what filters and availability leave. Sources must obey it;
+    visible: bool [n_items] or None (everything): what whoever asks may know of at all, as the filter of the key has it;
     rules: the merchant's that hold for it, the first to be heard first; None where nobody has looked yet;
     understood: what the query asks for besides the words that `request.query` has left; notes: what to say of that.
     """
@@ -100,6 +101,7 @@ class Context:
     session: Rows
     anchors: Rows
     allowed: Mask | None = None
+    visible: Mask | None = None
     rules: Sequence[ReadRule] | None = None
     understood: tuple[Chip, ...] = ()
     notes: tuple[str, ...] = ()

@@ -51,6 +51,7 @@ from shopkeeper.engine.understanding.applied import (
     lifted,
     understood_features,
 )
+from shopkeeper.engine.visible import told_readings
 from shopkeeper.errors import ReleaseError, SettingsError, ShopkeeperError
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.ids import load_ids, save_ids
@@ -240,8 +241,9 @@ class Engine:
     def context_of(self, request: Request, within: str = "") -> Context:
         """The `context` of a request that is still being made: it may lack what its surface needs."""
         past = self._state.past(request.user, request.session, request.time, len(self.catalogue))
-        if within:
-            past = past.within(self.policies.masks.mask(within))
+        visible = self.policies.masks.mask(within) if within else None
+        if visible is not None:
+            past = past.within(visible)
         anchors = self.catalogue.ids.rows(dict.fromkeys(request.items))
         context = Context(
             request=request,
@@ -252,6 +254,7 @@ class Engine:
             history_times=past.times,
             session=past.rows[len(past.rows) - past.session :],
             anchors=anchors[anchors >= 0],
+            visible=visible,
         )
         context = self.policies.ruled(context)
         return replace(context, allowed=self.allowed(context))
@@ -267,10 +270,9 @@ class Engine:
         search, text = self.settings.search, self.text_source(context.request.surface)
         if self.understanding is None or search.understanding == "off" or text is None or context.request.verbatim:
             return context
-        readings = self.understanding.reading(context.request.query)
-        return applied(
-            context, readings, search, self.policies.masks.mask, lambda words, mask: text.matches(words, mask, 1)[1]
-        )
+        masks = self.policies.masks
+        readings = told_readings(self.understanding.reading(context.request.query), context.visible, masks)
+        return applied(context, readings, search, masks.mask, lambda words, mask: text.matches(words, mask, 1)[1])
 
     def _agreeing(self, chip: Chip, rows: Rows) -> Scores:
         """How much each of rows int32 [n] agrees with what was understood: float32 [n] in [0, 1]."""
@@ -368,10 +370,11 @@ class Engine:
         as it was asked."""
         return answer(self, request, within)
 
-    def suggest(self, request: Request, within: str = "") -> Suggested:
+    def suggest(self, request: Request, within: str = "", *, proven: bool = True) -> Suggested:
         """What to offer while `request.query` is typed: `request.size` of each kind, of what its filter lets through;
-        `within` as `context` has it. Raises RequestError."""
-        return suggest(self, request, within)
+        `within` as `context` has it. proven: whether the user of the request is known to ask; else only the searches of
+        its session are told. Raises RequestError."""
+        return suggest(self, request, within, proven=proven)
 
     def browse(self, request: Request, within: str = "") -> Slate:
         """As `answer`, on a surface that needs a query or items, without any: all items that may stand there, as
