@@ -360,6 +360,9 @@ def test_rules_are_exported_imported_and_published(tmp_path: Path) -> None:
     [
         ('{"rules": [{"id": "a"}, {"id": "b", "hide": "brnd = x"}]}', "there is no field 'brnd'"),
         ('{"rules": [{"query": "a"}]}', "a rule has no id"),
+        ('{"rules": [{"id": "a\\tb"}]}', "this cannot be an id"),
+        ('{"rules": [{"id": "shop.toml:1"}]}', "is how a rule of shop.toml is called"),
+        ('{"rules": [{"id": "a"}], "synonyms": {"b": {"words": ["mug"]}}}', "says of no words that they mean the same"),
         ('{"ruls": []}', "these are no rules"),
         ("{", "these are no rules"),
     ],

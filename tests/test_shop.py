@@ -211,3 +211,14 @@ def test_the_doctor_survives_rubbish(tmp_path: Path) -> None:
 def test_settings_are_those_of_the_file(shop: Shop) -> None:
     assert shop.settings.surfaces == Settings().surfaces
     assert shop.settings.shop.name == "Small shop"
+
+
+def test_only_searches_of_the_whole_shop_can_be_without_an_answer(shop: Shop) -> None:
+    for request in (
+        Request(query="unicorn"),
+        Request(query="dragon", filter="price < 1"),
+        Request(query="mug", refinements={"brand": ("Nobody",)}),
+    ):
+        shop.show(request, shop.answer(request))
+    shop.close()
+    assert [each.query for each in shop.unanswered()] == ["unicorn"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shopkeeper.vocabulary import UNKNOWN_ROW, Ids
+from shopkeeper.vocabulary import UNKNOWN_ROW, Address, Ids, Link
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
@@ -36,3 +37,23 @@ def test_no_ids_is_no_mistake() -> None:
 def test_ids_come_once() -> None:
     with pytest.raises(ValueError, match="unique"):
         Ids(["a", "b", "a"])
+
+
+@pytest.mark.parametrize("address", ["https://shop.example/a b?c=%20", "http://a", "/", "/sale", "/sale//x", "/a\\b"])
+def test_a_link_leads_to_a_web_page_or_a_path_of_the_same_site(address: str) -> None:
+    assert msgspec.convert(address, Link) == msgspec.convert(address, Address) == address
+
+
+@pytest.mark.parametrize(
+    "address", ["//evil.example", "/\\evil.example", "/\t/evil.example", "/\n/evil.example", "javascript:x", "sale"]
+)
+def test_no_link_runs_a_script_or_is_a_path_to_elsewhere(address: str) -> None:
+    for kind in (Link, Address):
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert(address, kind)
+
+
+def test_nothing_is_an_address_and_no_link() -> None:
+    assert msgspec.convert("", Address) == ""
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert("", Link)

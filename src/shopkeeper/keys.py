@@ -157,6 +157,10 @@ def _require_sense(roles: Sequence[Role], filter: str, rate: float | None) -> No
         raise SettingsError(f"a rate of {rate:g}", where="rate", expected=f"requests a second, up to {MAX_RATE:,.0f}")
     if filter and Role.ADMIN in roles:
         raise SettingsError("an admin key sees everything, so a filter would not bind it", where="filter")
+    if filter and Role.MERCHANDISE in roles:
+        raise SettingsError(
+            "a merchandise key's rules hold for everybody, so a filter would not bind it", where="filter"
+        )
     try:
         compile_filter(filter)
     except RequestError as error:

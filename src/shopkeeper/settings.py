@@ -118,6 +118,9 @@ class ReleaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class SuggestSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     people: Annotated[Positive, _help("how many must have typed a query before it is suggested to others")] = 5
+    count_visits: Annotated[
+        bool, _help("whether each visit of nobody in particular counts as one of the people; else all together do")
+    ] = False
     blocklist: Annotated[tuple[str, ...], _help("words that no suggestion may hold")] = ()
 
 
@@ -226,8 +229,10 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 class Synonym(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Words, or runs of words, that mean the same."""
 
-    words: Annotated[tuple[str, ...], Meta(min_length=1), _help("each finds the others: sofa, couch")]
-    means: Annotated[tuple[str, ...], _help("if given, `words` find these as well, and these find no `words`")] = ()
+    words: Annotated[tuple[str, ...], Meta(min_length=1, max_length=100), _help("each finds the others: sofa, couch")]
+    means: Annotated[
+        tuple[str, ...], Meta(max_length=100), _help("if given, `words` find these as well, and these find no `words`")
+    ] = ()
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

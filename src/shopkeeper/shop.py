@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from shopkeeper.data.curation import FILE as CURATION
-from shopkeeper.data.curation import Curation
+from shopkeeper.data.curation import Curation, check_id, check_synonym
 from shopkeeper.data.eventlog import EventLog
 from shopkeeper.data.eventlog.unanswered import Unanswered
 from shopkeeper.data.mapping import Mapping, append_mapping, read_mapping, write_mapping
@@ -26,7 +26,7 @@ from shopkeeper.engine.recent_searches import FORGOTTEN
 from shopkeeper.errors import DataError, MissingExtraError, RequestError, did_you_mean
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.store import Release, ReleaseStore
-from shopkeeper.settings import DataSettings, Rule, Settings, ShopSettings
+from shopkeeper.settings import DataSettings, Rule, Settings, ShopSettings, Synonym
 from shopkeeper.shop_toml import settings_text
 from shopkeeper.vocabulary import (
     Change,
@@ -297,6 +297,7 @@ class Shop:
 
     def show(self, request: Request, slate: Slate) -> None:
         """Have the log tell, soon, that this slate was shown in answer to this request. Never fails."""
+        narrowed = bool(request.filter or request.refinements)
         shown = Shown(
             slate=slate.id,
             surface=slate.surface,
@@ -309,8 +310,8 @@ class Shop:
             query=request.query,
             release=slate.release,
             variant=slate.variant,
-            total=None if request.filter else slate.total,
-            dropped=() if request.filter else slate.dropped,
+            total=None if narrowed else slate.total,
+            dropped=() if narrowed else slate.dropped,
         )
         with contextlib.suppress(DataError):  # a shop on a disk that cannot be written to answers all the same
             self.log.show([shown])
@@ -327,6 +328,15 @@ class Shop:
                 remedy=did_you_mean(rule.surface, surfaces),
             )
         engine.policies.rules.check_one(rule)
+
+    def check_kept(self, id_: str, said: Rule | Synonym) -> None:
+        """Raises RequestError for what cannot be kept under this id: a rule that cannot be followed, a synonym that
+        says nothing."""
+        check_id(id_)
+        if isinstance(said, Rule):
+            self.check_rule(said)
+        else:
+            check_synonym(said)
 
     def preview(self, request: Request, within: str = "", rules: Sequence[Rule] = ()) -> Preview:
         """The answer to a request as it is, and as it would be with all drafts published, and these rules, each in the

@@ -25,8 +25,10 @@ Codes = npt.NDArray[np.int8]
 
 UNKNOWN_ROW = -1
 
-# A page makes links of these, and none may run a script.
-Address = Annotated[str, Meta(max_length=2_000, pattern="^(https?://.*|/.*)?$", description="http, a path, or nothing")]
+# A page makes links of these: none may run a script, and no path may lead elsewhere, as browsers read "//host".
+_LINK = r"(https?://.*|/([^/\\\s].*)?)"
+Link = Annotated[str, Meta(max_length=2_000, pattern=f"^{_LINK}$", description="an http address, or a path")]
+Address = Annotated[str, Meta(max_length=2_000, pattern=f"^{_LINK}?$", description="http, a path, or nothing")]
 
 
 class EventType(StrEnum):
@@ -297,7 +299,7 @@ class Suggested(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A slate as it was shown, for the log: items[i] stood at position `offset` + i + 1 with propensities[i]. total:
-    how many matched, where no filter narrowed them; dropped: words of the query that were passed over."""
+    how many matched, where no filter or facet narrowed them; dropped: words of the query that were passed over."""
 
     slate: str
     surface: str

@@ -374,3 +374,13 @@ def test_searches_without_a_good_answer_are_told_by_query(log: EventLog) -> None
     assert len(log.unanswered(limit=1)) == 1
     log.compact(log.newest(), remember_days=30)
     assert log.unanswered() == []
+
+
+def test_of_what_is_asked_while_somebody_types_the_longest_counts(log: EventLog) -> None:
+    typed = [searched(text, 1.0 + at, user="a") for at, text in enumerate(("un", "uni ", "Unicorn", "unicorn mug"))]
+    others = [searched("uni", 2.0, user="b"), searched("lamp", 2.0, user="a"), searched("unicorn", 20.0, user="a")]
+    log.show([*typed, *others])
+    log.flush()
+    assert {(each.query, each.times) for each in log.unanswered()} == {
+        ("unicorn mug", 1), ("uni", 1), ("lamp", 1), ("unicorn", 1)
+    }  # fmt: skip

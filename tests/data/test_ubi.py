@@ -66,6 +66,12 @@ def test_a_slate_is_a_query_with_its_hits_in_order(exported: Path) -> None:
     assert {line["application"] for line in (shown, nothing)} == {"Müller's"}
 
 
+def test_words_that_were_forgotten_are_no_search(tmp_path: Path) -> None:
+    forgotten = [{"type": "search", "query": q, "attributes": json.dumps({"forgotten_query": q})} for q in ("mug", "*")]
+    export_ubi(write(tmp_path / "shop", [*forgotten, {"type": "search", "query": "lamp"}]), tmp_path / "ubi", "shop")
+    assert [line["user_query"] for line in lines(tmp_path / "ubi" / "ubi_queries.jsonl")] == ["lamp"]
+
+
 def test_over_http_the_same_comes_back(exported: Path) -> None:
     told = translate((f"[{','.join((exported / 'ubi_events.jsonl').read_text().splitlines())}]").encode())
     assert told is not None

@@ -16,7 +16,7 @@ from small_engine import small_engine
 
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.prefixes import BLOCK, SCANNED, PrefixIndex
-from shopkeeper.engine.recent_searches import PastSearches, RecentSearches
+from shopkeeper.engine.recent_searches import FORGOTTEN_KEPT, PastSearches, RecentSearches
 from shopkeeper.engine.spellings import Spellings
 from shopkeeper.engine.suggestions import ITEMS_KEPT, Completions, Suggestions, typed_key
 from shopkeeper.errors import RequestError
@@ -216,6 +216,16 @@ def test_what_is_forgotten_stays_forgotten() -> None:
     assert [each.text for each in suggest(engine, "", user="ann").recent] == ["two"]
     engine.record([_search("*", "ann", attributes={"forgotten_query": "*"})])
     assert suggest(engine, "", user="ann").recent == ()
+
+
+def test_what_was_forgotten_does_not_come_back_and_is_not_kept_without_end() -> None:
+    past = PastSearches(Ids(["ann"]), np.array([0, 2]), pa.array(["q 1", "q 999"]))
+    searches = RecentSearches(past)
+    searches.record([_search(f"q {at}", "ann", attributes={"forgotten_query": f"q {at}"}) for at in range(900)])
+    assert searches.of("ann", None) == []
+    assert len(searches._live["ann"]) == FORGOTTEN_KEPT + 1
+    searches.record([_search("new", "ann")])
+    assert searches.of("ann", None) == ["new"]
 
 
 @pytest.mark.parametrize("typed", ["x" * 10_000, "\x00\x07 \u202e", "手" * 500, "%' OR 1=1 --", " ", "\ud83d\ude00"])

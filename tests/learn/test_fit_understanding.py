@@ -70,11 +70,6 @@ def test_outcomes_are_the_shares_of_clicks_that_agree() -> None:
     assert sure[0] > 0.9
 
 
-def test_the_most_frequent_queries_come_first() -> None:
-    told = searches(("b", []), ("a", []), ("b", []), ("c", []), ("a", []))
-    assert Understander(MATERIAL.catalogue, told).frequent(2) == ["a", "b"]
-
-
 @pytest.mark.parametrize("sources", [[], [LEXICAL]])
 def test_a_shop_without_words_or_items_has_nothing_to_read(sources: list[Any]) -> None:
     empty = material_of(items_table([]), interactions_of([]))

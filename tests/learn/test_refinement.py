@@ -82,6 +82,26 @@ def test_an_answer_is_kept_for_the_next_training(tmp_path: Path) -> None:
     assert [body["messages"][1]["content"] for _, _, body in asked] == ["scarlet", "azure"]
 
 
+def test_an_interruption_loses_no_answer_and_what_is_asked_no_more_is_not_kept(tmp_path: Path) -> None:
+    def interrupted(body: dict[str, Any]) -> bytes:
+        if body["messages"][1]["content"] == "azure":
+            assert "scarlet" in (tmp_path / "refined.json").read_text()
+        return chat('{"colour": "red"}')
+
+    with model(interrupted) as (url, asked):
+        assert len(refine(["scarlet", "azure"], CATALOGUE, settings(url), tmp_path / "refined.json")) == 2
+        assert list(refine(["azure"], CATALOGUE, settings(url), tmp_path / "refined.json")) == ["azure"]
+    assert len(asked) == 2
+    assert "scarlet" not in (tmp_path / "refined.json").read_text()
+
+
+def test_no_query_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with model(lambda _: b"") as (url, _):
+        refine(["a secret"], CATALOGUE, settings(url), tmp_path / "refined.json")
+    assert len(caplog.records) == 1
+    assert "secret" not in caplog.text
+
+
 @pytest.mark.parametrize(
     "answer", [b"", b"no json", b"[]", b'{"choices": []}', chat("no json"), chat("[1]"), b"\xff", chat('"red"')]
 )

@@ -21,7 +21,7 @@ from shopkeeper.data.tables import Tables
 from shopkeeper.engine.ranking.statistics import Statistics
 from shopkeeper.engine.suggestions import Suggestions, typed_key
 from shopkeeper.learn.searches import load_searches
-from shopkeeper.learn.suggestions import learn_suggestions
+from shopkeeper.learn.suggestions import learn_suggestions, queries_learned
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.interactions import Interactions
 from shopkeeper.settings import Settings, SuggestSettings
@@ -96,8 +96,19 @@ def test_people_whose_visits_are_numbered_alike_are_as_many_as_they_are(tmp_path
     assert learned(learn(tmp_path, visits)) == ["red mug"]
 
 
-def test_nameless_visits_count_where_nobody_is_known(tmp_path: Path) -> None:
-    assert learned(learn(tmp_path, *(search("red mug", None, f"v{at}") for at in range(5)))) == ["red mug"]
+def test_nameless_visits_are_one_person_unless_the_shop_counts_them(tmp_path: Path) -> None:
+    visits = [search("red mug", None, f"v{at}") for at in range(5)]
+    assert learned(learn(tmp_path, *visits)) == []
+    assert learned(learn(tmp_path, *visits, by(3, "red mug"))) == []
+    assert learned(learn(tmp_path, *visits, by(4, "red mug"))) == ["red mug"]
+    assert learned(learn(tmp_path, *visits, suggest=SuggestSettings(count_visits=True))) == ["red mug"]
+
+
+def test_the_queries_to_refine_are_those_that_may_be_told(tmp_path: Path) -> None:
+    rows = by(9, "blue mug", item="mug-blue"), by(6, "red mug"), by(4, "secret mug"), by(9, "ann@example.com")
+    suggestions = learn(tmp_path, *rows)
+    assert queries_learned(suggestions, 10) == ["blue mug", "red mug"]
+    assert queries_learned(suggestions, 1) == ["blue mug"]
 
 
 def test_a_query_that_led_to_nothing_or_to_what_is_sold_out_is_not_suggested(tmp_path: Path) -> None:

@@ -362,6 +362,7 @@ def test_the_commands_make_list_and_revoke(tmp_path: Path) -> None:
     for wrong in (
         ("revoke", "nothing"),
         ("create", "--role", "admin", "--filter", "brand = Acme"),
+        ("create", "--role", "search", "--role", "merchandise", "--filter", "brand = Acme"),
         ("create", "--role", "search", "--filter", "brand ="),
         ("create", "--role", "search", "--expires", "soon"),
         ("create", "--role", "search", "--expires", "2001-01-01"),

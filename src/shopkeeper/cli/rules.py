@@ -73,14 +73,15 @@ def import_(
     for rule in sheet.rules:
         if not rule.id:
             raise SettingsError("a rule has no id", where=str(file), expected="an id for each rule")
-        try:
-            opened.check_rule(rule)
-        except RequestError as error:
-            where = f"{file}, rule {rule.id}, {error.where}"
-            raise SettingsError(error.what, where=where, expected=error.expected, remedy=error.remedy) from None
     by = By(WHO, f"from {file.name}")
     said: dict[tuple[Kind, str], Rule | Synonym] = {(Kind.RULE, rule.id): rule for rule in sheet.rules}
     said |= {(Kind.SYNONYM, id_): synonym for id_, synonym in sheet.synonyms.items()}
+    for (kind, id_), each in said.items():
+        try:
+            opened.check_kept(id_, each)
+        except RequestError as error:
+            where = f"{file}, {kind} {id_}, {error.where}"
+            raise SettingsError(error.what, where=where, expected=error.expected, remedy=error.remedy) from None
     drafted = opened.curation.write_all(said, by)
     if publish and drafted:
         opened.curation.publish(by, drafted)

@@ -14,6 +14,7 @@ from shopkeeper.engine.facets import count
 from shopkeeper.engine.grouping import Sizes, firsts_of, groups_of
 from shopkeeper.engine.slate import Stopwatch
 from shopkeeper.engine.sorting import first_sorted
+from shopkeeper.engine.visible import told_facets
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.vocabulary import Banner, Facet, Mask, Placement, Request, Rows, Slate
 
@@ -57,7 +58,8 @@ def browse(engine: Engine, context: Context) -> Slate:
         sizes = overview.sizes(request.group_by) if request.group_by else None
     else:
         rows = np.flatnonzero(allowed).astype(np.int32)
-        total, facets = len(rows), count(catalogue, rows, request)
+        total = len(rows)
+        facets = told_facets(count(catalogue, rows, request), context.visible, catalogue)
         sizes = Sizes.of(groups_of(catalogue, request.group_by, rows)) if request.group_by else None
     watch.lap("facets")
     page = _page(engine, context, allowed)

@@ -88,6 +88,7 @@ class Context:
     anchors: int32 [a], the known rows of `request.items`;
     passing: bool [n_items], what the phrases and excluded words of the query leave; None: everything;
     allowed: the same of all that may stand there, by filters and availability too. Sources must obey it;
+    visible: bool [n_items] or None (everything): what whoever asks may know of at all, as the filter of the key has it;
     rules: the merchant's that hold for it, the first to be heard first; None where nobody has looked yet;
     understood: what the query asks for besides the words that `request.query` has left; notes: what to say of that.
     """
@@ -102,6 +103,7 @@ class Context:
     anchors: Rows
     passing: Mask | None = None
     allowed: Mask | None = None
+    visible: Mask | None = None
     rules: Sequence[ReadRule] | None = None
     understood: tuple[Chip, ...] = ()
     notes: tuple[str, ...] = ()

@@ -52,6 +52,7 @@ from shopkeeper.engine.understanding.applied import (
     understood_features,
     unplaced,
 )
+from shopkeeper.engine.visible import told_readings
 from shopkeeper.errors import ReleaseError, SettingsError, ShopkeeperError
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.ids import load_ids, save_ids
@@ -243,8 +244,9 @@ class Engine:
     def context_of(self, request: Request, within: str = "") -> Context:
         """The `context` of a request that is still being made: it may lack what its surface needs."""
         past = self._state.past(request.user, request.session, request.time, len(self.catalogue))
-        if within:
-            past = past.within(self.policies.masks.mask(within))
+        visible = self.policies.masks.mask(within) if within else None
+        if visible is not None:
+            past = past.within(visible)
         anchors = self.catalogue.ids.rows(dict.fromkeys(request.items))
         context = Context(
             request=request,
@@ -255,6 +257,7 @@ class Engine:
             history_times=past.times,
             session=past.rows[len(past.rows) - past.session :],
             anchors=anchors[anchors >= 0],
+            visible=visible,
         )
         context, text = self.policies.ruled(context), self.text_source(request.surface)
         context = replace(context, passing=text.passing(context.request.query) if text else None)
@@ -270,10 +273,9 @@ class Engine:
         search, text = self.settings.search, self.text_source(context.request.surface)
         if self.understanding is None or search.understanding == "off" or text is None or context.request.verbatim:
             return context
-        readings = self.understanding.reading(context.request.query)
-        told = applied(
-            context, readings, search, self.policies.masks.mask, lambda words, mask: text.matches(words, mask, 1)[1]
-        )
+        masks = self.policies.masks
+        readings = told_readings(self.understanding.reading(context.request.query), context.visible, masks)
+        told = applied(context, readings, search, masks.mask, lambda words, mask: text.matches(words, mask, 1)[1])
         return told if context.request.query == typed else unplaced(told)
 
     def _agreeing(self, chip: Chip, rows: Rows) -> Scores:
@@ -372,10 +374,11 @@ class Engine:
         as it was asked."""
         return answer(self, request, within)
 
-    def suggest(self, request: Request, within: str = "") -> Suggested:
+    def suggest(self, request: Request, within: str = "", *, proven: bool = True) -> Suggested:
         """What to offer while `request.query` is typed: `request.size` of each kind, of what its filter lets through;
-        `within` as `context` has it. Raises RequestError."""
-        return suggest(self, request, within)
+        `within` as `context` has it. proven: whether the user of the request is known to ask; else only the searches of
+        its session are told. Raises RequestError."""
+        return suggest(self, request, within, proven=proven)
 
     def browse(self, request: Request, within: str = "") -> Slate:
         """As `answer`, on a surface that needs a query or items, without any: all items that may stand there, as

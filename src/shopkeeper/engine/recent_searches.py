@@ -20,6 +20,7 @@ from shopkeeper.release.ids import load_ids, save_ids
 from shopkeeper.vocabulary import Event, EventType, Ids
 
 KEPT = 20  # searches of one person, the newest
+FORGOTTEN_KEPT = 300  # of one person; with more, whatever the release knows of that person is forgotten
 LONGEST = 200  # characters of one that are kept
 FORGOTTEN = "forgotten_query"  # the attribute of a search event by which a person has one forgotten; "*": all
 
@@ -102,8 +103,11 @@ class RecentSearches:
     def _trim(self, actor: str, told: dict[str, str | None]) -> None:
         """What is forgotten is remembered as that, while the release may still know it."""
         words = [key for key, query in told.items() if query is not None]
-        for key in words[:-KEPT]:
+        forgotten = [key for key, query in told.items() if query is None and key != _ALL]
+        for key in (*words[:-KEPT], *forgotten[:-FORGOTTEN_KEPT]):
             del told[key]
+        if len(forgotten) > FORGOTTEN_KEPT:
+            told[_ALL] = None
         self._live.move_to_end(actor)
         while len(self._live) > LIVE_PEOPLE:
             self._live.popitem(last=False)

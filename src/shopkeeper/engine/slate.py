@@ -20,6 +20,7 @@ from shopkeeper.engine.item_text import names_of
 from shopkeeper.engine.paging import MAX_SEEN, n_seen, rows_seen, seen_by, token_after
 from shopkeeper.engine.sorting import first_sorted
 from shopkeeper.engine.understanding.applied import BOOST, SORT
+from shopkeeper.engine.visible import told_facets, told_words
 from shopkeeper.release.fields import fold_text
 from shopkeeper.vocabulary import Banner, Facet, Placement, Reason, Request, Rows, Slate, Snippet
 
@@ -120,7 +121,7 @@ def _facets(engine: Engine, context: Context, matching: Rows) -> tuple[Facet, ..
         freer = replace(freer, allowed=engine.allowed(freer))
         return _matching(engine, freer, engine.besides_text(freer))
 
-    return count(engine.catalogue, matching, context.request, without)
+    return told_facets(count(engine.catalogue, matching, context.request, without), context.visible, engine.catalogue)
 
 
 def _order(engine: Engine, context: Context, ranking: Ranking, matching: Rows, needed: int) -> Rows:
@@ -188,8 +189,13 @@ class _Reading(NamedTuple):
         plan = text.plan(request.query, request.verbatim)
         relaxed = plan.needed and not text.holds_all(request.query, rows, verbatim=request.verbatim)
         dropped = text.dropped(request.query, context.allowed, verbatim=request.verbatim) if relaxed else ()
-        read_as = {wanted.word: wanted.readings[0].text for wanted in plan.wanted}
-        return cls(plan.corrected if total else "", plan.suggestion, tuple(read_as[word] for word in dropped))
+        corrected, suggestion = (
+            told_words(said, request.query, context.visible, text) for said in (plan.corrected, plan.suggestion)
+        )
+        if corrected:  # words are named as they were read
+            read_as = {wanted.word: wanted.readings[0].text for wanted in plan.wanted}
+            dropped = tuple(read_as[word] for word in dropped)
+        return cls(corrected if total else "", suggestion, dropped)
 
     @property
     def notes(self) -> list[str]:

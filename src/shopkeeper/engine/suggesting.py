@@ -21,7 +21,7 @@ _LABELS_TRIED = 64
 _TASTE = 50  # events of late whose categories are a person's taste
 
 
-def suggest(engine: Engine, request: Request, within: str = "") -> Suggested:
+def suggest(engine: Engine, request: Request, within: str = "", *, proven: bool = True) -> Suggested:
     """See Engine.suggest."""
     check_typed(request, MAX_SUGGESTED)
     context, typed = engine.context_of(request, within), typed_key(request.query)
@@ -34,23 +34,24 @@ def suggest(engine: Engine, request: Request, within: str = "") -> Suggested:
     labels = {name: _labels(engine, context, name, typed, blocked) for name in ("category", "brand")}
     return Suggested(
         query=request.query,
-        queries=_queries(engine, rows, typed)[:size],
+        queries=_queries(engine, context, rows, typed)[:size],
         products=_products(engine, context, rows, labels),
         categories=_told(known.categories, labels["category"], typed),
         brands=_told(known.brands, labels["brand"], typed),
-        recent=_recent(engine, request, typed),
+        recent=_recent(engine, request if proven else msgspec.structs.replace(request, user=None), typed),
         release=engine.release,
     )
 
 
-def _queries(engine: Engine, rows: Rows, typed: str) -> tuple[Suggestion, ...]:
-    """The first is offered a second time within the category in which most of what it leads to lies."""
+def _queries(engine: Engine, context: Context, rows: Rows, typed: str) -> tuple[Suggestion, ...]:
+    """The first is offered a second time within the category in which most of what it leads to lies, if whoever asks
+    may see something of that."""
     told = _told(engine.suggestions.queries, rows, typed)
     scope = int(engine.suggestions.queries.scopes[rows[0]]) if len(rows) else -1
     if not typed or scope < 0:
         return told
     category = str(engine.suggestions.categories.texts[scope])
-    if fold(category) == fold(told[0].text):
+    if fold(category) == fold(told[0].text) or not _shows(engine, context, "category", category):
         return told
     return (told[0], msgspec.structs.replace(told[0], category=category), *told[1:])
 
@@ -61,10 +62,7 @@ def _labels(engine: Engine, context: Context, name: str, typed: str, blocked: tu
     found: list[int] = []
     for row in known.find(typed, _LABELS_TRIED, None).tolist() if typed and name in engine.catalogue.labels else ():
         text = str(known.texts[row])
-        members = engine.catalogue.labels.rows_with(name, text)
-        if context.allowed is not None and not context.allowed[members].any():
-            continue
-        if not is_blocked(text, blocked):
+        if _shows(engine, context, name, text) and not is_blocked(text, blocked):
             found.append(row)
         if len(found) == size:
             break
@@ -72,6 +70,11 @@ def _labels(engine: Engine, context: Context, name: str, typed: str, blocked: tu
         liked = _taste(engine, context)
         found.sort(key=lambda row: str(known.texts[row]) not in liked)
     return np.array(found, np.int32)
+
+
+def _shows(engine: Engine, context: Context, name: str, value: str) -> bool:
+    """Whether an item with this category or brand may be shown to whoever asks."""
+    return context.allowed is None or bool(context.allowed[engine.catalogue.labels.rows_with(name, value)].any())
 
 
 def _labels_of(engine: Engine, name: str) -> Completions:

@@ -93,6 +93,16 @@ def parse_query(query: str) -> Asked:
     return Asked(plain, quoted[:MAX_QUERY_WORDS], excluded[:MAX_QUERY_WORDS])
 
 
+def plain_text(query: str) -> str:
+    """The query with blanks in the place of what `parse_query` finds quoted or excluded."""
+    text = _EXCLUDED.sub(_blanks, query)
+    return _QUOTED.sub(_blanks, text) if text.strip() else query
+
+
+def _blanks(found: re.Match[str]) -> str:
+    return " " * len(found[0])
+
+
 def is_unspaced(text: str) -> bool:
     """Whether the text begins in a script that writes its words without spaces."""
     return bool(_UNSPACED_START.match(text))

@@ -1,8 +1,8 @@
-"""Frequent queries → a language model's reading of them, by an OpenAI-compatible API.
+"""Queries that many ask → a language model's reading of them, by an OpenAI-compatible API.
 
-Asked while training, of the queries that people ask most, so that no shopper ever waits for a model: an answer reads
-from the release what the model said of its query. What it says counts only where the catalogue has that very value;
-answers are kept from training to training, and whatever fails leaves things as they were.
+Asked while training, of queries that are suggested to others, so that no shopper ever waits for a model: an answer
+reads from the release what the model said of its query. What it says counts only where the catalogue has that very
+value; answers are kept from training to training, and whatever fails leaves things as they were.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from shopkeeper.data.durable import write_whole
 from shopkeeper.engine.understanding import Refined
 from shopkeeper.engine.understanding.spans import folded
 from shopkeeper.errors import SettingsError
@@ -46,7 +47,8 @@ def refine(
     cache: Path,
     progress: Progress = silent,
 ) -> dict[str, Refined]:
-    """What the model reads, by folded query; {} where the shop names no model. cache: a file of its own.
+    """What the model reads, by folded query; {} where the shop names no model. queries: such as may be told to others.
+    cache: a file of its own, with the answers to these queries and no others.
 
     Raises SettingsError for an address that is none, or a key that is not there.
     """
@@ -54,11 +56,13 @@ def refine(
         return {}
     headers = _headers(settings)
     offered = _offered(catalogue)
+    keys = {" ".join(folded(query).text.split()): query for query in queries}
     known = _kept(cache, f"{settings.url} {settings.model} {_digest(offered)}")
+    known.answers = {key: labels for key, labels in known.answers.items() if key in keys}
+    _keep(cache, known)
     failures = 0
-    for done, query in enumerate(queries):
-        progress("refine queries", done, len(queries))
-        key = " ".join(folded(query).text.split())
+    for done, (key, query) in enumerate(keys.items()):
+        progress("refine queries", done, len(keys))
         if key in known.answers or failures == GIVEN_UP:
             continue
         try:
@@ -66,10 +70,10 @@ def refine(
             failures = 0
         except (OSError, ValueError, LookupError, TypeError, msgspec.MsgspecError) as error:
             failures += 1
-            _log.warning("The language model did not read %r: %s", query, error)
-    progress("refine queries", len(queries), len(queries))
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    cache.write_bytes(msgspec.json.encode(known))
+            _log.warning("The language model did not read a query: %s", error)
+        else:
+            _keep(cache, known)
+    progress("refine queries", len(keys), len(keys))
     return {key: Refined(labels) for key, labels in known.answers.items() if labels}
 
 
@@ -86,6 +90,12 @@ def _kept(cache: Path, what: str) -> _Kept:
     except (OSError, msgspec.MsgspecError):
         return _Kept(what)
     return kept if kept.what == what else _Kept(what)
+
+
+def _keep(cache: Path, known: _Kept) -> None:
+    """After each answer, as an interruption must not lose those before it."""
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(cache, msgspec.json.encode(known))
 
 
 def _headers(settings: UnderstandingSettings) -> dict[str, str]:

@@ -67,12 +67,21 @@ def learned_queries(tables: Tables, searches: pa.Table, items: pa.Table, setting
         database.register("keys", suggestible)
         parameters = {
             "people": settings.suggest.people,
+            "count_visits": settings.suggest.count_visits,
             "now": now,
             "half_life": settings.train.half_life_days * 86_400.0,
             "kept": ITEMS_KEPT,
         }
         found: pa.Table = database.sql(_statement("suggestions.sql"), params=parameters).to_arrow_table()
         return found
+
+
+def queries_learned(suggestions: Suggestions, limit: int) -> list[str]:
+    """Those suggested because people typed them, the best first."""
+    queries = suggestions.queries
+    best = np.argsort(-queries.scores, kind="stable")[:limit]
+    found: list[str] = queries.texts.take(pa.array(best[queries.scores[best] > 0.0])).to_pylist()
+    return found
 
 
 def merge_misspelt(learned: pa.Table, known: set[str]) -> pa.Table:

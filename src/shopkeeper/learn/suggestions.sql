@@ -1,10 +1,12 @@
 -- The queries that enough people typed and that led somewhere: key, text, people, score, trending, items.
 -- Reads searches (schema SEARCHES), events (schema EVENTS), and keys (query, key): the queries that may be suggested, and
 -- what those have in common that differ in case, accents, width and blanks alone.
--- $people: how many must have typed it; $now: seconds; $half_life: seconds; $kept: items of a query.
+-- $people: how many must have typed it; $count_visits: whether a visit of nobody in particular is one of them;
+-- $now: seconds; $half_life: seconds; $kept: items of a query.
 --
 -- Somebody who signed in during a visit is one person with all that was done in it, and in every other visit. On one day
--- a person counts once for a query, by the most that came of it.
+-- a person counts once for a query, by the most that came of it. Visits in which nobody did may all be of one person: as
+-- many as there are, they are one of the people who must have typed a query.
 
 WITH visitors AS (
     SELECT session_id, min(user_id) AS person
@@ -32,7 +34,11 @@ asked AS (
 ),
 
 daily AS (
-    SELECT key, person, greatest(0.0, $now - max(epoch(time))) AS age, max(gain) AS gain
+    SELECT
+        key,
+        CASE WHEN NOT $count_visits AND regexp_matches(person, '^(session|order):') THEN '' ELSE person END AS known_as,
+        greatest(0.0, $now - max(epoch(time))) AS age,
+        max(gain) AS gain
     FROM asked
     GROUP BY key, person, date_trunc('day', time)
 ),
@@ -40,12 +46,12 @@ daily AS (
 wanted AS (
     SELECT
         key,
-        count(DISTINCT person) AS people,
+        count(DISTINCT known_as) AS people,
         sum(gain * pow(0.5, coalesce(age, 0.0) / $half_life)) AS score,
         sum(gain * pow(0.5, coalesce(age, 0.0) / ($half_life / 8.0))) AS trending
     FROM daily
     GROUP BY key
-    HAVING count(DISTINCT person) >= $people AND sum(gain) > 0.0
+    HAVING count(DISTINCT known_as) >= $people AND sum(gain) > 0.0
 ),
 
 spelt AS (

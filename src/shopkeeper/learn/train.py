@@ -81,7 +81,7 @@ def train(
         shop = shop.with_surfaces({name: winner.surface for name, winner in winners.items()})
         asked = shop.requests(parts.test) if parts else {}
         figures, stages = _measure(shop, parts.test, asked, rankers, progress) if parts else ({}, {})
-        engine = shop.engine(rankers)
+        engine = shop.released(rankers)
         figures |= _judge(engine, judged, winners.get(SEARCH), settings.train.seed, progress)
         progress("publish", 0, 1)
         engine.save(draft)

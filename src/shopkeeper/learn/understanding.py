@@ -46,13 +46,6 @@ class Understander:
         taught, held = clicks_before(now, self._searches, self._catalogue)
         return learn(self._catalogue, text.terms, self._values, taught, held, self._languages)
 
-    def frequent(self, limit: int) -> list[str]:
-        """The queries that most searches ask, the most frequent first."""
-        queries = self._searches.column("query")
-        counts = pc.value_counts(queries).to_pylist() if len(queries) else []
-        counts.sort(key=lambda each: (-each["counts"], each["values"]))
-        return [each["values"] for each in counts[:limit]]
-
 
 def learn(
     catalogue: Catalogue,

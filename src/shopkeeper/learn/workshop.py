@@ -25,7 +25,7 @@ from shopkeeper.learn.refinement import refine
 from shopkeeper.learn.requests import Asked, requests_of, searches_of, with_visits
 from shopkeeper.learn.searches import load_searches
 from shopkeeper.learn.split import Part
-from shopkeeper.learn.suggestions import learn_suggestions
+from shopkeeper.learn.suggestions import learn_suggestions, queries_learned
 from shopkeeper.learn.understanding import Understander, refined
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.interactions import Interactions
@@ -99,15 +99,19 @@ class Workshop:
         return replace(self, settings=settings)
 
     def engine(self, rankers: Mapping[str, Ranker]) -> Engine:
-        """The engine that is released: it knows everything."""
-        engine = self._engine(self.catalogue, self.interactions, self.interactions, self.now, rankers, "fit everything")
+        """An engine that knows everything."""
+        return self._engine(self.catalogue, self.interactions, self.interactions, self.now, rankers, "fit everything")
+
+    def released(self, rankers: Mapping[str, Ranker]) -> Engine:
+        """The engine that is released: with what none needs that only chooses a ranker."""
+        engine = self.engine(rankers)
         tables = Tables(self.tables.parent)
         engine.suggestions = learn_suggestions(
             tables, self.searches, self.catalogue, engine.statistics, self.settings, self.now
         )
         wanted = self.settings.understanding
         if engine.understanding is not None and wanted.url:
-            queries = self.understander.frequent(wanted.queries)
+            queries = queries_learned(engine.suggestions, wanted.queries)
             kept = self.tables.parent / "cache" / "refined.json"
             engine.understanding = refined(engine.understanding, refine(queries, self.catalogue, wanted, kept))
         return engine

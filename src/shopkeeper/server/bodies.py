@@ -11,7 +11,7 @@ from msgspec import Meta
 from shopkeeper.engine.paging import MAX_TOKEN
 from shopkeeper.errors import RequestError, did_you_mean, expected_in_words, read_misfit
 from shopkeeper.settings import MATCHES, Rule, Synonym
-from shopkeeper.vocabulary import Event, EventType, Item, Request
+from shopkeeper.vocabulary import Event, EventType, Item, Link, Request
 
 MAX_EVENTS = MAX_CHANGES = 1_000
 CLOCK_SKEW_S = 3_600.0  # by which a sender's clock may be ahead of ours
@@ -23,8 +23,6 @@ Amount = Annotated[float, Meta(ge=-1e12, le=1e12)]
 Price = Annotated[float, Meta(ge=0.0, le=1e12)]
 LongText = Annotated[str, Meta(max_length=100_000)]
 Label = Annotated[str, Meta(min_length=1, max_length=400)]
-# A page makes links of these, and none may run a script.
-Link = Annotated[str, Meta(max_length=2_000, pattern="^(https?://|/)", description="an http address, or a path")]
 Attribute = bool | Amount | Text | Annotated[list[bool | Amount | Text], Meta(max_length=100)] | None
 
 
@@ -141,10 +139,7 @@ def decode_rule(body: bytes) -> Rule:
 
 def decode_synonym(body: bytes) -> Synonym:
     """Raises RequestError."""
-    synonym = _decode(_synonym, body, Synonym)
-    if not all(word.strip() for word in (*synonym.words, *synonym.means)) or len(synonym.words + synonym.means) < 2:
-        raise RequestError("this says of no words that they mean the same", where="words", expected="two words or more")
-    return synonym
+    return _decode(_synonym, body, Synonym)
 
 
 def decode_preview(body: bytes) -> PreviewBody:

@@ -34,8 +34,6 @@ from shopkeeper.server.refusals import Json
 from shopkeeper.settings import Rule, Synonym
 from shopkeeper.shop import Shop
 
-RESERVED = "shop.toml:"  # how the ids of that file's rules begin
-
 Version = Annotated[int | None, Query(ge=0, le=2**53, description="that which was changed; 0: it must be new")]
 Comment = Annotated[str, Query(description="for the audit")]
 KNOWN = (401, 403, 404, 429, 503)
@@ -43,16 +41,13 @@ REFUSALS = (*openapi.REFUSALS, 404, 409)
 
 
 def add_routes(app: FastAPI, shop: Shop) -> None:
-    def checked_rule(body: bytes, id_: str) -> Rule:
+    def rule_of(body: bytes, id_: str) -> Rule:
         rule = decode_rule(body)
         if rule.id not in ("", id_):
             raise RequestError(f"the rule calls itself {rule.id!r}", where="id", expected=f"{id_!r}, or nothing")
-        if id_.startswith(RESERVED):
-            raise RequestError(f"{id_!r} is how a rule of shop.toml is called", where="id", expected="another id")
-        shop.check_rule(rule)
         return rule
 
-    rules = _Entries(Kind.RULE, RuleEntry, Rule, checked_rule, openapi.RULE)
+    rules = _Entries(Kind.RULE, RuleEntry, Rule, rule_of, openapi.RULE)
     _entries(app, shop, rules, openapi.RULE_ENTRY)
     synonyms = _Entries(Kind.SYNONYM, SynonymEntry, Synonym, lambda body, _: decode_synonym(body), openapi.SYNONYM)
     _entries(app, shop, synonyms, openapi.SYNONYM_ENTRY)
@@ -98,8 +93,8 @@ def _entries(app: FastAPI, shop: Shop, of: _Entries, example: msgspec.Struct) ->
         comment: Comment = "",
     ) -> Response:
         """Draft one, new or changed: it is in force once it is published. What is as it is published needs no draft."""
-        _require_id(id)
         said = of.read(body, id)
+        shop.check_kept(id, said)
         return Json(shop.curation.write(kind, id, said, _by(http, caller, comment), version))
 
     @app.delete(place + "/{id}", name=f"remove {kind}", responses=answers(Taken, Taken(accepted=1), refusals=REFUSALS))
@@ -175,11 +170,6 @@ def _in_force(shop: Shop, curated: Curated) -> Response:
 def _by(http: HttpRequest, caller: Caller, comment: str) -> By:
     doors: Doors = http.app.state.doors
     return By(doors.ring.name_of(caller), comment)
-
-
-def _require_id(id_: str) -> None:
-    if not 1 <= len(id_) <= 100 or not id_.isprintable():
-        raise RequestError("this cannot be an id", where="id", expected="1 to 100 characters that can be seen")
 
 
 def _known(work: Callable[[], Any]) -> Any:

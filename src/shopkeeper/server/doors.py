@@ -131,11 +131,12 @@ def _require_role(caller: Caller, role: Role) -> None:
 
 
 def is_local(http: HttpRequest) -> bool:
-    """Whether a program on this machine asks by itself: what a proxy passes on names whom it speaks for, and a page of
-    a stranger, open in a browser here, comes by the stranger's name."""
-    passed_on = {"x-forwarded-for", "x-real-ip", "forwarded", "via", "origin"} & set(http.headers.keys())
-    near = http.client is not None and is_loopback(http.client.host) and _is_near(http.headers.get("host", ""))
-    return near and not passed_on
+    """Whether a program on this machine asks by itself, or a page of ours: what a proxy passes on names whom it speaks
+    for, and a page of a stranger, open in a browser here, comes by the stranger's name."""
+    passed_on = {"x-forwarded-for", "x-real-ip", "forwarded", "via"} & set(http.headers.keys())
+    host, origin = http.headers.get("host", ""), http.headers.get("origin")
+    near = http.client is not None and is_loopback(http.client.host) and _is_near(host)
+    return near and not passed_on and (origin is None or origin.partition("://")[2] == host)
 
 
 def is_loopback(host: str) -> bool:

@@ -44,6 +44,7 @@ export function tell(...events) {
   return ask("v1/events", events.map((event) => ({ id: token(), ...event })));
 }
 
+// 128 bits of chance, as nobody may guess a session: what was searched for in one is told to whoever names it.
 export function token() {
   return Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join("");
 }

@@ -12,9 +12,16 @@ import msgspec
 from shopkeeper.vocabulary import Shown
 
 INSERT = "INSERT INTO unanswered (time, query, dropped, person) VALUES (?, ?, ?, ?)"
-# The other columns are those of the newest of each group, which is what SQLite gives beside max().
+# The other columns are those of the newest of each group, which is what SQLite gives beside max(). Of what a page asks
+# for while somebody types, only the longest counts: not what goes on within ten seconds.
 SELECT = """
-    SELECT query, count(*), count(DISTINCT person), max(time) AS newest, dropped FROM unanswered WHERE time >= ?
+    SELECT query, count(*), count(DISTINCT person), max(time) AS newest, dropped FROM unanswered AS asked
+    WHERE time >= ? AND NOT EXISTS (
+        SELECT 1 FROM unanswered AS longer
+        WHERE longer.time BETWEEN asked.time AND asked.time + 10 AND longer.person = asked.person
+            AND length(trim(longer.query)) > length(trim(asked.query))
+            AND lower(substr(trim(longer.query), 1, length(trim(asked.query)))) = lower(trim(asked.query))
+    )
     GROUP BY lower(trim(query)) ORDER BY newest DESC LIMIT ?
 """
 FORGET = "DELETE FROM unanswered WHERE time < ?"

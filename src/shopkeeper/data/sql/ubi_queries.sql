@@ -1,5 +1,6 @@
 -- What was searched, in the words of UBI's query schema (1.3), oldest first. Reads events (schema EVENTS).
--- A slate that was shown for a query tells its hits; a search that names no such slate has none.
+-- A slate that was shown for a query tells its hits; a search that names no such slate has none. The words that a person
+-- has forgotten are no search.
 WITH shown AS (
     SELECT
         slate_id AS query_id, min(actor) AS actor, min(user_id) AS user_id, min(session_id) AS session_id,
@@ -14,9 +15,10 @@ asked AS (
     SELECT
         coalesce(slate_id, event_id) AS query_id, actor, user_id, session_id, time, query, NULL AS hits
     FROM events
-    WHERE type = 'search' AND trim(query) <> '' AND NOT EXISTS (
-        SELECT 1 FROM shown WHERE shown.query_id = events.slate_id
-    )
+    WHERE
+        type = 'search' AND trim(query) <> ''
+        AND coalesce(NOT contains(attributes, '"forgotten_query"'), true)
+        AND NOT EXISTS (SELECT 1 FROM shown WHERE shown.query_id = events.slate_id)
 )
 
 SELECT

@@ -19,11 +19,11 @@ import numpy.typing as npt
 
 from shopkeeper.engine.conditions import Compares, Condition, Every, Is
 from shopkeeper.engine.measures import FIELD_WORDS, UNIT_OF, Measure, measures_in
-from shopkeeper.engine.text import MAX_QUERY_CHARACTERS, MAX_QUERY_WORDS, STOPWORDS
+from shopkeeper.engine.text import MAX_QUERY_CHARACTERS, MAX_QUERY_WORDS, STOPWORDS, plain_text
 from shopkeeper.engine.text_match import TermFields, term_hash
 from shopkeeper.engine.understanding.amounts import orders_in, prices_in
 from shopkeeper.engine.understanding.calibration import PLAIN, Calibration
-from shopkeeper.engine.understanding.spans import Folded, Unit, folded, plain_text, units_of
+from shopkeeper.engine.understanding.spans import Folded, Unit, folded, units_of
 from shopkeeper.engine.understanding.values import LabelWords
 from shopkeeper.engine.understanding.words import Gains, WordCategories, together
 from shopkeeper.engine.wording import stemmer
@@ -121,7 +121,7 @@ class Understanding:
     def read(self, query: str) -> tuple[Reading, ...]:
         """In the order of the query, the whole of it last; what is said in words does not overlap. What is quoted or
         excluded says nothing here."""
-        query = plain_text(query)
+        query = plain_text(query[:MAX_QUERY_CHARACTERS])
         text = folded(query[:MAX_QUERY_CHARACTERS])
         taken = bytearray(len(text.text))
         found = list(_free((*self._item(query, text), *self._amounts(text)), taken))

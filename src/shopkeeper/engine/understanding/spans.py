@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import rjieba
 
-from shopkeeper.engine.text import _EXCLUDED, _QUOTED, fold, is_unspaced
+from shopkeeper.engine.text import fold, is_unspaced
 
 _TOKEN = re.compile(r"\d+|[^\W\d_]+")
 
@@ -34,16 +34,6 @@ class Folded(NamedTuple):
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Of folded[start:end], in the original."""
         return self.places[start], self.places[end - 1] + 1 if end > start else self.places[start]
-
-
-def plain_text(query: str) -> str:
-    """The query with blanks in the place of what `parse_query` finds quoted or excluded."""
-    text = _EXCLUDED.sub(_blanks, query)
-    return _QUOTED.sub(_blanks, text) if text.strip() else query
-
-
-def _blanks(found: re.Match[str]) -> str:
-    return " " * len(found[0])
 
 
 def folded(text: str) -> Folded:
