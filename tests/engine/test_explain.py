@@ -89,3 +89,19 @@ def test_who_stands_in_is_explained() -> None:
 def test_a_wrong_request_is_refused(engine: Engine) -> None:
     with pytest.raises(RequestError):
         engine.explain(Request(surface="search"), "mug-red")
+
+
+def test_of_a_sorted_answer_the_place_is_that_of_the_page(engine: Engine) -> None:
+    request = Request(query="mug", sort="-price", time=NOW)
+    for placement in engine.answer(request).placements:
+        told = engine.explain(request, placement.item.id)
+        assert (told.verdict, told.rank) == ("shown", placement.position)
+
+
+def test_what_can_be_paged_to_is_ranked() -> None:
+    few = {**DEFAULT_SURFACES, "search": Surface(sources=("lexical",), needs="query", candidates=1)}
+    engine = small_engine(settings=Settings(surfaces=few))
+    second = engine.answer(Request(query="mug", time=NOW)).placements[1].item.id
+    told = engine.explain(Request(query="mug", size=1, time=NOW), second)
+    assert (told.verdict, told.rank) == ("ranked", 2)
+    assert "beyond the candidates" in told.text

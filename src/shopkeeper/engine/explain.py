@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from shopkeeper.engine.context import Context
-from shopkeeper.engine.slate import reasons
+from shopkeeper.engine.slate import reasons, whole_order
 from shopkeeper.errors import did_you_mean
 from shopkeeper.vocabulary import Chip, Explanation, Request
 
@@ -49,31 +49,39 @@ def _explained(engine: Engine, context: Context, item_id: str) -> Explanation:
         text = "; ".join((rule, *told))
         return Explanation(item=item_id, surface=request.surface, verdict="filtered", text=text)
     ranking = engine.rank(context)
-    at = np.flatnonzero(ranking.rows == row)
-    if not len(at):
+    order = whole_order(engine, context, ranking)
+    rank, at = np.flatnonzero(order == row) + 1, np.flatnonzero(ranking.rows == row)
+    if not len(rank):
         text = "; ".join([*(_word_of(engine, context, name, row) for name in ranking.pool.sources), *told])
         return Explanation(item=item_id, surface=request.surface, verdict="not a candidate", text=text)
-    return _placed(engine, context, ranking, int(at[0]), item_id)
+    return _placed(engine, context, ranking, int(at[0]) if len(at) else -1, (int(rank[0]), len(order)), item_id)
 
 
-def _placed(engine: Engine, context: Context, ranking: Ranking, at: int, item_id: str) -> Explanation:
-    request, rank = context.request, at + 1
-    shown = request.offset < rank <= request.offset + request.size
+def _placed(
+    engine: Engine, context: Context, ranking: Ranking, at: int, place: tuple[int, int], item_id: str
+) -> Explanation:
+    """at: where the item stands in the ranking, -1 behind it; place: its rank as it is shown, and of how many."""
+    request, (rank, many) = context.request, place
+    verdict = "shown" if request.offset < rank <= request.offset + request.size else "ranked"
+    told = f"{verdict} {_ordinal(rank)} of {many}"
+    if at < 0:
+        text = f"{told}: it matches, beyond the candidates that are ranked"
+        return Explanation(item=item_id, surface=request.surface, verdict=verdict, text=text, rank=rank)
     features = _top_features(engine, context, ranking, int(ranking.places[at]))
     (said,) = reasons(engine, context, ranking, np.array([at]))
     by_score = int(np.count_nonzero(ranking.scores > ranking.scores[at])) + 1
-    moved = f", {_ordinal(by_score)} by score, moved by variety or rules" if by_score != rank else ""
+    mover = f"sorted by {request.sort}" if request.sort else "moved by variety or rules"
+    moved = f", {_ordinal(by_score)} by score, {mover}" if by_score != rank else ""
     why = "; ".join(
         f"{reason.source} ranks it {_ordinal(reason.rank)}: {reason.text}" if reason.rank else reason.text
         for reason in said
     )
     weighed = f"; decided chiefly by {', '.join(list(features)[:3])}" if features else ""
-    place = "shown" if shown else "ranked"
     return Explanation(
         item=item_id,
         surface=request.surface,
-        verdict=place,
-        text=f"{place} {_ordinal(rank)} of {len(ranking.rows)}{moved}, because {why}{weighed}",
+        verdict=verdict,
+        text=f"{told}{moved}, because {why}{weighed}",
         rank=rank,
         score=float(ranking.scores[at]),
         reasons=said,

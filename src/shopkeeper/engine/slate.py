@@ -137,6 +137,12 @@ def _order(engine: Engine, context: Context, ranking: Ranking, matching: Rows, n
     return np.concatenate((ranking.rows, rest[positions_of(rest, ranking.rows) < 0]))
 
 
+def whole_order(engine: Engine, context: Context, ranking: Ranking) -> Rows:
+    """All rows that can be paged to, int32, as they are shown; exploration may have two of them change places."""
+    matching = _matching(engine, context, ranking.rows)
+    return _order(engine, context, ranking, matching, len(matching))
+
+
 def _left(engine: Engine, request: Request, order: Rows, seen: bytes) -> npt.NDArray[np.int64]:
     """The positions in `order` that are left to show: one of each group, and none that was seen."""
     groups = groups_of(engine.catalogue, request.group_by, order)
