@@ -43,7 +43,9 @@ def test_unknown_shares(encoder: Encoder) -> None:
 
 def test_saved_equals_loaded(encoder: Encoder, tmp_path: Path) -> None:
     encoder.save(tmp_path / "copy")
-    np.testing.assert_array_equal(SentenceEncoder.load(tmp_path / "copy").encode(["red mug"]), encoder.encode(["red mug"]))
+    np.testing.assert_array_equal(
+        SentenceEncoder.load(tmp_path / "copy").encode(["red mug"]), encoder.encode(["red mug"])
+    )
 
 
 def test_single_letters_of_a_script_are_not_reading_it(encoder: Encoder, tmp_path: Path) -> None:

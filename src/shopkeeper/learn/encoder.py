@@ -44,11 +44,11 @@ def shop_encoder(
     Raises as `build_encoder`.
     """
     wanted, threads = settings.encoder, settings.train.threads
-    if wanted.model == "auto" and (found := build_encoder(wanted, cache / "encoder", threads)):
-        if len(items) < FEWEST_TO_TRAIN or _unread(items, found) <= wanted.max_unknown_share:
+    if wanted.model != "trained":
+        found = build_encoder(wanted, cache / "encoder", threads)
+        given = wanted.model != "auto" or len(items) < FEWEST_TO_TRAIN
+        if found is None or given or _unread(items, found) <= wanted.max_unknown_share:
             return found
-    if wanted.model not in ("auto", "trained"):
-        return build_encoder(wanted, cache / "encoder", threads)
     teaching = library("shopkeeper.learn.models.subword", JOB, needs="torch")
     times = pc.divide(searches.column("time").cast(pa.int64()).cast(pa.float64()), 1e6)
     known = searches.filter(pc.less(times, known_before)).select(["query", "clicked", "carted", "bought"])

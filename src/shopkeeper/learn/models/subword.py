@@ -29,7 +29,7 @@ from shopkeeper.learn.models.loop import Loop, Schedule, device_of
 from shopkeeper.settings import Positive, TrainSettings
 from shopkeeper.vocabulary import Rows
 
-MOST_FEATURES, FEWEST_TEXTS = 131_072, 2  # the most frequent, of at least so many texts
+MOST_FEATURES, FEWEST_TIMES = 131_072, 2  # the most frequent, that are said so often at least
 WATCHED, WATCHED_SHARE = 1_000, 0.1  # items that are not learned from but watched: at most, and of all
 AN_EPOCH = 200_000  # pairs, at most
 ALMOST_ALL = 0.05  # of what is watched may be less near than what is convincing
@@ -64,8 +64,8 @@ class Clicks(NamedTuple):
 @dataclass(frozen=True)
 class Corpus:
     """Places of tokens, of all items and queries. features: of each token, places in the vocabulary `hashes`, uint32
-    [f], ascending; counts: int64 [f], the texts with each. titles, told (all else but descriptions), described: of each
-    item; queries: of each click, on `clicked` int32 [n]; asked: int64 [n], which of them are the same query."""
+    [f], ascending; counts: int64 [f], how often each is said. titles, told (all else but descriptions), described: of
+    each item; queries: of each click, on `clicked` int32 [n]; asked: int64 [n], which of them are the same query."""
 
     hashes: Hashes
     counts: Counts
@@ -89,15 +89,15 @@ class Corpus:
         every = [part for at in range(3) for part in (parts[at] for parts in texts)] + distinct
         tokens, bags = reading.bags(every)
         found = features(tokens)
-        of_texts = np.bincount(bags.things, minlength=len(tokens))
+        which = np.fromiter((asked[query] for query in clicks.queries), np.int64, len(clicks.queries))
+        said = np.concatenate((np.ones(len(every) - len(distinct)), np.bincount(which, minlength=len(distinct))))
+        of_texts = np.bincount(bags.things, said[bags.owners], len(tokens))
         hashes, at = np.unique(found.things, return_inverse=True)
         counts = np.bincount(at, of_texts[found.owners], len(hashes)).astype(np.int64)
         kept = np.sort(np.argsort(-counts, kind="stable")[:MOST_FEATURES])
-        kept = kept[counts[kept] >= FEWEST_TEXTS]
-        places = places_among(hashes[kept], found.things)
-        n = len(texts)
+        kept = kept[counts[kept] >= FEWEST_TIMES]
+        places, n = places_among(hashes[kept], found.things), len(texts)
         titles, told, described = (bags.take(np.arange(at * n, (at + 1) * n)) for at in range(3))
-        which = np.fromiter((asked[query] for query in clicks.queries), np.int64, len(clicks.queries))
         return cls(
             hashes=hashes[kept],
             counts=counts[kept],
@@ -285,14 +285,14 @@ class Teacher:
         rows, query = rows[kept], np.where(is_click, corpus.asked[clicks] if len(corpus.asked) else 0, -1)[kept]
         same = (rows[:, None] == rows) | ((query[:, None] == query) & (query >= 0))
         left, right = left.take(kept), right.take(kept)
-        used, at = np.unique(np.concatenate((left.things, right.things)), return_inverse=True)
+        used, tokens_of = np.unique(np.concatenate((left.things, right.things)), return_inverse=True)
         tokens, split = corpus.features.take(used), len(left.things)
         scales = np.sqrt(np.maximum(tokens.sizes, 1), dtype=np.float32)
         return Lesson(
             self._side(tokens),
             torch.from_numpy(scales).to(self._device),
-            self._side(Bags(at[:split], left.sizes)),
-            self._side(Bags(at[split:], right.sizes)),
+            self._side(Bags(tokens_of[:split], left.sizes)),
+            self._side(Bags(tokens_of[split:], right.sizes)),
             torch.from_numpy(~same).to(self._device),
             torch.from_numpy(self._expected[rows]).to(self._device),
         )
