@@ -356,7 +356,7 @@ def test_a_shop_of_next_to_nothing_trains_and_answers(tmp_path: Path, name: str)
     files, answers_rightly = SHOPS[name]
     assert new(tmp_path, files).exit_code == 0
     settings = tmp_path / "shop" / "shop.toml"
-    settings.write_text(settings.read_text().replace('# model = "bundled"', 'model = "none"'))
+    settings.write_text(settings.read_text().replace('# model = "auto"', 'model = "none"'))
     said = run("train", "--shop", tmp_path / "shop")
     assert said.exit_code == 0, said.output
     shop = Shop(tmp_path / "shop")

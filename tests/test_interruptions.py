@@ -79,7 +79,7 @@ def test_a_second_training_is_told_of_the_first_and_a_stopped_one_leaves_nothing
     write_exports(tmp_path / "exports")
     shop = Shop.new(tmp_path / "shop", [tmp_path / "exports"])
     toml = shop.directory / "shop.toml"
-    toml.write_text(toml.read_text().replace('# model = "bundled"', 'model = "none"'))
+    toml.write_text(toml.read_text().replace('# model = "auto"', 'model = "none"'))
     shop.ingest()
     train = [sys.executable, "-m", "shopkeeper", "train", "--shop", str(shop.directory)]
     with subprocess.Popen(train, stderr=subprocess.PIPE, text=True) as first:

@@ -22,7 +22,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = run("new", folder / "shop", "--from", folder / "exports")
     assert "events.csv: events" in made
     settings = folder / "shop" / "shop.toml"
-    settings.write_text(settings.read_text().replace('# model = "bundled"', 'model = "none"     '))
+    settings.write_text(settings.read_text().replace('# model = "auto"', 'model = "none"  '))
     assert "Published" in run("train", "--shop", folder / "shop")
     return folder / "shop"
 

@@ -51,7 +51,7 @@ class DataSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EncoderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    model: Annotated[str, _help('"bundled", "none", a directory, or a Hugging Face name')] = "bundled"
+    model: Annotated[str, _help('"auto", "bundled", "trained", "none", a directory, or a Hugging Face name')] = "auto"
     download: Annotated[bool, _help("whether a Hugging Face name may be fetched from the hub")] = False
     max_tokens: Annotated[Positive, _help("of a text; the rest is not read")] = 128
     max_unknown_share: Annotated[

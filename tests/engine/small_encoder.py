@@ -9,7 +9,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-from shopkeeper.engine.encoder import Encoder
+from shopkeeper.engine.encoder import Encoder, SentenceEncoder
 
 GROUPS = (("mug", "cup", "beaker"), ("teapot", "kettle"), ("lamp", "light"), ("chair", "seat"), ("red", "scarlet"))
 PLAIN = ("blue", "green", "a", "for", "every", "day", "made", "by", "hand", "home", "kitchen", "acme", "bolt")
@@ -30,7 +30,7 @@ def make_encoder(directory: Path) -> Encoder:
     directory.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(directory / "tokenizer.json"))
     onnx.save(_graph(np.stack(table)), directory / "model.onnx")
-    return Encoder.load(directory)
+    return SentenceEncoder.load(directory)
 
 
 def _graph(table: np.ndarray) -> onnx.ModelProto:

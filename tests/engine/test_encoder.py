@@ -9,7 +9,7 @@ import pytest
 from small_encoder import make_encoder
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-from shopkeeper.engine.encoder import Encoder
+from shopkeeper.engine.encoder import Encoder, SentenceEncoder
 from shopkeeper.errors import ReleaseError
 
 
@@ -43,7 +43,9 @@ def test_unknown_shares(encoder: Encoder) -> None:
 
 def test_saved_equals_loaded(encoder: Encoder, tmp_path: Path) -> None:
     encoder.save(tmp_path / "copy")
-    np.testing.assert_array_equal(Encoder.load(tmp_path / "copy").encode(["red mug"]), encoder.encode(["red mug"]))
+    np.testing.assert_array_equal(
+        SentenceEncoder.load(tmp_path / "copy").encode(["red mug"]), encoder.encode(["red mug"])
+    )
 
 
 def test_single_letters_of_a_script_are_not_reading_it(encoder: Encoder, tmp_path: Path) -> None:
@@ -56,9 +58,9 @@ def test_single_letters_of_a_script_are_not_reading_it(encoder: Encoder, tmp_pat
         [pre_tokenizers.Whitespace(), pre_tokenizers.Split("", "isolated")]
     )
     tokenizer.save(str(tmp_path / "tokenizer.json"))
-    assert Encoder.load(tmp_path).unknown_shares(["н а", "红 色"]).tolist() == [1, 1]
+    assert SentenceEncoder.load(tmp_path).unknown_shares(["н а", "红 色"]).tolist() == [1, 1]
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match=r"lacks model\.onnx and tokenizer\.json"):
-        Encoder.load(tmp_path)
+        SentenceEncoder.load(tmp_path)

@@ -1,14 +1,16 @@
-"""A sentence encoder in ONNX Runtime: texts → unit vectors, without PyTorch."""
+"""Sentence encoders: texts → unit vectors, without PyTorch."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
 import onnxruntime
@@ -25,13 +27,37 @@ _BATCH_TEXTS, _BATCH_TOKENS = 64, 4096
 _SCRIPT_PIECES, _SCRIPT_SHARE = 500, 0.02
 
 
-class Encoder:
-    """Loaded from a directory that holds `model.onnx` and `tokenizer.json` (which says where to truncate).
+class Encoder(Protocol):
+    """dimension: of its vectors; convincing: the cosine from which a text is near a query, rather than the nearest of
+    those that are not; digest: of all that its vectors hang on."""
+
+    dimension: int
+    convincing: float
+
+    @property
+    def digest(self) -> str: ...
+
+    def save(self, directory: Path) -> None: ...
+
+    def encode(self, texts: Sequence[str]) -> Scores:
+        """float32 [len(texts), dimension], each of length 1."""
+        ...
+
+    def unknown_shares(self, texts: Sequence[str]) -> Scores:
+        """float32 [len(texts)]: the share of each text that it cannot read; 1 for an empty text."""
+        ...
+
+
+class SentenceEncoder:
+    """In ONNX Runtime, from a directory that holds `model.onnx` and `tokenizer.json` (which says where to truncate).
 
     The graph takes `input_ids` and `attention_mask` (int64 [batch, length]) and gives `vector`, pooled and of length 1.
     """
 
     dimension: int
+    # For real queries of an electronics shop the nearest item is at 0.46 or more for 95 in 100; for random letters at
+    # 0.2 to 0.42.
+    convincing = 0.42
 
     def __init__(self, directory: Path, *, threads: int = 1) -> None:
         missing = [name for name in FILES if not (directory / name).is_file()]
@@ -51,9 +77,17 @@ class Encoder:
         self.dimension = int(self._run([self._tokenizer.encode("")]).shape[1])
 
     @classmethod
-    def load(cls, directory: Path, *, threads: int = 1) -> Encoder:
+    def load(cls, directory: Path, *, threads: int = 1) -> SentenceEncoder:
         """Raises ReleaseError when a file is missing."""
         return cls(directory, threads=threads)
+
+    @cached_property
+    def digest(self) -> str:
+        told = hashlib.sha256()
+        for name in FILES:
+            with (self._directory / name).open("rb") as file:
+                told.update(hashlib.file_digest(file, "sha256").digest())
+        return told.hexdigest()
 
     def save(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from shopkeeper.engine.encoder import Encoder
+from shopkeeper.engine.encoders import load_encoder
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.errors import ReleaseError
 from shopkeeper.release.store import Release
@@ -59,5 +60,5 @@ def _shared_encoder(release: Release, directory: Path) -> Encoder:
     digest = " ".join(files[name] for name in sorted(files))
     encoder = _encoders.get(digest)
     if encoder is None:
-        encoder = _encoders[digest] = Encoder.load(directory)
+        encoder = _encoders[digest] = load_encoder(directory)
     return encoder

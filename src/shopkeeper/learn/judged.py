@@ -21,7 +21,7 @@ from shopkeeper.learn.evaluate import measure
 from shopkeeper.learn.metrics import Ranks, Values
 from shopkeeper.learn.replay import Scorer, examples_of
 from shopkeeper.learn.requests import Asked
-from shopkeeper.vocabulary import Progress, Scores
+from shopkeeper.vocabulary import Progress, Request, Scores
 
 FOLDS = 5
 FEWEST_JUDGED = 30  # queries to choose by
@@ -38,9 +38,13 @@ class InFolds:
 
     def scorer(self, engine: Engine) -> Scorer:
         """What orders candidates for the judged queries, none of which it has learned from."""
+        as_read = {
+            engine.context(Request(surface="search", query=query)).request.query: fold
+            for query, fold in self.fold_of.items()
+        }  # what is understood is taken out of a query
 
         def score(context: Context, pool: Pool) -> Scores:
-            ranker = self.rankers[self.fold_of[context.request.query]]
+            ranker = self.rankers[as_read[context.request.query]]
             return ranker.score(engine.features(context, pool))
 
         return score

@@ -17,6 +17,7 @@ from shopkeeper.engine.ranking.fusion import FUSIONS
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.learn import metrics
 from shopkeeper.learn.costs import Cost
+from shopkeeper.learn.dense import without_idle_meaning
 from shopkeeper.learn.evaluate import MEASURE, Figures, K, figures_of, measure
 from shopkeeper.learn.judged import InFolds, judged_ndcg
 from shopkeeper.learn.latency import Clock, Laps, Pace, fitting, time_answers
@@ -51,7 +52,8 @@ class Choice(msgspec.Struct, frozen=True):
     the best) beats the fusion; why: in a sentence; importances: by ranker that can say, each feature's share in it, the
     largest first; until: seconds, the last event that it was chosen by, None without a clock; contest: with the
     incumbent's choice, where it was held against one; dropped: contestants that dropped out before, as time was
-    short or they learned nothing, with why; pace: how long the contestants' answers take; costs: of every ranker;
+    short, they learned nothing, or the fusion is better without them, with why; pace: how long the contestants' answers
+    take; costs: of every ranker;
     by_judgements: whether people's judgements decided, and no clicks; from_judgements: whether the winner learned from
     them."""
 
@@ -109,11 +111,18 @@ def compete(
     judging = asked[watch:]
     if why := _no_contest(engine, surface, asked, judging):
         return Winner(surface, None, Choice(FUSED, why, len(judging)))
+    older = asked[:watch]
+
+    def measured(one: Engine) -> metrics.Values:
+        rows = replay(one, older, {FUSED: one.score}, K, progress=progress, stage=f"weigh meaning in {name}")
+        return measure(one, rows[FUSED], older)["ndcg"]
+
+    engine, dropped = without_idle_meaning(engine, name, measured)
     school = ByClicks(name, asked[:learn], asked[learn:watch], judged, seed, progress)
     field = _field(engine, name, asked, school, progress, clock)
     answers = _answers(engine, field, judging, progress)
     values = {system: measure(field.quick, rows, judging)["ndcg"] for system, rows in answers.items()}
-    return _won(field, surface, judging, answers, values, seed)
+    return _won(field, surface, judging, answers, values, seed, dropped)
 
 
 def compete_judged(
@@ -132,11 +141,19 @@ def compete_judged(
         return Winner(
             surface, None, Choice(FUSED, f"only {len(asked)} judged queries: too few to choose by", len(asked))
         )
+
+    def measured(one: Engine) -> metrics.Values:
+        answered = partial(
+            replay, one, asked, {FUSED: one.score}, K, progress=progress, stage=f"weigh meaning in {name}"
+        )
+        return judged_ndcg(one, answered()[FUSED], answered(among_judged=True)[FUSED], asked)
+
+    engine, dropped = without_idle_meaning(engine, name, measured)
     field = _field(engine, name, asked, ByJudgements(name, asked, seed, progress), progress, clock)
     answers = _answers(engine, field, asked, progress)
     condensed = _answers(engine, field, asked, progress, among_judged=True)
     values = {system: judged_ndcg(field.quick, rows, condensed[system], asked) for system, rows in answers.items()}
-    return _won(field, surface, asked, answers, values, seed).noting(by_judgements=True)
+    return _won(field, surface, asked, answers, values, seed, dropped).noting(by_judgements=True)
 
 
 def _won(
@@ -146,8 +163,10 @@ def _won(
     answers: Mapping[str, Ranks],
     values: Mapping[str, metrics.Values],
     seed: int,
+    dropped: Mapping[str, str],
 ) -> Winner:
-    """By `values`, float64 [requests] of each system. surface: as the settings have it."""
+    """By `values`, float64 [requests] of each system. surface: as the settings have it; dropped: sources that did not
+    compete, with why."""
     pace = _pace(field.laps, answers, field.surface)
     contestants = [
         system for system in values if system != POPULARITY and not (surface.weights and system in surface.sources)
@@ -164,7 +183,7 @@ def _won(
         importances={
             ranker: dict(fitted.importance) for ranker, fitted in field.taught.rankers.items() if fitted.importance
         },
-        dropped=dict(field.taught.dropped),
+        dropped={**dropped, **field.taught.dropped},
         pace=pace,
         costs=field.costs,
         from_judgements=winner in field.taught.in_folds,

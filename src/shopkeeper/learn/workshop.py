@@ -18,13 +18,13 @@ from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.engine.ranking.statistics import Statistics
 from shopkeeper.engine.sources import recipes
 from shopkeeper.learn.asof import Inferred
-from shopkeeper.learn.encoder import build_encoder
+from shopkeeper.learn.encoder import shop_encoder
 from shopkeeper.learn.examination import Examination, examination_of, weigh
 from shopkeeper.learn.fit import Fitter
 from shopkeeper.learn.refinement import refine
 from shopkeeper.learn.requests import Asked, requests_of, searches_of, with_visits
 from shopkeeper.learn.searches import load_searches
-from shopkeeper.learn.split import Part
+from shopkeeper.learn.split import Part, split
 from shopkeeper.learn.suggestions import learn_suggestions, queries_learned
 from shopkeeper.learn.understanding import Understander, refined
 from shopkeeper.release.catalogue import Catalogue
@@ -67,7 +67,10 @@ class Workshop:
         searches = load_searches(tables.folder)
         progress("read tables", 1, 1)
         progress("build encoder", 0, 1)
-        encoder = build_encoder(settings.encoder, cache / "encoder", settings.train.threads)
+        now = _after(catalogue, interactions)
+        parts = split(interactions, settings.train, now)
+        unseen = parts.validation.now if parts else now  # what is chosen and measured by, no encoder has learned from
+        encoder = shop_encoder(settings, items, searches, catalogue.ids, unseen, cache)
         progress("build encoder", 1, 1)
         spared = {name for surface in held for name in surface.sources}  # what serves now is to defend itself
         named = dict.fromkeys(name for surface in (*settings.surfaces.values(), *held) for name in surface.sources)
@@ -91,7 +94,7 @@ class Workshop:
                 for name, surface in settings.surfaces.items()
                 if surface.rank != "fused" or len(surface.sources) > 1
             },
-            now=_after(catalogue, interactions),
+            now=now,
         )
 
     def with_surfaces(self, surfaces: Mapping[str, Surface]) -> Workshop:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shopkeeper.engine.context import Candidates, Context, Material, ReleaseParts
-from shopkeeper.engine.encoder import Encoder
+from shopkeeper.engine.encoder import Encoder, SentenceEncoder
 from shopkeeper.engine.eye import Eye, unit
 from shopkeeper.engine.looks import COLOURS, from_stranger
 from shopkeeper.engine.picture_words import Said, asked
@@ -68,7 +68,7 @@ class Sense:
     @classmethod
     def load(cls, directory: Path) -> Sense:
         shapes = load_array(directory, "shapes") if (directory / "shapes.npy").exists() else None
-        encoder = Encoder.load(directory / "encoder") if (directory / "encoder").is_dir() else None
+        encoder = SentenceEncoder.load(directory / "encoder") if (directory / "encoder").is_dir() else None
         return cls(load_array(directory, "tints"), shapes, encoder)
 
 

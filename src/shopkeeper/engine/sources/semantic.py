@@ -13,9 +13,8 @@ from shopkeeper.engine.encoder import Encoder
 from shopkeeper.engine.vectors import Vectors
 from shopkeeper.vocabulary import Rows, Scores
 
-# Nonsense shall find nothing: the nearest item must be convincingly near (for real queries of an electronics shop it is
-# at 0.46 or more for 95 in 100; for random letters at 0.2 to 0.42), the others not far behind it.
-CONVINCING, FLOOR, SHARE_OF_BEST = 0.42, 0.3, 0.6
+# Nonsense shall find nothing: the nearest item must be as near as convinces the encoder, the others not far behind it.
+FLOOR, SHARE_OF_BEST = 5 / 7, 0.6  # of what is convincing, of the nearest
 _MAX_QUERY_CHARACTERS = 500
 _REMEMBERED = 4096  # vectors of queries of late: six megabytes
 
@@ -28,6 +27,7 @@ class SemanticSource:
 
     def __init__(self, vectors: Vectors, encoder: Encoder | None, max_unknown_share: float) -> None:
         self.vectors = vectors
+        self._convincing = encoder.convincing if encoder else 0.0
         self._vector = lru_cache(maxsize=_REMEMBERED)(partial(_encode, encoder, max_unknown_share))
 
     def retrieve(self, context: Context, limit: int) -> Candidates:
@@ -36,9 +36,9 @@ class SemanticSource:
             return Candidates.none()
         rows, scores = self.vectors.search(vector, limit, context.allowed)
         best = float(scores.max(initial=0.0))
-        if best < CONVINCING:
+        if best < self._convincing:
             return Candidates.none()
-        near = scores >= max(FLOOR, SHARE_OF_BEST * best)
+        near = scores >= max(FLOOR * self._convincing, SHARE_OF_BEST * best)
         return Candidates(rows[near], scores[near])
 
     def vector(self, query: str) -> Scores | None:
@@ -79,7 +79,7 @@ class Semantic:
 
     name = "semantic"
     learns_from_events = False
-    when = "queries in other words than the catalogue's; English, with the bundled encoder"
+    when = "queries in other words than the catalogue's"
 
     def fit(self, material: Material) -> SemanticSource:
         meanings = material.meanings

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from shopkeeper.engine.encoder import MODEL_FILE, TOKENIZER_FILE, Encoder
+from shopkeeper.engine.encoder import MODEL_FILE, TOKENIZER_FILE, Encoder, SentenceEncoder
 from shopkeeper.errors import SettingsError
 from shopkeeper.learn.encoder import quiet, write_tokenizer
 from shopkeeper.learn.libraries import library
@@ -98,4 +98,4 @@ def _text(network: Any, tokenizer: Any, config: PictureConfig, folder: Path, thr
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MODEL_FILE).write_bytes(graph)
     write_tokenizer(tokenizer, network.config.text_config, config.max_tokens, folder / TOKENIZER_FILE)
-    return Encoder.load(folder, threads=threads)
+    return SentenceEncoder.load(folder, threads=threads)
