@@ -7,6 +7,7 @@ NaN means "not known" or "not said", and trees split on it.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +57,7 @@ ANCHOR_FEATURES = ("anchor_price", *(f"anchor_{label}" for label in AFFINITIES))
 MOMENT_FEATURES = ("hour", "weekday", "device")
 
 
+@lru_cache(maxsize=64)
 def feature_names(sources: tuple[str, ...], match: tuple[str, ...] = ()) -> tuple[str, ...]:
     """The columns of `features`, in order, of a surface with these sources and text match features."""
     proposed = tuple(f"{source}.{what}" for source in sources for what in ("score", "reciprocal_rank"))
@@ -79,16 +81,17 @@ def features(
     for at, source in enumerate(pool.sources):
         columns[f"{source}.score"] = pool.scores[:, at]
         columns[f"{source}.reciprocal_rank"] = 1.0 / (RANK_OFFSET + pool.ranks[:, at])
-    for at, name in enumerate(match_names):
-        columns[name] = np.nan if match is None else match[:, at]
     columns |= _item(context, rows, catalogue, statistics)
     columns |= _person(context, rows, catalogue, statistics)
     columns |= _affinities(context, rows, catalogue)
     columns |= _moment(context)
     names = feature_names(pool.sources, match_names)
-    matrix = np.empty((len(rows), len(names)), dtype=np.float32)
-    for at, name in enumerate(names):
-        matrix[:, at] = columns[name]
+    matrix = np.full((len(rows), len(names)), np.nan, dtype=np.float32)
+    asked = 2 * len(pool.sources)
+    if match is not None:
+        matrix[:, asked : asked + len(match_names)] = match
+    for at in (*range(asked), *range(asked + len(match_names), len(names))):
+        matrix[:, at] = columns[names[at]]
     return matrix
 
 
