@@ -40,7 +40,11 @@ from shopkeeper.learn.workshop import Workshop
 from shopkeeper.settings import DEFAULT_SURFACES, DataSettings, EncoderSettings, Settings, TrainSettings
 from shopkeeper.vocabulary import Mask, Scores, silent
 
-GROUPS = {"the query's clicks": CLICK_FEATURES, "the person": PERSON_FEATURES}
+GROUPS = {
+    "the query's clicks": CLICK_FEATURES,
+    "the person": PERSON_FEATURES,
+    "the person's attributes": ("history_attributes",),
+}
 SETTINGS = Settings(
     encoder=EncoderSettings(model="none"),
     train=TrainSettings(threads=1, max_requests=4_000),
