@@ -6,11 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from source_contract import context_of, interactions_of, items_table, material_of
 
 from shopkeeper.engine.context import Material
 from shopkeeper.engine.query_match import MATCH_FEATURES
 from shopkeeper.engine.sources.lexical import Lexical, LexicalSource
+from shopkeeper.engine.title_terms import found_among
 
 TITLES = (
     "Acme 24 inch monitor",
@@ -88,8 +91,20 @@ def test_a_changed_item_is_described_as_one_that_was_there(source: LexicalSource
 
 def test_likeness_is_the_share_of_what_the_liked_say(source: LexicalSource) -> None:
     liked, weights = np.array([3, 4], np.int32), np.ones(2, np.float32)
-    alike = source.likeness(ROWS, liked, weights)
+    held, none = source.terms.terms_of(ROWS), source.terms.terms_of(ROWS[:0])
+    alike = source.terms.likeness(held, liked, weights)
     assert alike[4] == pytest.approx(1)  # holds every word of both
     assert alike[4] > alike[3] > alike[6]
-    assert source.likeness(ROWS[:0], liked, weights).shape == (0,)
-    assert source.likeness(ROWS, liked[:0], weights[:0]).tolist() == [0.0] * len(ROWS)
+    assert source.terms.likeness(none, liked, weights).shape == (0,)
+    assert source.terms.likeness(held, liked[:0], weights[:0]).tolist() == [0.0] * len(ROWS)
+
+
+HASHES = st.lists(st.sampled_from([0, 1, 1 << 16, (1 << 16) + 1, 3 << 16, 7, (1 << 32) - 1]))
+
+
+@given(HASHES, HASHES)
+def test_keys_that_share_a_slot_are_all_found(hashes: list[int], keys: list[int]) -> None:
+    known = sorted(set(keys))
+    hits, at = found_among(np.array(hashes, np.uint32), np.array(known, np.uint32))
+    assert hits.tolist() == [place for place, each in enumerate(hashes) if each in known]
+    assert [known[place] for place in at.tolist()] == [each for each in hashes if each in known]

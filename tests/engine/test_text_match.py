@@ -47,7 +47,7 @@ def test_the_items_of_a_term_after_changes(
     assert len(fields) == len(now)
     assert sorted(fields.rows_with(term).tolist()) == holders(now, term)
     rows = np.arange(len(now), dtype=np.int32)
-    assert np.flatnonzero(fields.find(rows, [term])[:, 0]).tolist() == holders(now, term)
+    assert np.flatnonzero(fields.terms_of(rows).found([term])[:, 0]).tolist() == holders(now, term)
     assert fields.title_sizes_of(rows).tolist() == list(map(len, now))
 
 

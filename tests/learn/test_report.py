@@ -42,6 +42,20 @@ def page_of(told: Figures, directory: Path, choices: dict[str, Choice] | None = 
     return " ".join(re.sub(r"<svg.*?</svg>", "", text, flags=re.S).split())
 
 
+@pytest.mark.parametrize(
+    ("swapped", "told"),
+    [
+        (0, "(by what stood at several places for other reasons)"),
+        (2, "(by what chance exchanged, of the first 2 places, and behind them by what stood at several places"),
+        (3, "(by what chance exchanged, of the first 3 places)"),
+    ],
+)
+def test_the_curve_by_which_clicks_are_weighed_is_shown(swapped: int, told: str, tmp_path: Path) -> None:
+    write_report(Evaluation(1, 1, {}, {}, looked_at=(1, 0.61, 0.4), looked_at_by_swaps=swapped), tmp_path, "s", 0.0)
+    text = " ".join((tmp_path / "report.html").read_text(encoding="utf-8").split())
+    assert f"1.00, 0.61, 0.40 {told}" in text
+
+
 class Nesting(HTMLParser):
     """Asserts that what is opened is closed, inside out."""
 

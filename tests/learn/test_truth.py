@@ -74,5 +74,5 @@ def test_search_finds_what_truly_answers(truth: Truth, tables: Tables, tmp_path:
 def test_the_places_that_people_look_at_are_found(truth: Truth, tables: Tables) -> None:
     found = examination_of(tables.folder)
     assert found is not None
-    places = min(len(found), 5)
-    np.testing.assert_allclose(found[:places], truth.examination[:places], atol=0.15)
+    places = min(len(found.looked), 5)
+    np.testing.assert_allclose(found.looked[:places], truth.examination[:places], atol=0.15)

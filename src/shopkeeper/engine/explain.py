@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,12 +11,13 @@ import numpy as np
 from shopkeeper.engine.context import Context
 from shopkeeper.engine.slate import reasons, whole_order
 from shopkeeper.errors import did_you_mean
-from shopkeeper.vocabulary import Chip, Explanation, Request
+from shopkeeper.vocabulary import Chip, Explanation, Reason, Request
 
 if TYPE_CHECKING:
     from shopkeeper.engine.pipeline import Engine, Ranking
 
 TOP_FEATURES = 6
+OFTEN = 0.5  # of what a person did of late, from where on they often choose a label
 NEAR_IDS = 100_000  # in a larger catalogue, looking for a misspelt id takes longer than a request may
 
 
@@ -69,6 +71,7 @@ def _placed(
         return Explanation(item=item_id, surface=request.surface, verdict=verdict, text=text, rank=rank)
     features = _top_features(engine, context, ranking, int(ranking.places[at]))
     (said,) = reasons(engine, context, ranking, np.array([at]))
+    said += _tastes(engine, features, item_id)
     by_score = int(np.count_nonzero(ranking.scores > ranking.scores[at])) + 1
     mover = f"sorted by {request.sort}" if request.sort else "moved by variety or rules"
     moved = f", {_ordinal(by_score)} by score, {mover}" if by_score != rank else ""
@@ -87,6 +90,15 @@ def _placed(
         reasons=said,
         features=features,
     )
+
+
+def _tastes(engine: Engine, features: Mapping[str, float], item_id: str) -> tuple[Reason, ...]:
+    """What the person often chose before, where it is among what moves the item most: a label that most of their
+    history shares."""
+    item = engine.catalogue.item(engine.catalogue.ids.row(item_id))
+    named = {"history_brand": item.brand, "history_category": item.categories[-1] if item.categories else ""}
+    often = [label for feature, label in named.items() if label and features.get(feature, 0.0) >= OFTEN]
+    return tuple(Reason("taste", f"you often choose {label}") for label in often)
 
 
 def _word_of(engine: Engine, context: Context, name: str, row: int) -> str:

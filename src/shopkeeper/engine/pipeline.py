@@ -29,6 +29,7 @@ from shopkeeper.engine.encoder import Encoder
 from shopkeeper.engine.encoders import load_encoder
 from shopkeeper.engine.explain import explain
 from shopkeeper.engine.policies import Policies
+from shopkeeper.engine.query_clicks import CLICK_FEATURES, QueryClicks
 from shopkeeper.engine.ranking.features import feature_names, features
 from shopkeeper.engine.ranking.fusion import Pool, fuse
 from shopkeeper.engine.ranking.query_features import QUERY_FEATURES, query_features
@@ -79,7 +80,7 @@ from shopkeeper.vocabulary import (
 )
 
 ACTORS, SETTINGS, RANKERS, SUGGESTIONS = "actors", "settings.json", "rankers", "suggestions"
-UNDERSTANDING = "understanding"
+UNDERSTANDING, QUERY_CLICKS = "understanding", "query_clicks"
 READ_AT_ONCE = 32  # new items whose meaning an update waits for: about a third of a second
 
 
@@ -99,7 +100,7 @@ class Engine:
     """A release, ready to answer. Everything but what people just did stays as it is; any number of threads may ask.
 
     sources: by name, those that the surfaces use; rankers: by surface, where a learned one beat the fusion;
-    understanding: reads what queries ask for besides words.
+    understanding: reads what queries ask for besides words; query_clicks: what queries led to.
     Raises ReleaseError when a ranker learned from other features than the surface has now, SettingsError when a rule
     cannot be followed.
     """
@@ -118,6 +119,7 @@ class Engine:
         images: Images | None = None,
         suggestions: Suggestions | None = None,
         understanding: Understanding | None = None,
+        query_clicks: QueryClicks | None = None,
         release: str = "",
     ) -> None:
         self.catalogue, self.interactions, self.actors = catalogue, interactions, actors
@@ -125,7 +127,7 @@ class Engine:
         self.encoder, self.images, self.release = encoder, images, release
         self.suggestions = suggestions or Suggestions.none()
         self.searches = RecentSearches(self.suggestions.past)
-        self.understanding = understanding
+        self.understanding, self.query_clicks = understanding, query_clicks
         self.policies = Policies(catalogue, settings)
         self.policies.check()
         self.overview = Overview(catalogue)
@@ -297,7 +299,8 @@ class Engine:
     def _text_features(self, surface: str) -> tuple[str, ...]:
         if self.text_source(surface) is None:
             return ()
-        return (*QUERY_FEATURES, *(UNDERSTOOD_FEATURES if self.understanding is not None else ()))
+        understood = UNDERSTOOD_FEATURES if self.understanding is not None else ()
+        return (*QUERY_FEATURES, *understood, *(CLICK_FEATURES if self.query_clicks is not None else ()))
 
     def candidates(self, context: Context) -> Pool:
         """What the sources of the surface propose, as `pool` lays it together."""
@@ -339,6 +342,9 @@ class Engine:
         asked = query_features(context, pool, self.catalogue, text, self._meaning(surface))
         if self.understanding is not None:
             asked = np.concatenate((asked, understood_features(context, pool.rows, self._agreeing)), axis=1)
+        if self.query_clicks is not None:
+            clicks = self.query_clicks.features(context.request.query, pool.rows)
+            asked = np.concatenate((asked, clicks), axis=1)
         return features(context, pool, self.catalogue, self.statistics, asked, self._text_features(surface))
 
     def score(self, context: Context, pool: Pool) -> Scores:
@@ -421,6 +427,8 @@ class Engine:
             self.images.save(directory / "images")
         if self.understanding is not None:
             self.understanding.save(directory / UNDERSTANDING)
+        if self.query_clicks is not None:
+            self.query_clicks.save(directory / QUERY_CLICKS)
         (directory / SETTINGS).write_bytes(msgspec.json.format(msgspec.json.encode(self.settings)))
 
     @classmethod
@@ -476,6 +484,7 @@ class Engine:
             images=Images.load(directory / "images") if (directory / "images").is_dir() else None,
             suggestions=Suggestions.load(directory / SUGGESTIONS),
             understanding=_understanding(directory / UNDERSTANDING, catalogue),
+            query_clicks=QueryClicks.load(directory / QUERY_CLICKS) if (directory / QUERY_CLICKS).is_dir() else None,
             release=release,
         )
 

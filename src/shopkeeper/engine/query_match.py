@@ -15,7 +15,7 @@ import numpy.typing as npt
 from shopkeeper.engine.item_text import FIELDS
 from shopkeeper.engine.query_plan import Wanted
 from shopkeeper.engine.text_match import TermFields, term_hash
-from shopkeeper.engine.title_terms import Told, is_number, places_of_hashes
+from shopkeeper.engine.title_terms import Told, found_among, is_number
 from shopkeeper.vocabulary import Rows, Scores
 
 MATCH_FEATURES = (
@@ -97,10 +97,9 @@ def _placed(plan: Sequence[Wanted], told: Told, n: int) -> Iterator[tuple[str, S
         for reading in wanted.readings:
             asked.setdefault(term_hash(reading.terms[0]), place)
     keys = np.array(sorted(asked), np.uint32)
-    at = places_of_hashes(told.hashes, keys)
-    hits = np.flatnonzero(at >= 0)
+    hits, at = found_among(told.hashes, keys)
     owners, places = told.owners[hits], told.places[hits]
-    word = np.array([asked[key] for key in keys.tolist()])[at[hits]]
+    word = np.array([asked[key] for key in keys.tolist()], np.int64)[at]
     first = np.full((n, len(plan)), np.inf, np.float32)
     np.minimum.at(first, (owners, word), places)
     known = np.isfinite(first)

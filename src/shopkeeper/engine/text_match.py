@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from shopkeeper.engine.item_text import FIELDS
-from shopkeeper.engine.title_terms import Titles, TitlesBuilder, Told, places_of_hashes, side_by_side
+from shopkeeper.engine.title_terms import Titles, TitlesBuilder, Told, found_among, side_by_side
 from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.release.fields import picked, places_of
 from shopkeeper.release.tiers import Places, Slots, Tier
@@ -30,6 +31,24 @@ FIELD_BITS = {field: 1 << at for at, field in enumerate(FIELDS)}
 
 def term_hash(term: str) -> int:
     return zlib.crc32(term.encode())
+
+
+class Terms(NamedTuple):
+    """The m terms of n items: owners int64 [m], the position of each one's item among these; hashes uint32 [m]; bits
+    uint8 [m], of the fields that hold it."""
+
+    n: int
+    owners: Places
+    hashes: Hashes
+    bits: Bits
+
+    def found(self, terms: Sequence[str]) -> Bits:
+        """uint8 [n, len(terms)]: the bits of the fields of each item that hold each term."""
+        wanted, columns = np.unique(np.array([term_hash(term) for term in terms], np.uint32), return_inverse=True)
+        hits, places = found_among(self.hashes, wanted)
+        found = np.zeros((self.n, len(wanted)), np.uint8)
+        found[self.owners[hits], places] = self.bits[hits]
+        return found[:, columns]
 
 
 @dataclass(frozen=True)
@@ -104,40 +123,27 @@ class TermFields:
         """The items that hold a term in any field: int32, each once."""
         return self.postings.of(term)
 
-    def find(self, rows: Rows, terms: Sequence[str]) -> Bits:
-        """uint8 [len(rows), len(terms)]: the bits of the fields of each item that hold each term."""
-        wanted, columns = np.unique(np.array([term_hash(term) for term in terms], np.uint32), return_inverse=True)
+    def terms_of(self, rows: Rows) -> Terms:
+        """The terms of `rows` in all fields."""
         owners, entries = places_of(self.starts, rows)
-        hits = np.flatnonzero(np.isin(self.hashes[entries], wanted, kind="sort"))
-        entries = entries[hits]
-        found = np.zeros((len(rows), len(wanted)), np.uint8)
-        found[owners[hits], np.searchsorted(wanted, self.hashes[entries])] = self.bits[entries]
-        return found[:, columns]
-
-    def terms_of(self, rows: Rows) -> tuple[Places, Hashes]:
-        """The terms of `rows` in all fields: int64 [m], the position of each one's row, and uint32 [m]."""
-        owners, entries = places_of(self.starts, rows)
-        return owners, self.hashes[entries]
+        return Terms(len(rows), owners, self.hashes.take(entries), self.bits.take(entries))
 
     def rarities(self, hashes: Hashes) -> Scores:
         """float32 [len(hashes)]: the inverse document frequency of terms."""
         counts = self.postings.counts(hashes)
         return np.log1p((len(self) - counts + 0.5) / (counts + 0.5)).astype(np.float32)
 
-    def likeness(self, rows: Rows, liked: Rows, weights: Scores) -> Scores:
-        """float32 [len(rows)]: the share of the terms of `liked`, weighed by rarity and the weights of their items
-        (float32 [len(liked)]), that each of rows has."""
-        owners, hashes = self.terms_of(liked)
+    def likeness(self, held: Terms, liked: Rows, weights: Scores) -> Scores:
+        """float32 [held.n]: the share of the terms of `liked`, weighed by rarity and the weights of their items
+        (float32 [len(liked)]), that each of some items has."""
+        _, owners, hashes, _ = self.terms_of(liked)
         terms, at = np.unique(hashes, return_inverse=True)
         profile = np.bincount(at, weights[owners]) * self.rarities(terms)
-        owners, hashes = self.terms_of(rows)
-        if not len(terms) or not len(hashes):
-            return np.zeros(len(rows), np.float32)
-        places = places_of_hashes(hashes, terms)
-        held = np.flatnonzero(places >= 0)
-        shared = np.bincount(owners[held], profile[places[held]], minlength=len(rows))
-        shares = shared / max(float(profile.sum()), 1e-9)
-        return np.asarray(shares, np.float32)
+        if not len(terms):
+            return np.zeros(held.n, np.float32)
+        shared, places = found_among(held.hashes, terms)
+        sums = np.bincount(held.owners.take(shared), profile.take(places), minlength=held.n)
+        return np.asarray(sums / max(float(profile.sum()), 1e-9), np.float32)
 
     def title_sizes_of(self, rows: Rows) -> Sizes:
         return self.title_sizes[rows]
@@ -194,17 +200,12 @@ class LiveTermFields(Tier[TermFields], TermFields):
         newer = self.slots.rows[self.newer.rows_with(term)]
         return np.concatenate((self.slots.older(self.base.rows_with(term)), newer))
 
-    def find(self, rows: Rows, terms: Sequence[str]) -> Bits:
+    def terms_of(self, rows: Rows) -> Terms:
         at_base, at_newer, places = self.slots.split(rows)
-        found = np.empty((len(rows), len(terms)), np.uint8)
-        found[at_base] = self.base.find(rows[at_base], terms)
-        found[at_newer] = self.newer.find(places, terms)
-        return found
-
-    def terms_of(self, rows: Rows) -> tuple[Places, Hashes]:
-        at_base, at_newer, places = self.slots.split(rows)
-        (owners, hashes), (newer_owners, newer) = self.base.terms_of(rows[at_base]), self.newer.terms_of(places)
-        return np.concatenate((at_base[owners], at_newer[newer_owners])), np.concatenate((hashes, newer))
+        base, newer = self.base.terms_of(rows[at_base]), self.newer.terms_of(places)
+        owners = np.concatenate((at_base[base.owners], at_newer[newer.owners]))
+        hashes = np.concatenate((base.hashes, newer.hashes))
+        return Terms(len(rows), owners, hashes, np.concatenate((base.bits, newer.bits)))
 
     def rarities(self, hashes: Hashes) -> Scores:
         rarities: Scores = self.base.rarities(hashes)

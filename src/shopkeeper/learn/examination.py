@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,39 +14,75 @@ import pyarrow as pa
 
 from shopkeeper.data.duck import connect
 from shopkeeper.learn.requests import Asked
+from shopkeeper.learn.searches import with_events
 from shopkeeper.vocabulary import Ids
 
 ROUNDS = 50
 FEWEST_SHOWN = 200  # at a place; what lies beyond is taken to be like the last place that has them
+FEWEST_MOVED, FEWEST_PLACES = 200, 3  # at a place, by chance; first places that have them, for swaps to tell anything
 LEAST = 0.1  # so that no single click counts more than ten times
 
-Examination = npt.NDArray[np.float64]
+Chances = npt.NDArray[np.float64]
+
+
+class Examination(NamedTuple):
+    """looked: float64 [places], the chance that each place is looked at, against the first; swapped: of how many of the
+    first places it is known from what chance put there, 0 none."""
+
+    looked: Chances
+    swapped: int = 0
 
 
 def examination_of(tables: Path) -> Examination | None:
-    """From the impressions under `tables`; None where there are too few."""
+    """From the impressions under `tables`; None where there are too few. Of the first places from what chance exchanged
+    there, where it did so often enough; of the others from items that stood at several places for reasons of their own
+    (a price, a fashion), which may be reasons to click as well."""
     if not any(tables.glob("events/*/*.parquet")):
         return None
-    with connect() as database:
-        database.read_parquet(str(tables / "events" / "*" / "*.parquet"), union_by_name=True).create_view("events")
-        statement = files("shopkeeper.learn").joinpath("examination.sql").read_text(encoding="utf-8")
-        return estimate_examination(database.sql(statement).to_arrow_table())
+    by_swaps, by_pairs = (_counts(tables, name) for name in ("swaps.sql", "examination.sql"))
+    enough = _often(by_swaps.column("position").to_numpy(), by_swaps.column("moved").to_numpy(), FEWEST_MOVED)
+    harvested = estimate_examination(by_pairs)
+    moved = estimate_examination(by_swaps.drop_columns("moved")) if enough >= FEWEST_PLACES else None
+    if moved is None:
+        return None if harvested is None else Examination(harvested)
+    return joined(moved[:enough], harvested)
 
 
-def estimate_examination(counts: pa.Table) -> Examination | None:
+def joined(moved: Chances, harvested: Chances | None) -> Examination:
+    """What swaps tell of the first places, and behind them the other curve, as high where they meet."""
+    known = len(moved)
+    if harvested is None or len(harvested) <= known:
+        return Examination(moved, known)
+    behind = harvested[known:] * (moved[-1] / harvested[known - 1])
+    return Examination(np.clip(np.concatenate((moved, behind)), LEAST, 1.0), known)
+
+
+def _counts(tables: Path, name: str) -> pa.Table:
+    with with_events(tables) as database:
+        statement = files("shopkeeper.learn").joinpath(name).read_text(encoding="utf-8")
+        return database.sql(statement).to_arrow_table()
+
+
+def _often(positions: npt.NDArray[np.int32], counts: npt.NDArray[np.int64], fewest: int) -> int:
+    """How many of the first places have so many."""
+    totals = np.append(np.bincount(positions - 1, counts), 0)
+    return int(np.argmin(totals >= fewest))
+
+
+def estimate_examination(counts: pa.Table) -> Chances | None:
     """float64 [places], of the first 1: the chance that place p is looked at, against the first. None where even the
     first two places were seldom shown.
 
-    counts: int columns pair, position, shown, acted: how often a pair (query, item) was shown at a position and acted
-    on. By the position-based model (Richardson et al., WWW 2007) acted = shown · examined(position) · wanted(pair) in
-    expectation, fitted as a Poisson model with an effect for each pair: what tells places apart is that the same pair
-    stood at several (Agarwal et al., "Estimating position bias without intrusive interventions", WSDM 2019).
+    counts: int columns pair, position, shown, acted: how often a pair was shown at a position and acted on. A pair is
+    what is wanted alike wherever it stands: a query and an item, or what has one place by its score and was exchanged
+    by chance with another (Joachims, Swaminathan & Schnabel, "Unbiased learning-to-rank with biased feedback", WSDM
+    2017). By the position-based model (Richardson et al., WWW 2007) acted = shown · examined(position) · wanted(pair)
+    in expectation, fitted as a Poisson model with an effect for each pair: what tells places apart is that the same
+    pair stood at several (Agarwal et al., "Estimating position bias without intrusive interventions", WSDM 2019).
     """
     pair, place, shown, acted = (counts.column(name).to_numpy().astype(np.int64) for name in counts.column_names)
     place = place - 1
-    totals = np.bincount(place, shown, minlength=2)
-    enough = totals >= FEWEST_SHOWN
-    places = len(enough) if enough.all() else int(np.argmin(enough))
+    places = _often(place + 1, shown, FEWEST_SHOWN)
     if places < 2:
         return None
     kept = place < places
@@ -58,14 +95,14 @@ def estimate_examination(counts: pa.Table) -> Examination | None:
     return np.clip(examined, LEAST, 1.0)
 
 
-def weigh(asked: Sequence[Asked], examination: Examination, tables: Path, items: Ids) -> list[Asked]:
+def weigh(asked: Sequence[Asked], looked_at: Chances, tables: Path, items: Ids) -> list[Asked]:
     """The same requests, each weighing the mean over its wanted items of one over the chance that their place in the
     list was looked at (inverse propensity scoring, Joachims et al., WSDM 2017); 1 where no place is known."""
     places = _places(tables, sorted({one.slate for one in asked}))
     weighed = []
     for one in asked:
         known = [places[key] for item in items.ids(one.rows) if (key := (one.slate, item)) in places]
-        looked = examination[np.minimum(known, len(examination)) - 1] if known else np.ones(1)
+        looked = looked_at[np.minimum(known, len(looked_at)) - 1] if known else np.ones(1)
         weighed.append(replace(one, weight=float((1 / looked).mean())))
     return weighed
 

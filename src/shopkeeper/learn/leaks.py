@@ -72,6 +72,7 @@ def _knowing(engine: Engine, interactions: Interactions) -> Engine:
         settings=engine.settings,
         encoder=engine.encoder,
         understanding=engine.understanding,
+        query_clicks=engine.query_clicks,
     )
 
 

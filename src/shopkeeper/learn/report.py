@@ -31,7 +31,9 @@ class Evaluation(msgspec.Struct, frozen=True):
     people's judgements); choices: what won on the validation part by surface; checked_for_leaks: requests of the
     validation part whose answers stay the same when all that happened later is deleted (else nothing is released);
     costs: of each source and ranker; unasked: surfaces that no request was held back for, so that nothing measured
-    them; stages: by surface, what each stage of an answer costs and brings."""
+    them; stages: by surface, what each stage of an answer costs and brings; looked_at: the chance that each place of a
+    list is looked at, against the first, by which clicks on searches are weighed; looked_at_by_swaps: of how many of
+    the first places it is known from what chance exchanged."""
 
     items: int
     events: int
@@ -42,6 +44,8 @@ class Evaluation(msgspec.Struct, frozen=True):
     unasked: tuple[str, ...] = ()
     synonyms: tuple[Proposal, ...] = ()
     stages: dict[str, dict[str, Stage]] = {}
+    looked_at: tuple[float, ...] = ()
+    looked_at_by_swaps: int = 0
 
 
 def write_report(evaluation: Evaluation, directory: Path, shop: str, now: float) -> None:

@@ -96,6 +96,8 @@ def train(
             unasked=_unasked(shop, figures),
             synonyms=propose(load_searches(tables.folder), Analyser.of(settings.search.languages)),
             stages=stages,
+            looked_at=tuple(shop.examination.looked.tolist()) if shop.examination else (),
+            looked_at_by_swaps=shop.examination.swapped if shop.examination else 0,
         )
         write_report(evaluation, draft / "evaluation", settings.shop.name, shop.now)
         release = releases.publish(

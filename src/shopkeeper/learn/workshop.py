@@ -14,10 +14,12 @@ from shopkeeper.data.tables import Tables
 from shopkeeper.engine.encoder import Encoder
 from shopkeeper.engine.models import check_models
 from shopkeeper.engine.pipeline import Engine
+from shopkeeper.engine.query_clicks import QueryClicks
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.engine.ranking.statistics import Statistics
 from shopkeeper.engine.sources import recipes
 from shopkeeper.learn.asof import Inferred
+from shopkeeper.learn.clicks import count_clicks
 from shopkeeper.learn.encoder import shop_encoder
 from shopkeeper.learn.examination import Examination, examination_of, weigh
 from shopkeeper.learn.fit import Fitter
@@ -35,9 +37,9 @@ from shopkeeper.vocabulary import Ids, Progress
 
 @dataclass(frozen=True)
 class Workshop:
-    """tables: the folder that holds them; searches: schema SEARCHES; examination: float64 [places] or None, how likely
-    each place of a list is looked at; open_to_choice: the surfaces on which the settings
-    leave something to choose, whatever serves them later; now: seconds, a moment after everything that is known."""
+    """tables: the folder that holds them; searches: schema SEARCHES; examination: how likely each place of a list is
+    looked at, where it is known; open_to_choice: the surfaces on which the settings leave something to choose, whatever
+    serves them later; now: seconds, a moment after everything that is known."""
 
     tables: Path
     catalogue: Catalogue
@@ -134,11 +136,19 @@ class Workshop:
             if surface.needs == "query":
                 found = searches_of(name, self.searches, part, self.catalogue.ids, limit=limit, seed=seed)
                 seen = self.examination
-                asked[name] = found if seen is None else weigh(found, seen, self.tables, self.catalogue.ids)
+                asked[name] = found if seen is None else weigh(found, seen.looked, self.tables, self.catalogue.ids)
             else:
                 asked[name] = requests_of(name, surface, part, self.actors, self.catalogue.ids, limit=limit, seed=seed)
         tables = Tables(self.tables.parent)
         return {name: with_visits(requests, tables) for name, requests in asked.items() if requests}
+
+    def _query_clicks(self, now: float) -> QueryClicks | None:
+        """What queries led to before `now`, also of what was done after searches that began before; None in a shop
+        without searches, or without a clock to tell what was known when."""
+        if not len(self.searches) or not self.interactions.has_clock:
+            return None
+        searches = self.searches if now >= self.now else load_searches(self.tables, before=now)
+        return count_clicks(searches, self.catalogue.ids)
 
     def _engine(
         self,
@@ -163,6 +173,7 @@ class Workshop:
             rankers=rankers,
             encoder=self.encoder,
             understanding=self.understander.as_of(now, fitted.values()),
+            query_clicks=self._query_clicks(now),
         )
 
 

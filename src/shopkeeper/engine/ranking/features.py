@@ -7,6 +7,7 @@ NaN means "not known" or "not said", and trees split on it.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from shopkeeper.engine.interest import DAY, interest_of
 from shopkeeper.engine.ranking.fusion import RANK_OFFSET, Pool
 from shopkeeper.engine.ranking.statistics import WINDOWS, Statistics
 from shopkeeper.release.catalogue import Catalogue, Labels
-from shopkeeper.release.fields import Gathered
+from shopkeeper.release.fields import Gathered, LabelMap
 from shopkeeper.vocabulary import EventType, Rows, Scores, Seconds
 
 Columns = dict[str, npt.NDArray[np.float32] | float]
@@ -45,6 +46,7 @@ PERSON_FEATURES = (
     "history_price",
     *(f"history_{label}" for label in AFFINITIES),
     *(f"session_{label}" for label in AFFINITIES),
+    "history_attributes",  # how much of the history shares the row's other labels: colour, size, material
     "seen_times",
     "bought_times",
     "seen_events_ago",
@@ -56,6 +58,7 @@ ANCHOR_FEATURES = ("anchor_price", *(f"anchor_{label}" for label in AFFINITIES))
 MOMENT_FEATURES = ("hour", "weekday", "device")
 
 
+@lru_cache(maxsize=64)
 def feature_names(sources: tuple[str, ...], match: tuple[str, ...] = ()) -> tuple[str, ...]:
     """The columns of `features`, in order, of a surface with these sources and text match features."""
     proposed = tuple(f"{source}.{what}" for source in sources for what in ("score", "reciprocal_rank"))
@@ -79,16 +82,17 @@ def features(
     for at, source in enumerate(pool.sources):
         columns[f"{source}.score"] = pool.scores[:, at]
         columns[f"{source}.reciprocal_rank"] = 1.0 / (RANK_OFFSET + pool.ranks[:, at])
-    for at, name in enumerate(match_names):
-        columns[name] = np.nan if match is None else match[:, at]
     columns |= _item(context, rows, catalogue, statistics)
     columns |= _person(context, rows, catalogue, statistics)
     columns |= _affinities(context, rows, catalogue)
     columns |= _moment(context)
     names = feature_names(pool.sources, match_names)
-    matrix = np.empty((len(rows), len(names)), dtype=np.float32)
-    for at, name in enumerate(names):
-        matrix[:, at] = columns[name]
+    matrix = np.full((len(rows), len(names)), np.nan, dtype=np.float32)
+    asked = 2 * len(pool.sources)
+    if match is not None:
+        matrix[:, asked : asked + len(match_names)] = match
+    for at in (*range(asked), *range(asked + len(match_names), len(names))):
+        matrix[:, at] = columns[names[at]]
     return matrix
 
 
@@ -169,7 +173,32 @@ def _affinities(context: Context, rows: Rows, catalogue: Catalogue) -> Columns:
         own = labels.of(rows)
         for taste, (liked, weights) in tastes.items():
             columns[f"{taste}_{name}"] = affinity(labels, own, liked, weights, len(rows))
+    columns["history_attributes"] = _attributes(catalogue.labels, rows, *tastes["history"])
     return columns
+
+
+def _attributes(labels: LabelMap, rows: Rows, liked: Rows, weights: Scores) -> Scores | float:
+    """float32 [n]: of the weight of `liked` that says anything in a field, how much says the same as the row, averaged
+    over the row's fields but AFFINITIES; NaN where nothing is liked or the row has no such label."""
+    if not len(rows) or weights.sum() <= 0.0:
+        return np.nan
+    owners, codes = labels.gather(liked)
+    said, at = np.unique(codes, return_inverse=True)
+    if not len(said):
+        return np.nan
+    profile, fields = np.bincount(at, weights[owners]), labels.field_of(said)
+    totals = np.bincount(fields, profile)
+    own = labels.gather(rows)
+    own_fields = labels.field_of(own.codes)
+    other = ~np.isin(own_fields, [labels.position(name) for name in AFFINITIES if name in labels])
+    owners, codes, own_fields = own.owners[other], own.codes[other], own_fields[other]
+    place = np.minimum(np.searchsorted(said, codes), len(said) - 1)
+    shares = np.where(said[place] == codes, profile[place] / np.maximum(totals[fields[place]], 1e-9), 0.0)
+    told = np.append(totals, np.zeros(len(labels)))[own_fields] > 0  # of fields that the history speaks of
+    counts = np.bincount(owners[told], minlength=len(rows))
+    sums = np.bincount(owners[told], shares[told], minlength=len(rows))
+    mean: Scores = np.full(len(rows), np.nan, np.float32)
+    return np.divide(sums, counts, out=mean, where=counts > 0, casting="same_kind")
 
 
 def _moment(context: Context) -> Columns:

@@ -15,6 +15,7 @@ from shopkeeper.engine.context import Context
 from shopkeeper.engine.query_match import MATCH_FEATURES
 from shopkeeper.engine.ranking.features import Columns, affinity, price_gap
 from shopkeeper.engine.ranking.fusion import Pool, fuse
+from shopkeeper.engine.text_match import TermFields, Terms
 from shopkeeper.engine.vectors import Vectors
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.vocabulary import Rows, Scores
@@ -38,9 +39,10 @@ QUERY_FEATURES = (*MATCH_FEATURES, *FEEDBACK_FEATURES)
 class Words(Protocol):
     """What finds items by words (engine/sources/lexical.py)."""
 
-    def match_features(self, context: Context, rows: Rows) -> Scores: ...
+    @property
+    def terms(self) -> TermFields: ...
 
-    def likeness(self, rows: Rows, liked: Rows, weights: Scores) -> Scores: ...
+    def match_features(self, context: Context, rows: Rows, held: Terms) -> Scores: ...
 
 
 class Meaning(Protocol):
@@ -57,10 +59,11 @@ def query_features(context: Context, pool: Pool, catalogue: Catalogue, words: Wo
     fused = fuse(pool, {})
     first = np.argsort(-fused, kind="stable")[:FIRST]
     liked, weights = rows[first], fused[first]
+    held = words.terms.terms_of(rows)
     columns: Columns = {
         FUSED: fused,
         **_meanings(context, rows, liked, weights, meaning),
-        "top_terms": words.likeness(rows, liked, weights),
+        "top_terms": words.terms.likeness(held, liked, weights),
         "top_price": price_gap(catalogue, liked, weights, rows),
         "price_place": _places(catalogue.prices[rows]),
         "available": catalogue.available[rows].astype(np.float32),
@@ -70,7 +73,7 @@ def query_features(context: Context, pool: Pool, catalogue: Catalogue, words: Wo
         own = None if labels is None else labels.of(rows)
         columns[f"top_{name}"] = np.nan if labels is None or own is None else affinity(labels, own, liked, weights, n)
     matrix = np.empty((n, len(QUERY_FEATURES)), np.float32)
-    matrix[:, : len(MATCH_FEATURES)] = words.match_features(context, rows)
+    matrix[:, : len(MATCH_FEATURES)] = words.match_features(context, rows, held)
     for at, name in enumerate(FEEDBACK_FEATURES, start=len(MATCH_FEATURES)):
         matrix[:, at] = columns[name]
     return matrix

@@ -25,7 +25,7 @@ from shopkeeper.engine.query_plan import Plan, Planner, Reading, Wanted
 from shopkeeper.engine.snippets import snippet
 from shopkeeper.engine.text import fold, is_unspaced, spaced_tokens
 from shopkeeper.engine.text_index import CODE, WORDS, TextIndex
-from shopkeeper.engine.text_match import FIELD_BITS, TermFields, TermFieldsBuilder
+from shopkeeper.engine.text_match import FIELD_BITS, TermFields, TermFieldsBuilder, Terms
 from shopkeeper.engine.wording import Analyser, Stems, Wording
 from shopkeeper.settings import Settings
 from shopkeeper.vocabulary import Mask, Request, Rows, Scores, Snippet
@@ -128,19 +128,15 @@ class LexicalSource:
     def holds_all(self, query: str, rows: Rows, *, verbatim: bool = False) -> bool:
         """Whether one of these rows holds every word of the query."""
         plan = self.plan(query, verbatim)
-        held = self._held(plan.wanted, rows).max(axis=2) > 0
+        held = self._held(plan.wanted, self._terms.terms_of(rows)).max(axis=2) > 0
         held[:, [at for at, wanted in enumerate(plan.wanted) if wanted.optional]] = True
         return bool(held.all(axis=1).any())
 
-    def match_features(self, context: Context, rows: Rows) -> Scores:
-        """float32 [len(rows), len(MATCH_FEATURES)]; NaN where the request has no words."""
+    def match_features(self, context: Context, rows: Rows, held: Terms | None = None) -> Scores:
+        """float32 [len(rows), len(MATCH_FEATURES)]; NaN where the request has no words. held: the terms of the rows,
+        where they were looked up before."""
         plan = self._plan(context.request)
-        return match_features(plan, self._terms, rows, self._held(plan, rows))
-
-    def likeness(self, rows: Rows, liked: Rows, weights: Scores) -> Scores:
-        """float32 [len(rows)]: the share of the words of `liked`, weighed by rarity and the weights of their items
-        (float32 [len(liked)]), that each of rows has."""
-        return self._terms.likeness(rows, liked, weights)
+        return match_features(plan, self._terms, rows, self._held(plan, held or self._terms.terms_of(rows)))
 
     def reason(self, context: Context, row: int) -> str:
         return self.reasons(context, np.array([row], np.int32))[0]
@@ -149,7 +145,7 @@ class LexicalSource:
         """Each names the field that holds most of the query's words, and these, by the best reading of each."""
         plan = self._plan(context.request)
         named: list[list[dict[int, str]]] = [[{} for _ in FIELDS] for _ in rows]
-        for word, reading, fields in self._readings_held(plan, rows):
+        for word, reading, fields in self._readings_held(plan, self._terms.terms_of(rows)):
             for at, field in zip(*(axis.tolist() for axis in np.nonzero(fields)), strict=True):
                 named[at][field].setdefault(word, reading.text)
         return [_match_reason(held) for held in named]
@@ -192,17 +188,17 @@ class LexicalSource:
     def _plan(self, request: Request) -> tuple[Wanted, ...]:
         return self.plan(request.query, request.verbatim).wanted
 
-    def _held(self, plan: tuple[Wanted, ...], rows: Rows) -> Scores:
-        """float32 [len(rows), words, fields]: the weight of the best reading of each word that the field holds."""
-        held = np.zeros((len(rows), len(plan), len(FIELDS)), np.float32)
-        for word, reading, fields in self._readings_held(plan, rows):
+    def _held(self, plan: tuple[Wanted, ...], terms: Terms) -> Scores:
+        """float32 [terms.n, words, fields]: the weight of the best reading of each word that the field holds."""
+        held = np.zeros((terms.n, len(plan), len(FIELDS)), np.float32)
+        for word, reading, fields in self._readings_held(plan, terms):
             held[:, word] = np.maximum(held[:, word], reading.weight * fields)
         return held
 
-    def _readings_held(self, plan: tuple[Wanted, ...], rows: Rows) -> Iterator[tuple[int, Reading, FieldMask]]:
-        """Each reading with the place of its word in the plan, and bool [len(rows), fields]: which fields hold it."""
+    def _readings_held(self, plan: tuple[Wanted, ...], terms: Terms) -> Iterator[tuple[int, Reading, FieldMask]]:
+        """Each reading with the place of its word in the plan, and bool [terms.n, fields]: which fields hold it."""
         readings = [(word, reading) for word, wanted in enumerate(plan) for reading in wanted.readings]
-        bits = self._terms.find(rows, [term for _, reading in readings for term in reading.terms])
+        bits = terms.found([term for _, reading in readings for term in reading.terms])
         fields = (bits[:, :, None] & np.array([FIELD_BITS[field] for field in FIELDS], np.uint8)).astype(np.bool_)
         at = 0
         for word, reading in readings:
