@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -80,6 +81,34 @@ def test_some_attributes_are_changed(ask: Ask, write: Any) -> None:
     assert found == [{"objectID": "tea", "tags": ["loose"]}, None]
     write(("deleteObject", {"objectID": "tea"}))
     ask(f"{PATH}/tea", None, "GET", status=404)
+
+
+def test_what_was_just_written_is_changed_in_part(ask: Ask, write: Any) -> None:
+    """No answer needs to know it yet."""
+    for at in range(5):
+        path = f"{PATH}/now{at}"
+        ask(path, {"name": "Now", "brand": "Acme", "price": 50}, "PUT")
+        ask(f"{path}/partial", {"price": 5})
+        ask(
+            f"{PATH}/batch", {"requests": [{"action": "partialUpdateObject", "body": {"objectID": f"now{at}", "a": 1}}]}
+        )
+        ask(f"{PATH}/gone{at}", {"name": "Gone"}, "PUT")
+        ask(f"{PATH}/gone{at}", None, "DELETE")
+        ask(f"{PATH}/gone{at}/partial?createIfNotExists=false", {"price": 5})
+    write()
+    now = {"name": "Now", "brand": "Acme", "price": 5, "a": 1}
+    for at in range(5):
+        assert ask(f"{PATH}/now{at}", None, "GET") == {"objectID": f"now{at}", **now}
+        ask(f"{PATH}/gone{at}", None, "GET", status=404)
+
+
+def test_of_many_who_change_one_record_none_is_lost(ask: Ask, write: Any) -> None:
+    ask(f"{PATH}/count", {"n": 0}, "PUT")
+    with ThreadPoolExecutor(8) as pool:
+        one_more = {"n": {"_operation": "Increment", "value": 1}}
+        list(pool.map(lambda _: ask(f"{PATH}/count/partial", one_more), range(40)))
+    write()
+    assert ask(f"{PATH}/count", None, "GET")["n"] == 40
 
 
 @pytest.mark.parametrize(
