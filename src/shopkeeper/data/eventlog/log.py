@@ -251,7 +251,7 @@ class EventLog:
         place: int | None = self._rows(f"SELECT max(place) FROM ({some})", after, until, size)[0][0]
         return place
 
-    def _rows(self, select: str, *values: float) -> list[tuple[Any, ...]]:
+    def _rows(self, select: str, *values: float | str) -> list[tuple[Any, ...]]:
         with self._reading:
             return self._reader.execute(select, values).fetchall()
 

@@ -11,9 +11,10 @@ from typing import Any
 
 from shopkeeper.engine.sources.lexical import LexicalSource
 from shopkeeper.engine.text import UNSPACED, fold, is_unspaced, parse_query, words
+from shopkeeper.errors import RequestError
 from shopkeeper.server.algolia.objects import OBJECT_ID
 
-SNIPPET_WORDS = 10
+SNIPPET_WORDS, MOST_WORDS = 10, 10_000
 MOST_SPANS = 50  # of a text, among which the best passage is looked for
 
 _RUN = re.compile(r"[^\W_]+(?:[-'’.&_][^\W_]+)*")  # a word, or several that are written as one: "XJ-200"
@@ -91,11 +92,19 @@ def snippets(marks: Marks, record: Mapping[str, Any], asked: Iterable[str], elli
     found: dict[str, Any] = {}
     for each in asked:
         name, _, size = each.partition(":")
-        n_words = int(size) if size.isdecimal() else SNIPPET_WORDS
+        n_words = _n_words(size) if size.isdecimal() else SNIPPET_WORDS
         for attribute in record if name == "*" else [name]:
             if attribute in record and attribute != OBJECT_ID:
                 found[attribute] = _each(record[attribute], lambda text, n=n_words: _snippet(marks, text, n, ellipsis))
     return found
+
+
+def _n_words(said: str) -> int:
+    if len(said) > 6 or not 0 < int(said) <= MOST_WORDS:
+        raise RequestError(
+            f"{said[:60]} words are no snippet", where="attributesToSnippet", expected=f"from 1 to {MOST_WORDS:,} words"
+        )
+    return int(said)
 
 
 def _each(said: Any, make: Any) -> Any:

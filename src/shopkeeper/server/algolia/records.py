@@ -101,9 +101,10 @@ def delete(door: Door, by: Asking, ids: Iterable[str]) -> dict[str, Any]:
 
 
 def delete_matching(door: Door, by: Asking, said: Mapping[str, Any]) -> dict[str, Any]:
-    """All records that the filters let through. Raises RequestError where there is no filter."""
+    """All records that the filters let through. Raises RequestError where there is no filter, and for an attribute that
+    no item says: a search finds nothing by it, and `NOT` before a misspelt one would delete the whole shop."""
     catalogue = door.shop.engine().catalogue
-    request = read_request(read_params(said), catalogue, "", ())
+    request = read_request(read_params(said), catalogue, "", (), known_alone=True)
     if not request.filter:
         raise RequestError("there is no filter", where="filters", expected="filters", remedy="To delete all, clear.")
     rows = np.flatnonzero(door.shop.engine().policies.masks.mask(request.filter)).astype(np.int32)
@@ -121,13 +122,15 @@ def get(door: Door, by: Asking, said: Mapping[str, Any]) -> dict[str, Any]:
     """Records by their ids, None where there is none. Raises RequestError."""
     asked = read_list(said, "requests", 1_000)
     found = door.records(by, [id_of(each) for each in asked])
-    wanted = [tuple(each.get("attributesToRetrieve") or ("*",)) for each in asked]
-    return {"results": [record and picked(record, names) for record, names in zip(found, wanted, strict=True)]}
+    wanted, barred = [tuple(each.get("attributesToRetrieve") or ("*",)) for each in asked], door.barred(by)
+    return {"results": [record and picked(record, names, barred) for record, names in zip(found, wanted, strict=True)]}
 
 
 def browse(door: Door, by: Asking, index: str, said: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that matches, some records at a time; `cursor` says where the next begin. Raises RequestError."""
-    params = read_params(said, {"hitsPerPage": MAX_SIZE})
+    params = msgspec.structs.replace(
+        read_params(said, {"hitsPerPage": MAX_SIZE}), unretrievable_attributes=door.barred(by)
+    )
     engine = door.shop.engine()
     catalogue, after = engine.catalogue, _place(params.cursor, engine.release)
     request = by.caller.bind(read_request(params, catalogue, "", ()))
