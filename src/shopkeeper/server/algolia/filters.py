@@ -64,6 +64,10 @@ def print_filters(condition: Condition) -> str:
     if isinstance(condition, Exists | Holds | Within):
         raise RequestError(f"{condition} cannot be said in Algolia's filters", where="filters")
     if isinstance(condition, Not):
+        if isinstance(condition.part, Every | Either | Not) or (
+            isinstance(condition.part, Is) and condition.part.values[1:]
+        ):
+            raise RequestError(f"{condition} cannot be said in Algolia's filters", where="filters")
         return f"NOT {print_filters(condition.part)}"
     if isinstance(condition, Every) and _is_range(condition):
         low, high = (part for part in condition.parts if isinstance(part, Compares))

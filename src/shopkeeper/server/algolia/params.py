@@ -143,8 +143,8 @@ def read_request(
     params: Params, catalogue: Catalogue, sort: str, facets: Names, *, known_alone: bool = False
 ) -> Request:
     """What the parameters ask, sorted as the index is, then by the distance from a place; `facets` are the fields to
-    count; `known_alone`: refuse a filter on what no item says. Raises RequestError for a filter that cannot be read, and
-    for a place that is none."""
+    count; `known_alone`: refuse a filter on what no item says. Raises RequestError for a filter that cannot be read,
+    and for a place that is none."""
     user, session = who(params.user_token)
     beyond = params.start >= params.pagination_limited_to
     keys = [key for key in (sort, nearest_first(params.centre, catalogue)) if key]
