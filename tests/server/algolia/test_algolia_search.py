@@ -10,6 +10,7 @@ from asked import Ask
 from processes import until
 from starlette.testclient import TestClient
 
+from shopkeeper.engine.sources.lexical import LexicalSource
 from shopkeeper.keys import KeyStore, Role
 from shopkeeper.server.app import create_app
 from shopkeeper.shop import Shop
@@ -59,6 +60,22 @@ def test_matches_are_marked(search: Ask) -> None:
     assert hit["_highlightResult"]["brand"] == {"value": "Acme", "matchLevel": "none", "matchedWords": []}
     (hit,) = search("红色马克杯", attributesToHighlight=["title"])["hits"]
     assert "<em>马克杯</em>" in hit["_highlightResult"]["title"]["value"]
+
+
+def test_texts_are_read_once_however_many_words_are_asked(search: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, found, matched = list[str](), set[str](), LexicalSource.matched
+
+    def counted(self: LexicalSource, query: str, texts: Any, **how: Any) -> tuple[str, ...]:
+        said = list(texts)
+        result = matched(self, query, said, **how)
+        found.update(result if query == "red acme mug" else ())
+        read.extend(said if query != "red acme mug" else ())
+        return result
+
+    monkeypatch.setattr(LexicalSource, "matched", counted)
+    (hit,) = search("red acme mug")["hits"]
+    assert hit["_highlightResult"]["brand"]["matchedWords"] == ["acme"]
+    assert {"acme", "mug", "red"} <= set(read) <= found  # word by word, what was found is read, and no text again
 
 
 def test_a_snippet_is_cut_around_the_match(ask: Ask, search: Ask) -> None:
@@ -119,6 +136,7 @@ def test_one_of_each_value_is_shown(ask: Ask, search: Ask) -> None:
 def test_words_are_taken_as_they_are_written(search: Ask) -> None:
     assert search("teapto")["nbHits"] == 3
     assert search("teapto", typoTolerance=False)["nbHits"] == 0
+    assert "mug</em>" not in str(search("red mu", typoTolerance=False)["hits"])
     assert search('"red mug"')["nbHits"] == 1
     assert {hit["colour"] for hit in search("mug -red")["hits"]} == {"blue", "green"}
 

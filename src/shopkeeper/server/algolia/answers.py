@@ -98,7 +98,7 @@ def dressed(params: Params, records: Sequence[Mapping[str, Any]], marks: Marks) 
 def _hits(door: Door, by: Asking, params: Params, slate: Slate) -> list[dict[str, Any]]:
     records = [door.record(by, placement.item) for placement in slate.placements]
     text = door.shop.engine().text_source(slate.surface)
-    marks = Marks.of(text, params.query, records, params.highlight_pre_tag, params.highlight_post_tag)
+    marks = Marks.of(text, params, records)
     hits = list(dressed(params, records, marks))
     if params.get_ranking_info:
         far = _distances(door, params, slate)
