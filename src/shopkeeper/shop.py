@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -367,6 +367,19 @@ class Shop:
         """Raises RequestError for an id that the release does not know."""
         catalogue = self.engine().catalogue
         return catalogue.item(_row(item, catalogue))
+
+    def newest(self, items: Iterable[str]) -> dict[str, Item]:
+        """These items as the log has them, by id, whether or not answers know it yet; without those that are not there.
+        Raises DataError."""
+        wanted = list(dict.fromkeys(items))
+        place = self.log.newest().changes - self.lag().changes  # before the engine, which may meanwhile know more
+        catalogue = self.engine().catalogue
+        found = {id_: catalogue.item(row) for id_ in wanted if (row := catalogue.ids.row(id_)) >= 0}
+        for change in self.log.changes_to(wanted, max(0, place)):
+            known = found.pop(change.id, None)
+            if not change.deleted and (item := change.item or (known and change.applied_to(known))):
+                found[change.id] = item
+        return found
 
     def image(self, item: str) -> tuple[bytes, str] | None:
         """The item's own picture and its media type; None when the release holds none. Raises RequestError."""

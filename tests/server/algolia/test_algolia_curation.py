@@ -8,9 +8,11 @@ import pytest
 from asked import Ask
 from processes import until
 
+from shopkeeper.data.curation import By, Kind
 from shopkeeper.errors import RequestError
 from shopkeeper.server.algolia.curation import record_of_rule, record_of_synonym, rule_of, synonym_of
 from shopkeeper.settings import Rule, Synonym
+from shopkeeper.shop import Shop
 
 RULES, SYNONYMS = "indexes/products/rules", "indexes/products/synonyms"
 FULL = {
@@ -128,3 +130,41 @@ def test_a_rule_made_here_is_shown_as_far_as_it_can_be() -> None:
     assert record_of_rule("r", rule)["consequence"] == {
         "promote": [{"objectID": "a", "position": 0}, {"objectID": "b", "position": 1}]
     }
+
+
+@pytest.mark.parametrize(
+    ("rule", "left_out"),
+    [
+        (Rule(query="mug", chosen="brand exists"), ["chosen"]),
+        (Rule(query="mug", chosen="brand contains ac"), ["chosen"]),
+        (Rule(query="mug", chosen="not (brand = Acme or colour = red)"), ["chosen"]),
+        (Rule(query="mug*red", match="pattern"), ["query"]),
+        (Rule(query="mug", hide="brand exists", boost="price < 9"), ["hide", "boost"]),
+        (Rule(query="mug", hide="not brand exists"), ["hide"]),
+    ],
+)
+def test_what_cannot_be_shown_of_a_rule_is_named_and_not_saved_again(rule: Rule, left_out: list[str]) -> None:
+    record = record_of_rule("r", rule)
+    assert record["leftOut"] == left_out
+    with pytest.raises(RequestError, match="leftOut"):
+        rule_of(record, lambda name: name)
+
+
+@pytest.mark.parametrize("pattern", ["a*b", "*b"])
+def test_a_star_of_a_pattern_comes_back_or_is_refused(pattern: str) -> None:
+    said = {"conditions": [{"pattern": pattern, "anchoring": "contains"}], "consequence": {}}
+    assert record_of_rule("r", rule_of(said, lambda name: name))["conditions"] == said["conditions"]
+    with pytest.raises(RequestError, match="star"):
+        rule_of({"conditions": [{"pattern": pattern, "anchoring": "endsWith"}]}, lambda name: name)
+
+
+def test_rules_of_merchandisers_stand_beside_those_of_clients(ask: Ask, shop: Shop) -> None:
+    by = By("Ann")
+    shop.curation.put(Kind.RULE, {"ours": Rule(query="mug", chosen="brand exists")}, by)
+    shop.curation.write(Kind.RULE, "open", Rule(query="lamp"), by)
+    ask(f"{RULES}/theirs", {"objectID": "theirs", "consequence": {}, "conditions": [{"pattern": "mug"}]}, "PUT")
+    assert ask(f"{RULES}/search", {})["nbHits"] == 2
+    rule = {"objectID": "open", "consequence": {}, "conditions": [{"pattern": "mug"}]}
+    assert "drafted" in ask(f"{RULES}/batch", [{**rule, "objectID": "other"}, rule], status=409)["message"]
+    assert ask(f"{RULES}/search", {})["nbHits"] == 2
+    assert shop.curation.entry(Kind.RULE, "open").state == "new"

@@ -75,4 +75,6 @@ def test_attributes_are_picked() -> None:
     record = {"objectID": "a", "title": "Mug", "size": {"width": 1, "height": 2}, "cost": 3}
     assert picked(record, ("title", "size.width")) == {"objectID": "a", "title": "Mug", "size": {"width": 1}}
     assert picked(record, ("*", "-title"), ("cost",)) == {"objectID": "a", "size": {"width": 1, "height": 2}}
+    assert picked(record, ("*",), ("size.width", "title", "cost")) == {"objectID": "a", "size": {"height": 2}}
+    assert picked({"objectID": "a", "parts": [{"of": 1, "by": 2}]}, ("*",), ("parts.of",))["parts"] == [{"by": 2}]
     assert picked(record, ()) == {"objectID": "a"}

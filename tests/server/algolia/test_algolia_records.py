@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from asked import Ask
 from processes import until
 from starlette.testclient import TestClient
 
+from shopkeeper.keys import KeyStore, Role
 from shopkeeper.server.algolia.insights import read_insights
 from shopkeeper.server.app import create_app
 from shopkeeper.shop import Shop
@@ -58,6 +60,8 @@ def test_an_empty_shop_is_filled_and_emptied(ask: Ask, search: Ask, write: Any) 
     assert [hit["objectID"] for hit in found["hits"]] == ["m0", "m1", "m2"]
     ask(f"{PATH}/browse", {"cursor": "?"}, status=400)
     ask(f"{PATH}/deleteByQuery", {"params": "filters=price%3E1"})
+    for misspelt in ("NOT typo:1", "NOT sale", "typo != 1", "price > 1 OR NOT typo:1"):
+        assert "no item says" in ask(f"{PATH}/deleteByQuery", {"filters": misspelt}, status=400)["message"]
     write(("addObject", {"objectID": "last"}))
     assert search()["nbHits"] == 2
     write(("clear", {}))
@@ -80,6 +84,34 @@ def test_some_attributes_are_changed(ask: Ask, write: Any) -> None:
     assert found == [{"objectID": "tea", "tags": ["loose"]}, None]
     write(("deleteObject", {"objectID": "tea"}))
     ask(f"{PATH}/tea", None, "GET", status=404)
+
+
+def test_what_was_just_written_is_changed_in_part(ask: Ask, write: Any) -> None:
+    """No answer needs to know it yet."""
+    for at in range(5):
+        path = f"{PATH}/now{at}"
+        ask(path, {"name": "Now", "brand": "Acme", "price": 50}, "PUT")
+        ask(f"{path}/partial", {"price": 5})
+        ask(
+            f"{PATH}/batch", {"requests": [{"action": "partialUpdateObject", "body": {"objectID": f"now{at}", "a": 1}}]}
+        )
+        ask(f"{PATH}/gone{at}", {"name": "Gone"}, "PUT")
+        ask(f"{PATH}/gone{at}", None, "DELETE")
+        ask(f"{PATH}/gone{at}/partial?createIfNotExists=false", {"price": 5})
+    write()
+    now = {"name": "Now", "brand": "Acme", "price": 5, "a": 1}
+    for at in range(5):
+        assert ask(f"{PATH}/now{at}", None, "GET") == {"objectID": f"now{at}", **now}
+        ask(f"{PATH}/gone{at}", None, "GET", status=404)
+
+
+def test_of_many_who_change_one_record_none_is_lost(ask: Ask, write: Any) -> None:
+    ask(f"{PATH}/count", {"n": 0}, "PUT")
+    with ThreadPoolExecutor(8) as pool:
+        one_more = {"n": {"_operation": "Increment", "value": 1}}
+        list(pool.map(lambda _: ask(f"{PATH}/count/partial", one_more), range(40)))
+    write()
+    assert ask(f"{PATH}/count", None, "GET")["n"] == 40
 
 
 @pytest.mark.parametrize(
@@ -125,6 +157,16 @@ def test_insights_become_events() -> None:
     assert _told(eventType="click")[0].id == _told(eventType="click")[0].id != _told(eventType="click", index="q")[0].id
 
 
+def test_an_event_without_a_time_is_that_of_the_second_in_which_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(second: float) -> Event:
+        monkeypatch.setattr("shopkeeper.server.algolia.insights.time.time", lambda: second)
+        return _told(eventType="conversion", timestamp=None)[0]
+
+    assert told(1e9) == told(1e9 + 0.2)
+    assert told(1e9).time == 1e9
+    assert told(1e9).id != told(1e9 + 60).id
+
+
 def test_insights_that_do_not_fit_are_refused(ask: Ask) -> None:
     good = {"eventType": "click", "userToken": "u", "objectIDs": ["a"]}
     for wrong in ({"eventType": "dance"}, {"userToken": ""}, {"objectIDs": [3]}, {"objectIDs": []}, {"positions": [0]}):
@@ -157,3 +199,10 @@ def test_shelves_answer_the_models(tmp_path_factory: pytest.TempPathFactory) -> 
         assert {hit["facetValue"] for hit in facets} == {"Acme", "Bolt & <b>Co</b>"}
         for wrong in (request("dreams"), request("related-products", objectID="nobody"), {"model": 3}):
             assert client.post("/1/indexes/*/recommendations", json={"requests": [wrong]}).status_code == 400
+    _, key = KeyStore(shop.directory).create([Role.SEARCH], filter="colour = red")
+    with TestClient(create_app(shop)) as client:
+        for id_ in ("mug-blue", "nobody"):  # hidden by the key's filter, and unknown
+            asked = {"requests": [request("related-products", objectID=id_)]}
+            answer = client.post(f"/1/indexes/*/recommendations?x-algolia-api-key={key}", json=asked)
+            assert answer.status_code == 400
+            assert answer.json()["message"] == f"objectID: there is no object {id_!r}."

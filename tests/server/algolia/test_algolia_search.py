@@ -10,6 +10,7 @@ from asked import Ask
 from processes import until
 from starlette.testclient import TestClient
 
+from shopkeeper.engine.sources.lexical import LexicalSource
 from shopkeeper.keys import KeyStore, Role
 from shopkeeper.server.app import create_app
 from shopkeeper.shop import Shop
@@ -59,6 +60,22 @@ def test_matches_are_marked(search: Ask) -> None:
     assert hit["_highlightResult"]["brand"] == {"value": "Acme", "matchLevel": "none", "matchedWords": []}
     (hit,) = search("红色马克杯", attributesToHighlight=["title"])["hits"]
     assert "<em>马克杯</em>" in hit["_highlightResult"]["title"]["value"]
+
+
+def test_texts_are_read_once_however_many_words_are_asked(search: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, found, matched = list[str](), set[str](), LexicalSource.matched
+
+    def counted(self: LexicalSource, query: str, texts: Any, **how: Any) -> tuple[str, ...]:
+        said = list(texts)
+        result = matched(self, query, said, **how)
+        found.update(result if query == "red acme mug" else ())
+        read.extend(said if query != "red acme mug" else ())
+        return result
+
+    monkeypatch.setattr(LexicalSource, "matched", counted)
+    (hit,) = search("red acme mug")["hits"]
+    assert hit["_highlightResult"]["brand"]["matchedWords"] == ["acme"]
+    assert {"acme", "mug", "red"} <= set(read) <= found  # word by word, what was found is read, and no text again
 
 
 def test_a_snippet_is_cut_around_the_match(ask: Ask, search: Ask) -> None:
@@ -119,6 +136,7 @@ def test_one_of_each_value_is_shown(ask: Ask, search: Ask) -> None:
 def test_words_are_taken_as_they_are_written(search: Ask) -> None:
     assert search("teapto")["nbHits"] == 3
     assert search("teapto", typoTolerance=False)["nbHits"] == 0
+    assert "mug</em>" not in str(search("red mu", typoTolerance=False)["hits"])
     assert search('"red mug"')["nbHits"] == 1
     assert {hit["colour"] for hit in search("mug -red")["hits"]} == {"blue", "green"}
 
@@ -148,6 +166,15 @@ def test_what_is_asked_for_alone_comes(search: Ask) -> None:
         ({"aroundLatLngViaIP": True}, "aroundLatLngViaIP"),
         ({"insidePolygon": [[1, 2, 3, 4, 5, 6]]}, "insidePolygon"),
         ({"insideBoundingBox": [[1, 2, 3]]}, "insideBoundingBox"),
+        ({"insideBoundingBox": {"a": 1}}, "insideBoundingBox"),
+        ({"aroundLatLng": "1,2", "aroundRadius": "9" * 5_000}, "aroundRadius"),
+        ({"filters": "(" * 900}, "filters"),
+        ({"facetFilters": 5}, "facetFilters"),
+        ({"facetFilters": [5]}, "facetFilters"),
+        ({"facetFilters": "[" * 5_000}, "facetFilters"),
+        ({"renderingContent": "x"}, "renderingContent"),
+        ({"attributesToSnippet": ["title:" + "9" * 5_000]}, "attributesToSnippet"),
+        ({"attributesToSnippet": ["title:0"]}, "attributesToSnippet"),
         ({"hitsPerPage": -1}, "hitsPerPage"),
         ({"hitsPerPage": 501}, "size"),
         ({"page": "first"}, "page"),
@@ -161,6 +188,11 @@ def test_what_cannot_be_answered_is_refused_in_a_sentence(search: Ask, params: d
     said = search(status=400, **params)
     assert said["status"] == 400
     assert said["message"].startswith(where)
+
+
+def test_an_empty_list_of_filters_filters_nothing(search: Ask) -> None:
+    assert search("mug", facetFilters=[[]], filters="brand:Acme")["nbHits"] == 2
+    assert search("mug", facetFilters=[[], ["brand:Acme"]])["nbHits"] == 2
 
 
 @pytest.mark.parametrize("body", [b"[]", b"{", b"\xff", b'{"requests": 3}', b'{"requests": [3]}', b"[" * 5_000])
@@ -195,6 +227,36 @@ def test_a_key_comes_as_a_header_or_in_the_address(shop: Shop) -> None:
             assert client.get(f"/v1/items/mug-red?x-algolia-api-key={key}").status_code == 401
     finally:
         (shop.directory / "keys.json").unlink()
+
+
+def test_what_is_unretrievable_is_shown_to_an_admin_alone(shop: Shop, ask: Ask, search: Ask) -> None:
+    ask("indexes/products/settings", {"unretrievableAttributes": ["price", "colour"], "paginationLimitedTo": 2}, "PUT")
+    try:
+        said = {
+            "attributesToRetrieve": ["*", "price"],
+            "attributesToSnippet": ["*:5"],
+            "facets": ["price", "PRICE", "*"],
+        }
+        for index in ("products", "any"):
+            answer = search("mug", index, **said, unretrievableAttributes=[])
+            assert answer["nbHits"] == 3
+            parts = [answer["facets"], answer["facets_stats"], *answer["hits"]]
+            parts += [hit[name] for hit in answer["hits"] for name in ("_highlightResult", "_snippetResult")]
+            assert not {"price", "PRICE", "colour"}.intersection(set[str]().union(*parts))
+            assert ask(f"indexes/{index}/facets/colour/query", {})["facetHits"] == []
+        assert search("mug", hitsPerPage=1, paginationLimitedTo=1_000)["nbPages"] == 2
+        asked = {"requests": [{"objectID": "mug-red", "attributesToRetrieve": ["price"]}]}
+        assert ask("indexes/*/objects", asked)["results"] == [{"objectID": "mug-red"}]
+        assert "price" not in ask("indexes/products/mug-red", None, "GET")
+        assert not any("price" in hit for hit in ask("indexes/products/browse", {})["hits"])
+        _, key = KeyStore(shop.directory).create([Role.ADMIN])
+        with TestClient(create_app(shop)) as keyed:
+            assert "price" in keyed.get(f"/1/indexes/p/mug-red?x-algolia-api-key={key}").json()
+    finally:
+        (shop.directory / "keys.json").unlink(missing_ok=True)
+    with TestClient(create_app(shop)) as again:
+        said = '{"unretrievableAttributes": null, "paginationLimitedTo": null}'
+        assert again.put("/1/indexes/products/settings", content=said).status_code == 200
 
 
 def _wait(ask: Ask) -> None:

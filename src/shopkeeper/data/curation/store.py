@@ -202,6 +202,26 @@ class Curation:
 
         return self._write(work)
 
+    def put(self, kind: Kind, said: Mapping[str, Rule | Synonym | None], by: By, *, whole: bool = False) -> bool:
+        """Put these in force at once, None for one that is to go; whole: in the place of all that are in force. Returns
+        whether anything changed. Raises Conflict where one of them has a draft, which somebody is at."""
+
+        def work(connection: sqlite3.Connection) -> bool:
+            published = [id_ for of, id_ in _as_of(connection, _newest(connection)) if of == kind]
+            given = {id_: body for id_, body in said.items() if body is not None or id_ in published}
+            given = {**dict.fromkeys(published if whole else ()), **given}
+            if at := next((id_ for of, id_ in _drafts(connection) if of == kind and id_ in given), None):
+                remedy = "Publish or discard the draft first."
+                raise Conflict(f"somebody has drafted the {kind} {at!r} otherwise", where="objectID", remedy=remedy)
+            for id_, body in given.items():
+                _draft(connection, (kind.value, id_), body, by, None)
+            changed = {key: row for key, row in _drafts(connection).items() if key[0] == kind and key[1] in given}
+            if changed:
+                _put_in_force(connection, by, "publish", changed)
+            return bool(changed)
+
+        return self._write(work)
+
     def publish(self, by: By, only: Sequence[tuple[Kind, str]] | None = None) -> Curated:
         """Put all drafts in force, or only these, at once. Raises RequestError where there is nothing to publish, and
         for one of these that has no draft."""

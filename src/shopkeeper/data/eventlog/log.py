@@ -7,7 +7,7 @@ import math
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,9 @@ _INSERT_EVENT = (
     " WHERE NOT EXISTS (SELECT 1 FROM remembered WHERE digest = ?)"
 )
 _CHANGES_AFTER = "SELECT place, change FROM changes WHERE place > ? ORDER BY place LIMIT ?"
+_CHANGES_TO = (
+    "SELECT change FROM changes WHERE place > ? AND item_id IN (SELECT value FROM json_each(?)) ORDER BY place"
+)
 _NEWEST = "SELECT " + ", ".join(
     f"(SELECT coalesce(max(place), 0) FROM {table})" for table in ("events", "changes", "shown")
 )
@@ -180,6 +183,11 @@ class EventLog:
             place = rows[-1][0]
             yield place, [change_of(row[1:]) for row in rows]
 
+    def changes_to(self, items: Iterable[str], after: int = 0) -> list[Change]:
+        """The changes of these items that were written after a place, in order."""
+        named = msgspec.json.encode(list(items)).decode()
+        return [change_of(row) for row in self._rows(_CHANGES_TO, after, named)]
+
     def rows(self, stream: Stream, after: int, until: int, size: int = BATCH) -> Iterator[list[Row]]:
         """What was written after a place and up to another, in parts and in SQLite, in order."""
         parts = self._parts[stream]
@@ -243,7 +251,7 @@ class EventLog:
         place: int | None = self._rows(f"SELECT max(place) FROM ({some})", after, until, size)[0][0]
         return place
 
-    def _rows(self, select: str, *values: float) -> list[tuple[Any, ...]]:
+    def _rows(self, select: str, *values: float | str) -> list[tuple[Any, ...]]:
         with self._reading:
             return self._reader.execute(select, values).fetchall()
 

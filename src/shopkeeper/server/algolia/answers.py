@@ -11,20 +11,21 @@ import msgspec
 
 from shopkeeper.engine.facets import USEFUL
 from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.release.fields import fold_text
 from shopkeeper.server.algolia.curation import consequences
 from shopkeeper.server.algolia.door import Asking, Door
 from shopkeeper.server.algolia.highlight import Marks, highlighted, snippets
 from shopkeeper.server.algolia.objects import picked
-from shopkeeper.server.algolia.params import Params, facet_of, read_params, read_request
+from shopkeeper.server.algolia.params import PATH, Params, facet_of, read_request
 from shopkeeper.server.algolia.places import metres_from
 from shopkeeper.vocabulary import Facet, Placement, Slate
 
 
 def search(door: Door, by: Asking, index: str, said: Mapping[str, Any]) -> dict[str, Any]:
     """One query. Raises RequestError."""
-    params = read_params(said, door.indices.defaults(index))
+    params = door.params(by, index, said)
     catalogue = door.shop.engine().catalogue
-    asked = _asked_facets(params.facets, door.indices.facets(index), catalogue)
+    asked = _asked_facets(params, door.indices.facets(index), catalogue)
     request = read_request(params, catalogue, door.indices.sort(index, catalogue), tuple(dict.fromkeys(asked.values())))
     slate = door.slate(by, request, log=params.analytics)
     shown = {
@@ -33,7 +34,7 @@ def search(door: Door, by: Asking, index: str, said: Mapping[str, Any]) -> dict[
         "page": params.page,
         "nbPages": _pages(params, slate.total),
         "hitsPerPage": params.hits_per_page,
-        **_facets(params, asked, slate),
+        **_facets(params, asked, slate, catalogue),
         "exhaustive": {"facetsCount": True, "nbHits": True},
         "exhaustiveFacetsCount": True,
         "exhaustiveNbHits": True,
@@ -60,11 +61,9 @@ def search(door: Door, by: Asking, index: str, said: Mapping[str, Any]) -> dict[
 def facet_hits(door: Door, by: Asking, index: str, attribute: str, said: Mapping[str, Any]) -> dict[str, Any]:
     """The values of a facet that hold a text at the beginning of a word, those of most items first. Raises
     RequestError."""
-    params = msgspec.structs.replace(
-        read_params(said, door.indices.defaults(index)), hits_per_page=0, page=0, length=None, offset=None
-    )
+    params = msgspec.structs.replace(door.params(by, index, said), hits_per_page=0, page=0, length=None, offset=None)
     catalogue = door.shop.engine().catalogue
-    field = facet_of(catalogue, attribute)
+    field = shown_facet(params, attribute, catalogue)
     request = read_request(params, catalogue, "", (field,) if field else ())
     slate = door.slate(by, msgspec.structs.replace(request, max_values=1_000), log=False)
     marks = Marks({}, params.highlight_pre_tag, params.highlight_post_tag)
@@ -85,8 +84,9 @@ def facet_hits(door: Door, by: Asking, index: str, attribute: str, said: Mapping
 
 def dressed(params: Params, records: Sequence[Mapping[str, Any]], marks: Marks) -> Iterator[dict[str, Any]]:
     """Records as hits: what was asked for of each, marked."""
-    for record in records:
-        hit = picked(record, params.attributes_to_retrieve, params.unretrievable_attributes)
+    for whole in records:
+        record = picked(whole, ("*",), params.unretrievable_attributes)
+        hit = picked(record, params.attributes_to_retrieve)
         if params.attributes_to_highlight:
             hit["_highlightResult"] = highlighted(marks, picked(record, params.attributes_to_highlight))
         if params.attributes_to_snippet:
@@ -98,7 +98,7 @@ def dressed(params: Params, records: Sequence[Mapping[str, Any]], marks: Marks) 
 def _hits(door: Door, by: Asking, params: Params, slate: Slate) -> list[dict[str, Any]]:
     records = [door.record(by, placement.item) for placement in slate.placements]
     text = door.shop.engine().text_source(slate.surface)
-    marks = Marks.of(text, params.query, records, params.highlight_pre_tag, params.highlight_post_tag)
+    marks = Marks.of(text, params, records)
     hits = list(dressed(params, records, marks))
     if params.get_ranking_info:
         far = _distances(door, params, slate)
@@ -131,26 +131,39 @@ def _ranking_info(placement: Placement, metres: int) -> dict[str, Any]:
     }
 
 
-def _asked_facets(asked: Sequence[str], declared: Sequence[str], catalogue: Catalogue) -> dict[str, str]:
+def shown_facet(params: Params, attribute: str, catalogue: Catalogue) -> str | None:
+    """The facet that counts the values of an attribute; None where no item says it, or nobody may see it."""
+    field = facet_of(catalogue, attribute)
+    return field if field and not _is_barred(field, params, catalogue) else None
+
+
+def _is_barred(field: str, params: Params, catalogue: Catalogue) -> bool:
+    """Whether a field holds what is unretrievable, or what lies within."""
+    barred = {fold_text(facet_of(catalogue, name) or name) for name in params.unretrievable_attributes}
+    barred |= {PATH} if "category" in barred else set()
+    return any(fold_text(field) == each or fold_text(field).startswith(f"{each}.") for each in barred)
+
+
+def _asked_facets(params: Params, declared: Sequence[str], catalogue: Catalogue) -> dict[str, str]:
     """The field to count, by the attribute asked for. "*" is what the index declares, or else what divides an answer
-    best; what no item says is passed over, as an index may come to know it."""
-    names = [name for each in asked for name in (declared if each == "*" and declared else [each])]
+    best; what no item says is passed over, as an index may come to know it, and so is what nobody may see."""
+    names = [name for each in params.facets for name in (declared if each == "*" and declared else [each])]
     found: dict[str, str] = {}
     for name in names:
         if name == USEFUL:
             found[name] = name
-        elif field := facet_of(catalogue, name):
+        elif field := shown_facet(params, name, catalogue):
             found[name] = field
     return found
 
 
-def _facets(params: Params, asked: Mapping[str, str], slate: Slate) -> dict[str, Any]:
+def _facets(params: Params, asked: Mapping[str, str], slate: Slate, catalogue: Catalogue) -> dict[str, Any]:
     if not params.facets:
         return {}
-    by_field = {facet.name: facet for facet in slate.facets}
+    by_field = {facet.name: facet for facet in slate.facets if not _is_barred(facet.name, params, catalogue)}
     told = {name: by_field[field] for name, field in asked.items() if field in by_field}
     if USEFUL in asked:
-        told |= {facet.name: facet for facet in slate.facets if facet.name not in asked.values()}
+        told |= {name: facet for name, facet in by_field.items() if name not in asked.values()}
     counts, stats = {}, {}
     for name, facet in told.items():
         counts[name] = _counts(facet, params.sort_facet_values_by)

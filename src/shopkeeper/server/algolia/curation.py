@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from shopkeeper.engine.conditions import Either, Is, Not
+from shopkeeper.engine.conditions import Condition, Either, Is, Not
 from shopkeeper.engine.filters import compile_filter
 from shopkeeper.errors import RequestError, expected_in_words, read_misfit
 from shopkeeper.server.algolia.door import read_text
@@ -57,20 +57,25 @@ def rule_of(said: Mapping[str, Any], field_of: FieldOf) -> Rule:
 
 
 def record_of_rule(id_: str, rule: Rule) -> dict[str, Any]:
-    """As `rule_of` reads it. What such a rule cannot say is left out: boosts and burials."""
+    """As `rule_of` reads it. What such a rule cannot say is left out, and named in `leftOut`, which `rule_of` refuses:
+    saved as it is shown, the rule would be another."""
     condition: dict[str, Any] = {}
-    if rule.query:
+    hidden, filters, rest = _left_out(rule.hide)
+    chosen = _printed(compile_filter(rule.chosen).condition) if rule.chosen else ""
+    wild = rule.match == "pattern" and (rule.query[:1] != "*" or "*" in rule.query[1:])
+    unsaid = {"query": wild, "chosen": chosen is None, "audience": len(rule.audience) > 1}
+    unsaid |= {"hide": rest, "boost": bool(rule.boost), "bury": bool(rule.bury)}
+    if rule.query and not wild:
         anchoring = next(name for name, match in ANCHORS.items() if match == rule.match)
         pattern = rule.query.removeprefix("*") if rule.match == "pattern" else rule.query
         condition |= {"pattern": pattern, "anchoring": anchoring}
     if rule.audience:
         condition["context"] = rule.audience[0]
-    if rule.chosen:
-        condition["filters"] = print_filters(compile_filter(rule.chosen).condition)
+    if chosen:
+        condition["filters"] = chosen
     places = {**{id_: place for place, id_ in enumerate(rule.pin, start=1)}, **rule.pin_at}
     banner = {name: said for name, said in msgspec.to_builtins(rule.banner).items() if said}
     told = {**({"redirect": rule.redirect} if rule.redirect else {}), **({"banner": banner} if banner else {})}
-    hidden, filters = _left_out(rule.hide)
     consequence = {
         "promote": [{OBJECT_ID: id_, "position": place - 1} for id_, place in places.items()],
         "hide": [{OBJECT_ID: id_} for id_ in hidden],
@@ -82,7 +87,8 @@ def record_of_rule(id_: str, rule: Rule) -> dict[str, Any]:
     record["consequence"] = {name: said for name, said in consequence.items() if said}
     if rule.since or rule.until:
         record["validity"] = [{"from": _seconds(rule.since, 0), "until": _seconds(rule.until, 2**31 - 1)}]
-    return record
+    left_out = [name for name, is_unsaid in unsaid.items() if is_unsaid]
+    return record | ({"leftOut": left_out} if left_out else {})
 
 
 def synonym_of(said: Mapping[str, Any]) -> Synonym:
@@ -119,6 +125,8 @@ def _asked(condition: Mapping[str, Any], field_of: FieldOf) -> dict[str, Any]:
     if "{facet:" in pattern or (anchoring == "is" and "pattern" in condition and not pattern):
         what = "a pattern is words here, and at least one"
         raise RequestError(what, where="pattern", remedy="Use filters, or a context.")
+    if ANCHORS[anchoring] == "pattern" and "*" in pattern:
+        raise RequestError("a star would stand for any words here", where="pattern", expected="words without a star")
     chosen = read_filters(read_text(condition, "filters"), field_of)
     return {
         "query": f"*{pattern}" if ANCHORS[anchoring] == "pattern" else pattern,
@@ -149,13 +157,24 @@ def _hidden(consequence: Mapping[str, Any], params: Mapping[str, Any], field_of:
     return " or ".join(parts)
 
 
-def _left_out(hide: str) -> tuple[tuple[str, ...], str]:
-    """The ids and the filters of which `_hidden` made this."""
+def _printed(condition: Condition) -> str | None:
+    """None for what Algolia's filters cannot say."""
+    try:
+        return print_filters(condition)
+    except RequestError:
+        return None
+
+
+def _left_out(hide: str) -> tuple[tuple[str, ...], str, bool]:
+    """The ids and the filters of which `_hidden` made this, and whether it says anything else."""
+    if not hide:
+        return (), "", False
     condition = compile_filter(hide).condition
     parts = condition.parts if isinstance(condition, Either) else (condition,)
     ids = [id_ for part in parts if isinstance(part, Is) and part.name == "id" for id_ in part.values]
-    filters = [print_filters(part.part) for part in parts if isinstance(part, Not)]
-    return tuple(ids), " AND ".join(filters)
+    filters = [text for part in parts if isinstance(part, Not) and (text := _printed(part.part)) is not None]
+    named = sum(isinstance(part, Is) and part.name == "id" for part in parts)
+    return tuple(ids), " AND ".join(filters), named + len(filters) < len(parts)
 
 
 def _validity(said: Mapping[str, Any]) -> tuple[str, str]:

@@ -92,14 +92,8 @@ def _published(door: Door, of: _Entries) -> dict[str, dict[str, Any]]:
 
 def _write(door: Door, by: Asking, of: _Entries, said: Mapping[str, Any], *, all_: bool = False) -> Response:
     """Put these in force, None for one that is to go; `all_`: in the place of all there were."""
-    curation, published = door.shop.curation, _published(door, of)
     who = By(by.http.app.state.doors.ring.name_of(by.caller), "by a client of Algolia")
-    changed = curation.write_all({(of.kind, id_): body for id_, body in said.items() if body is not None}, who)
-    gone = [id_ for id_ in published if said.get(id_) is None and (all_ or id_ in said)]
-    for id_ in gone:
-        curation.write(of.kind, id_, None, who)
-    if changed or gone:
-        curation.publish(who, [*changed, *((of.kind, id_) for id_ in gone)])
+    if door.shop.curation.put(of.kind, said, who, whole=all_):
         door.shop.published()
     answer = {"taskID": door.shop.log.newest().changes, "updatedAt": now(), "deletedAt": now()}
     return Json(answer | ({"id": next(iter(said)), OBJECT_ID: next(iter(said))} if len(said) == 1 else {}))

@@ -10,8 +10,10 @@ import msgspec
 from starlette.requests import Request as HttpRequest
 
 from shopkeeper.errors import RequestError
+from shopkeeper.keys import Role
 from shopkeeper.server.algolia.indices import Indices
 from shopkeeper.server.algolia.objects import record_of
+from shopkeeper.server.algolia.params import Params, read_params
 from shopkeeper.server.callers import Caller
 from shopkeeper.server.metrics import ShopMetrics
 from shopkeeper.server.pictures import pictured
@@ -48,6 +50,15 @@ class Door:
             metrics.showed(slate)
         metrics.looked_up(self.shop.engine)
         return slate
+
+    def params(self, by: Asking, index: str, said: Mapping[str, Any]) -> Params:
+        """What is asked of an index, by whoever asks. Raises RequestError."""
+        params = read_params(said, self.indices.defaults(index))
+        return msgspec.structs.replace(params, unretrievable_attributes=self.barred(by))
+
+    def barred(self, by: Asking) -> tuple[str, ...]:
+        """The attributes that are not shown to whoever asks; to an admin's key, all are."""
+        return () if by.caller.key and Role.ADMIN in by.caller.roles else self.indices.unretrievable()
 
     def record(self, by: Asking, item: Item) -> dict[str, Any]:
         """An item as clients see it."""

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from shopkeeper.engine.conditions import Compares, Condition, Either, Every, Exists, Holds, Is, Not, Within
+from shopkeeper.engine.filters import MAX_DEPTH
 from shopkeeper.errors import RequestError
 
 TAGS = "_tags"
@@ -63,6 +64,10 @@ def print_filters(condition: Condition) -> str:
     if isinstance(condition, Exists | Holds | Within):
         raise RequestError(f"{condition} cannot be said in Algolia's filters", where="filters")
     if isinstance(condition, Not):
+        if isinstance(condition.part, Every | Either | Not) or (
+            isinstance(condition.part, Is) and condition.part.values[1:]
+        ):
+            raise RequestError(f"{condition} cannot be said in Algolia's filters", where="filters")
         return f"NOT {print_filters(condition.part)}"
     if isinstance(condition, Every) and _is_range(condition):
         low, high = (part for part in condition.parts if isinstance(part, Compares))
@@ -75,11 +80,17 @@ def print_filters(condition: Condition) -> str:
 def _nested(said: Any, where: str, read: Callable[[str], Condition]) -> Condition | None:
     if not said:
         return None
-    outer = [said] if isinstance(said, str) else said
-    parts = [
-        _either([read(_text(each, where)) for each in ([part] if isinstance(part, str) else part)]) for part in outer
-    ]
-    return parts[0] if len(parts) == 1 else Every(tuple(parts))
+    inner = [_list(part, where) for part in _list(said, where)]
+    parts = [_either([read(_text(each, where)) for each in part]) for part in inner if part]
+    return None if not parts else parts[0] if len(parts) == 1 else Every(tuple(parts))
+
+
+def _list(said: Any, where: str) -> list[Any]:
+    if not isinstance(said, str | list):
+        raise RequestError(
+            f"{said!r} is no filter", where=where, expected='texts such as "brand:Acme", or lists of them'
+        )
+    return [said] if isinstance(said, str) else said
 
 
 def _text(said: Any, where: str) -> str:
@@ -114,7 +125,7 @@ class _Parser:
 
     def __init__(self, text: str, where: str, field_of: FieldOf) -> None:
         self.text, self.where, self.field_of = text, where, field_of
-        self.at = 0
+        self.at = self.depth = 0
 
     def everything(self) -> Condition:
         condition = self._all()
@@ -144,7 +155,11 @@ class _Parser:
 
     def _part(self) -> Condition:
         if self._take("("):
+            self.depth += 1
+            if self.depth > MAX_DEPTH:
+                self._fail(f"at most {MAX_DEPTH} brackets within each other")
             inside = self._all()
+            self.depth -= 1
             if not self._take(")"):
                 self._fail(")")
             return inside

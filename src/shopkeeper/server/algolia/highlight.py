@@ -11,9 +11,11 @@ from typing import Any
 
 from shopkeeper.engine.sources.lexical import LexicalSource
 from shopkeeper.engine.text import UNSPACED, fold, is_unspaced, parse_query, words
+from shopkeeper.errors import RequestError
 from shopkeeper.server.algolia.objects import OBJECT_ID
+from shopkeeper.server.algolia.params import Params
 
-SNIPPET_WORDS = 10
+SNIPPET_WORDS, MOST_WORDS = 10, 10_000
 MOST_SPANS = 50  # of a text, among which the best passage is looked for
 
 _RUN = re.compile(r"[^\W_]+(?:[-'’.&_][^\W_]+)*")  # a word, or several that are written as one: "XJ-200"
@@ -24,32 +26,35 @@ _JOINTS = re.compile(r"[-'’.&_]")
 
 @dataclass(frozen=True)
 class Marks:
-    """What to mark in the texts of one answer. `by_word`: for each word of the query, the words by which texts match
-    it, folded."""
+    """What to mark in the texts of one answer. `found`: the words by which texts match the query, folded; `by_word`:
+    for each word of the query, those of them that are its own."""
 
     by_word: Mapping[str, frozenset[str]]
     before: str
     after: str
+    found: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, text: LexicalSource | None, query: str, records: Sequence[Any], before: str, after: str) -> Marks:
-        asked = list(dict.fromkeys(words(parse_query(query).text))) if text is not None else []
+    def of(cls, text: LexicalSource | None, params: Params, records: Sequence[Any]) -> Marks:
+        before, after = params.highlight_pre_tag, params.highlight_post_tag
+        asked = list(dict.fromkeys(words(parse_query(params.query).text))) if text is not None else []
         if text is None or not asked:
             return cls({}, before, after)
         texts = [said for record in records for said in _texts(record)]
-        return cls({word: frozenset(text.matched(word, texts)) for word in asked}, before, after)
+        found = text.matched(params.query, texts, verbatim=params.verbatim)  # texts are long, and read once
+        by_word = {word: frozenset(text.matched(word, found, verbatim=params.verbatim)) for word in asked}
+        return cls(by_word, before, after, frozenset(found))
 
     @cached_property
     def _unspaced(self) -> re.Pattern[str] | None:
-        found = sorted({each for found in self.by_word.values() for each in found if is_unspaced(each)}, key=len)
+        found = sorted((each for each in self.found if is_unspaced(each)), key=len)
         return re.compile("|".join(map(re.escape, reversed(found)))) if found else None
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Where words stand that match, from left to right."""
-        wanted = frozenset[str]().union(*self.by_word.values())
-        if not wanted:
+        if not self.found:
             return []
-        spaced = [span for run in _RUN.finditer(text) for span in _matching(run, wanted)]
+        spaced = [span for run in _RUN.finditer(text) for span in _matching(run, self.found)]
         unspaced = [found.span() for found in self._unspaced.finditer(text)] if self._unspaced else []
         return _apart(sorted(spaced + unspaced))
 
@@ -91,11 +96,19 @@ def snippets(marks: Marks, record: Mapping[str, Any], asked: Iterable[str], elli
     found: dict[str, Any] = {}
     for each in asked:
         name, _, size = each.partition(":")
-        n_words = int(size) if size.isdecimal() else SNIPPET_WORDS
+        n_words = _n_words(size) if size.isdecimal() else SNIPPET_WORDS
         for attribute in record if name == "*" else [name]:
             if attribute in record and attribute != OBJECT_ID:
                 found[attribute] = _each(record[attribute], lambda text, n=n_words: _snippet(marks, text, n, ellipsis))
     return found
+
+
+def _n_words(said: str) -> int:
+    if len(said) > 6 or not 0 < int(said) <= MOST_WORDS:
+        raise RequestError(
+            f"{said[:60]} words are no snippet", where="attributesToSnippet", expected=f"from 1 to {MOST_WORDS:,} words"
+        )
+    return int(said)
 
 
 def _each(said: Any, make: Any) -> Any:

@@ -68,6 +68,12 @@ class Indices:
         """The parameters of whoever asks for nothing else. Raises DataError."""
         return {name: said for name, said in self.settings(index).items() if name in _DEFAULTS and said is not None}
 
+    def unretrievable(self) -> tuple[str, ...]:
+        """`unretrievableAttributes` of any index: all are the same shop, by whatever name it is asked. Raises
+        DataError."""
+        said = [each for known in self._look().values() for each in known.get("unretrievableAttributes") or ()]
+        return tuple(dict.fromkeys(said))
+
     def facets(self, index: str) -> tuple[str, ...]:
         """`attributesForFaceting`, by name. Raises DataError."""
         return tuple(bare(each) for each in self.settings(index).get("attributesForFaceting") or ())

@@ -3,11 +3,15 @@
 A click is a view of the item, a conversion is by its subtype a cart or a purchase, and without one a cart. `queryID` is
 the slate, whose answers are impressions already: a view that lists what a page showed is passed over. The view of one
 object is that of its own page.
+
+An event is known by what it says, so that it counts once however often it is sent; one that says no time, by the second
+in which it came.
 """
 
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -34,13 +38,13 @@ class Told(NamedTuple):
 
 def read_insights(said: Mapping[str, Any]) -> Told:
     """Raises RequestError for the first event that does not fit."""
-    told, passed_over = list[dict[str, Any]](), 0
+    told, passed_over, now = list[dict[str, Any]](), 0, round(time.time())
     for at, event in enumerate(read_list(said, "events", MAX_EVENTS)):
         kind = _kind(event, f"events.{at}")
         if kind is None:
             passed_over += 1
         else:
-            told.extend(_each(event, kind, f"events.{at}"))
+            told.extend(_each({**event, "timestamp": event.get("timestamp") or 1_000 * now}, kind, f"events.{at}"))
     if len(told) > MAX_EVENTS:
         raise RequestError(f"{len(told):,} objects", where="events", expected=f"at most {MAX_EVENTS:,} in all")
     return Told(list(decode_events(msgspec.json.encode(told))) if told else [], passed_over)
@@ -74,12 +78,12 @@ def _each(event: Mapping[str, Any], kind: EventType, where: str) -> Iterator[dic
     positions, data = event.get("positions") or (), event.get("objectData") or ()
     if not isinstance(positions, list | tuple) or not isinstance(data, list | tuple):
         raise RequestError("the value does not fit", where=where, expected="lists of positions and objectData")
-    time = event.get("timestamp")
+    moment = event["timestamp"]
     for at, id_ in enumerate(event["objectIDs"]):
         bought = data[at] if at < len(data) and isinstance(data[at], dict) else {}
         told = {
             "type": kind,
-            "time": time / 1_000.0 if isinstance(time, int | float) else None,
+            "time": moment / 1_000.0 if isinstance(moment, int | float) else None,
             "user": user,
             "session": session,
             "item": id_,
@@ -92,7 +96,7 @@ def _each(event: Mapping[str, Any], kind: EventType, where: str) -> Iterator[dic
 
 
 def _id(event: Mapping[str, Any], at: int) -> str:
-    """Known by what it says, so that it counts once however often it is sent."""
+    """Of an event with its time, and the place of an object in it."""
     said = msgspec.json.encode([sorted((name, str(value)) for name, value in event.items()), at])
     return f"insights-{hashlib.blake2b(said, digest_size=16).hexdigest()}"
 

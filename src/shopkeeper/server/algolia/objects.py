@@ -101,17 +101,31 @@ def id_of(record: Mapping[str, Any]) -> str:
 
 
 def picked(record: Mapping[str, Any], names: tuple[str, ...], never: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Those attributes of a record, "*" for all, but "-name" and `never`; "size.width" picks from within."""
+    """Those attributes of a record, "*" for all, but "-name" and `never`; "size.width" names what is within."""
     barred = {*never, *(name[1:] for name in names if name.startswith("-"))}
+    record = _without(record, barred)
     wanted = {name for name in names if not name.startswith("-")}
     found: dict[str, Any] = {}
     for name, value in record.items():
         if "*" in wanted or name in wanted or name == OBJECT_ID:
             found[name] = value
-        elif isinstance(value, dict) and any(each.startswith(f"{name}.") for each in wanted):
-            inner = tuple(each.removeprefix(f"{name}.") for each in wanted if each.startswith(f"{name}."))
+        elif isinstance(value, dict) and (inner := tuple(_within(name, wanted))):
             found[name] = {key: said for key, said in picked(value, inner).items() if key != OBJECT_ID}
-    return {name: value for name, value in found.items() if name not in barred}
+    return found
+
+
+def _without(said: Any, barred: set[str]) -> Any:
+    """A record, or a part of one, without what is barred there, by the path to it; the id always stays."""
+    if isinstance(said, list):
+        return [_without(each, barred) for each in said]
+    if not isinstance(said, dict) or not barred:
+        return said
+    kept = {name: value for name, value in said.items() if name not in barred or name == OBJECT_ID}
+    return {name: _without(value, _within(name, barred)) for name, value in kept.items()}
+
+
+def _within(name: str, paths: set[str]) -> set[str]:
+    return {path.removeprefix(f"{name}.") for path in paths if path.startswith(f"{name}.")}
 
 
 def _said(field: str, record: Mapping[str, Any]) -> tuple[str, Any]:

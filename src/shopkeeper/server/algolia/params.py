@@ -45,6 +45,9 @@ _UNANSWERED = {
     "restrictSearchableAttributes": "a query reads every attribute here",
 }
 
+# What the shop says of an index, and whoever asks cannot say otherwise.
+OF_INDEX = ("unretrievableAttributes", "paginationLimitedTo", "attributeForDistinct", "userData")
+
 Size = Annotated[int, Meta(ge=0, le=1_000)]  # by browse; a search says itself how many it gives
 Page = Annotated[int, Meta(ge=0, le=1_000_000)]
 Names = tuple[str, ...]
@@ -85,7 +88,7 @@ class Params(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     analytics: bool = True
     click_analytics: bool = False
     get_ranking_info: bool = False
-    rendering_content: Any = None
+    rendering_content: dict[str, Any] | None = None
     user_data: Any = None
     facet_query: Text = ""
     max_facet_hits: Annotated[int, Meta(ge=1, le=100)] = 10
@@ -115,9 +118,10 @@ _FILTERS = ("facetFilters", "tagFilters", "numericFilters", "insideBoundingBox")
 
 def read_params(said: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> Params:
     """`said` as a client sends it: names and values, or these in the text `params`, as an address would have them; over
-    the `defaults` of an index. Raises RequestError for a value that does not fit, and for what cannot be answered."""
+    the `defaults` of an index, which alone say what is OF_INDEX. Raises RequestError for a value that does not fit, and
+    for what cannot be answered."""
     named = {**said, **_in_address(said["params"])} if isinstance(said.get("params"), str) else said
-    given = {name: value for name, value in named.items() if value is not None}
+    given = {name: value for name, value in named.items() if value is not None and name not in OF_INDEX}
     for name, why in _UNANSWERED.items():
         if given.get(name):
             raise RequestError(f"this shop cannot answer it: {why}", where=name)
@@ -135,15 +139,18 @@ def convert(given: Mapping[str, Any]) -> Params:
         raise RequestError("the value does not fit", where=where, expected=expected_in_words(message)) from None
 
 
-def read_request(params: Params, catalogue: Catalogue, sort: str, facets: Names) -> Request:
+def read_request(
+    params: Params, catalogue: Catalogue, sort: str, facets: Names, *, known_alone: bool = False
+) -> Request:
     """What the parameters ask, sorted as the index is, then by the distance from a place; `facets` are the fields to
-    count. Raises RequestError for a filter that cannot be read, and for a place that is none."""
+    count; `known_alone`: refuse a filter on what no item says. Raises RequestError for a filter that cannot be read,
+    and for a place that is none."""
     user, session = who(params.user_token)
     beyond = params.start >= params.pagination_limited_to
     keys = [key for key in (sort, nearest_first(params.centre, catalogue)) if key]
     return Request(
         query=params.query,
-        filter=str(_narrowed(params, catalogue) or ""),
+        filter=str(_narrowed(params, catalogue, known_alone) or ""),
         user=user,
         session=session,
         sort=", ".join(keys),
@@ -179,9 +186,12 @@ def facet_of(catalogue: Catalogue, attribute: str) -> str | None:
     return f"{PATH}.{level[1]}" if field == PATH and level else field
 
 
-def _narrowed(params: Params, catalogue: Catalogue) -> Condition | None:
+def _narrowed(params: Params, catalogue: Catalogue, known_alone: bool) -> Condition | None:
     def field(attribute: str) -> str | None:
-        return field_of(catalogue, attribute)
+        found = field_of(catalogue, attribute)
+        if found is None and known_alone:
+            raise RequestError(f"no item says {attribute!r}", where="filters", expected="an attribute that items have")
+        return found
 
     parts = [
         read_filters(params.filters, field),
@@ -207,7 +217,7 @@ def _listed(name: str, value: Any) -> Any:
     if value[:1] == "[":
         try:
             return msgspec.json.decode(value)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             raise RequestError(f"{value[:60]!r} is no JSON", where=name, expected="a list") from None
     if name in ("facetFilters", "tagFilters"):
         return value

@@ -49,7 +49,7 @@ def read_around(centre: Place | None, radius: Any, catalogue: Catalogue) -> Cond
     """At most `radius` metres from there; None, or "all", does not narrow. Raises RequestError."""
     if centre is None or radius is None or radius == EVERYWHERE:
         return None
-    metres = int(radius) if isinstance(radius, str) and radius.isdecimal() else radius
+    metres = int(radius) if isinstance(radius, str) and radius.isdecimal() and len(radius) < 20 else radius
     if not _is_number(metres) or not 0 <= metres <= MAX_METRES:
         raise RequestError("the value does not fit", where="aroundRadius", expected='metres, or "all"')
     location = location_of(catalogue)

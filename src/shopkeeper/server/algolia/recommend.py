@@ -11,10 +11,10 @@ import msgspec
 from shopkeeper.engine.conditions import Is
 from shopkeeper.engine.filters import narrowed
 from shopkeeper.errors import RequestError
-from shopkeeper.server.algolia.answers import dressed
+from shopkeeper.server.algolia.answers import dressed, shown_facet
 from shopkeeper.server.algolia.door import Asking, Door, read_text
 from shopkeeper.server.algolia.highlight import Marks
-from shopkeeper.server.algolia.params import Params, facet_of, field_of, read_params, read_request
+from shopkeeper.server.algolia.params import Params, field_of, read_request
 from shopkeeper.vocabulary import Request, Slate
 
 # The shelves that answer a model, the first that shop.toml has; and whether it starts from an object.
@@ -41,10 +41,10 @@ def recommend(door: Door, by: Asking, said: Mapping[str, Any]) -> dict[str, Any]
     asked = said.get("queryParameters") or {}
     if not isinstance(asked, dict):
         raise RequestError("the value does not fit", where="queryParameters", expected="an object")
-    params = read_params({**asked, "page": 0, "hitsPerPage": most, "query": ""}, door.indices.defaults(index))
-    request = _request(door, model, said, params)
+    params = door.params(by, index, {**asked, "page": 0, "hitsPerPage": most, "query": ""})
+    request = _request(door, by, model, said, params)
     if model == "trending-facets":
-        return _trending_facets(door, by, read_text(said, "facetName"), request, most)
+        return _trending_facets(door, by, read_text(said, "facetName"), params, request)
     slate = door.slate(by, request, log=params.analytics)
     records = [door.record(by, placement.item) for placement in slate.placements]
     marks = Marks({}, params.highlight_pre_tag, params.highlight_post_tag)
@@ -53,7 +53,7 @@ def recommend(door: Door, by: Asking, said: Mapping[str, Any]) -> dict[str, Any]
     return answer | {"processingTimeMS": _took(slate), **({"queryID": slate.id} if params.click_analytics else {})}
 
 
-def _request(door: Door, model: str, said: Mapping[str, Any], params: Params) -> Request:
+def _request(door: Door, by: Asking, model: str, said: Mapping[str, Any], params: Params) -> Request:
     surfaces, starts = MODELS[model]
     known = door.shop.engine().settings.surfaces
     surface = next((name for name in surfaces if name in known), None)
@@ -63,7 +63,7 @@ def _request(door: Door, model: str, said: Mapping[str, Any], params: Params) ->
     request = msgspec.structs.replace(read_request(params, catalogue, "", ()), surface=surface)
     if starts:
         object_id = read_text(said, "objectID")
-        if object_id not in catalogue.ids:
+        if not door.shop.passing([object_id], by.caller.filter):  # what the key hides is as if it were not there
             raise RequestError(f"there is no object {object_id!r}", where="objectID")
         return msgspec.structs.replace(request, items=(object_id,))
     name, value = read_text(said, "facetName"), read_text(said, "facetValue")
@@ -71,10 +71,10 @@ def _request(door: Door, model: str, said: Mapping[str, Any], params: Params) ->
     return msgspec.structs.replace(request, filter=narrowed(request.filter, str(Is(field, (value,))) if field else ""))
 
 
-def _trending_facets(door: Door, by: Asking, name: str, request: Request, most: int) -> dict[str, Any]:
+def _trending_facets(door: Door, by: Asking, name: str, params: Params, request: Request) -> dict[str, Any]:
     """The values of a facet that most of what is in demand has."""
-    field = facet_of(door.shop.engine().catalogue, name)
-    facets = (field,) if field else ()
+    field = shown_facet(params, name, door.shop.engine().catalogue)
+    facets, most = (field,) if field else (), params.hits_per_page
     slate = door.slate(by, msgspec.structs.replace(request, size=0, facets=facets, max_values=most), log=False)
     values = [each for facet in slate.facets for each in facet.values]
     hits = [

@@ -171,7 +171,7 @@ def _records(app: FastAPI, door: Door) -> None:
         if record is None:
             raise HTTPException(404, "ObjectID does not exist")
         names = http.query_params.get("attributesToRetrieve", "*")
-        return Json(picked(record, tuple(names.split(","))))
+        return Json(picked(record, tuple(names.split(",")), door.barred(Asking(http, caller))))
 
     @app.put(f"{INDEX}/{{object_id:id}}", include_in_schema=False)
     def put(http: HttpRequest, caller: Admin, index: str, object_id: str, body: ItemBytes) -> Response:  # noqa: ARG001
