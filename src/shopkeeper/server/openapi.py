@@ -260,7 +260,7 @@ class Readiness(msgspec.Struct, frozen=True):
 
 _STRUCTS = (
     *(SearchBody, EventBody, ItemBody, StockBody, Slate, Suggested, Explanation, Item),
-    *(Refusal, Receipt, Taken, Shopper, Health, Readiness),
+    *(Refusal, Receipt, Taken, Shopper, Health, Readiness, Unanswered),
     *(Rule, RuleEntry, Synonym, SynonymEntry, PublishBody, RevertBody, Publication, Line, PreviewBody, Preview),
 )
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+from weakref import WeakMethod
 
 import msgspec
 import numpy as np
@@ -30,6 +31,9 @@ from shopkeeper.engine.wording import stemmer
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.settings import Language
 from shopkeeper.vocabulary import Rows
+
+Asked = TypeVar("Asked")
+Told = TypeVar("Told")
 
 LABEL, PRICE, MEASURE, ORDER, ITEM, CATEGORY = "label", "price", "measure", "order", "item", "category"
 ORDER_FIELD = "sort"  # of the readings that ask for an order
@@ -85,8 +89,8 @@ class Understanding:
         self.values, self.words = values, words
         self.knowledge = knowledge or Knowledge()
         self._catalogue, self._stem = catalogue, stemmer(self.knowledge.languages)
-        self._read = lru_cache(maxsize=_REMEMBERED)(self.read)
-        self._meaning = lru_cache(maxsize=_REMEMBERED)(self._looked_up)
+        self._read = lru_cache(maxsize=_REMEMBERED)(_weakly(self.read))
+        self._meaning = lru_cache(maxsize=_REMEMBERED)(_weakly(self._looked_up))
 
     @classmethod
     def mine(
@@ -210,6 +214,19 @@ class Understanding:
         knowledge = msgspec.json.decode((directory / "knowledge.json").read_bytes(), type=Knowledge)
         values, words = LabelWords.load(directory / "values"), WordCategories.load(directory / "words")
         return cls(catalogue, values, words, knowledge)
+
+
+def _weakly(method: Callable[[Asked], Told]) -> Callable[[Asked], Told]:
+    """A method that does not keep its object: what a swap leaves behind must go at once, not when cycles are next
+    looked for."""
+    kept = WeakMethod(method)
+
+    def call(asked: Asked) -> Told:
+        bound = kept()
+        assert bound is not None
+        return bound(asked)
+
+    return call
 
 
 def _clicked(
