@@ -174,7 +174,7 @@ def test_learning_finds_in_the_slates_shown_what_people_look_at(log: EventLog) -
     log.flush()
     found = examination_of(take_in(log).folder)
     assert found is not None
-    np.testing.assert_allclose(found, truth, atol=0.08)
+    np.testing.assert_allclose(found.looked, truth, atol=0.08)
 
 
 # --- items ---

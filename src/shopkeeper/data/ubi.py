@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from shopkeeper.data.duck import connect, literal
 from shopkeeper.data.durable import why
@@ -28,7 +29,7 @@ def export_ubi(tables: Tables, folder: Path, application: str) -> dict[str, int]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tables.held() as held, connect() as database:
-            database.execute(f"SET VARIABLE application = {literal(application)}")
+            database.register("origin", pa.table({"application": [application]}))
             database.read_parquet([str(path) for path in held.paths("events")]).create_view("events")
             return {name: _write(database, name, folder / f"{name}.jsonl") for name in NAMES}
     except (OSError, duckdb.IOException) as error:

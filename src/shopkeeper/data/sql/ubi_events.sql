@@ -1,6 +1,7 @@
--- What people did with items, in the words of UBI's event schema (1.3), oldest first. Reads events (schema EVENTS).
+-- What people did with items, in the words of UBI's event schema (1.3), oldest first. Reads events (schema EVENTS) and
+-- origin (application): what the lines name as their origin.
 SELECT
-    getvariable('application') AS application,
+    origin.application,
     CASE type
         WHEN 'view' THEN 'click'
         WHEN 'cart' THEN 'add_to_cart'
@@ -21,6 +22,6 @@ SELECT
         'quantity': quantity,
         'price': price
     } AS event_attributes
-FROM events
+FROM events CROSS JOIN origin
 WHERE item_id IS NOT NULL
 ORDER BY time, ordinal, event_id

@@ -1,4 +1,5 @@
--- What was searched, in the words of UBI's query schema (1.3), oldest first. Reads events (schema EVENTS).
+-- What was searched, in the words of UBI's query schema (1.3), oldest first. Reads events (schema EVENTS) and
+-- origin (application): what the lines name as their origin.
 -- A slate that was shown for a query tells its hits; a search that names no such slate has none. The words that a person
 -- has forgotten are no search.
 WITH shown AS (
@@ -22,12 +23,12 @@ asked AS (
 )
 
 SELECT
-    getvariable('application') AS application,
+    origin.application,
     query_id,
     actor AS client_id,
     query AS user_query,
     strftime(time, '%Y-%m-%dT%H:%M:%S.%gZ') AS timestamp,
     hits AS query_response_hit_ids,
     {'user_id': user_id, 'session_id': session_id} AS query_attributes
-FROM (SELECT * FROM shown UNION ALL SELECT * FROM asked)
+FROM (SELECT * FROM shown UNION ALL SELECT * FROM asked) AS every CROSS JOIN origin
 ORDER BY time, query_id
