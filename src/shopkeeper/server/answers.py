@@ -93,8 +93,11 @@ def add_routes(app: FastAPI, shop: Shop) -> None:
         session: str | None = None,
         items: Annotated[list[str], Query()] = [],  # noqa: B006 - never changed, and FastAPI wants it written so
         filter: str = "",  # noqa: A002 - the name in the address
+        sort: str = "",
         size: int = 24,
         offset: int = 0,
+        verbatim: bool = False,
+        without: Annotated[list[str], Query()] = [],  # noqa: B006 - as above
     ) -> Response:
         """Why an item stands where it stands, or why it is absent. The surface is search where there is a query."""
         asked = Request(
@@ -104,8 +107,11 @@ def add_routes(app: FastAPI, shop: Shop) -> None:
             session=session,
             items=tuple(items),
             filter=filter,
+            sort=sort,
             size=size,
             offset=offset,
+            verbatim=verbatim,
+            without=tuple(without),
         )
         if caller.filter and not shop.passing([item], caller.filter):
             raise HTTPException(404, f"there is no item {item!r}")

@@ -197,6 +197,6 @@ export default {
   moved: (n, gone) => `${n} products come or move, ${gone} leave this page.`,
   nothingMoves: "Nothing moves on this page.",
   comes: "comes",
-  goes: "leaves",
+  leaves: "leaves",
   sentTo: (address) => `This search leads to ${address}`,
 };

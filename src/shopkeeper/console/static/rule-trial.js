@@ -60,7 +60,7 @@ async function answers(form, rule, request, signal) {
   return [
     make("p", { className: "soft" }, told),
     make("div", { className: "sides" },
-      side(words.today, now, ({ item }) => (moved.get(item.id) && !moved.get(item.id).after ? words.goes : "")),
+      side(words.today, now, ({ item }) => (moved.get(item.id) && !moved.get(item.id).after ? words.leaves : "")),
       side(words.withDraft, then, ({ item }) => shift(moved.get(item.id)))),
   ];
 }

@@ -43,10 +43,25 @@ async function explanation(request, id, placement, signal) {
 }
 
 // The question that `request` puts, about one item.
-function asked({ items = [], facets, sort, ...request }, id) {
-  const fields = new URLSearchParams({ item: id, ...request });
+function asked({ items = [], without = [], facets, refinements = {}, ...request }, id) {
+  const fields = new URLSearchParams({ item: id, ...request, filter: filterOf(refinements) });
   for (const anchor of items) fields.append("items", anchor);
+  for (const chip of without) fields.append("without", chip);
   return fields;
+}
+
+// What was chosen in facets, in the filter language.
+function filterOf(refinements) {
+  const quoted = (text) => `"${text.replace(/[\\"]/g, "\\$&")}"`;
+  const tested = (field, value) => {
+    const [, low, below, high] = value.match(/^([-\d.]*?)\.\.(<?)([-\d.]*)$/) || [];
+    if (low === undefined) return `${field} = ${quoted(value)}`;
+    return [low && `${field} >= ${low}`, high && `${field} <${below ? "" : "="} ${high}`].filter(Boolean).join(" and ");
+  };
+  const name = (field) => (/^\w+$/.test(field) ? field : quoted(field));
+  const any = ([field, values]) => values.map((value) => `(${tested(name(field), value)})`).join(" or ");
+  const parts = Object.entries(refinements).map(any);
+  return parts.length === 1 ? parts[0].replace(/^\(([^()]*)\)$/, "$1") : parts.map((part) => `(${part})`).join(" and ");
 }
 
 function reasons(given, request) {

@@ -202,7 +202,7 @@ export default {
   moved: (n, gone) => `${n} 件商品出现或移动，${gone} 件离开本页。`,
   nothingMoves: "本页没有变化。",
   comes: "新出现",
-  goes: "离开",
+  leaves: "离开",
   sentTo: (address) => `此搜索将前往 ${address}`,
 };
 
