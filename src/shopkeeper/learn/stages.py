@@ -21,7 +21,7 @@ from shopkeeper.learn.replay import Scorer, fused, replay
 from shopkeeper.learn.requests import Asked
 from shopkeeper.vocabulary import Progress, Scores, silent
 
-ASKED = 500  # requests of each surface, the newest
+ASKED = 200  # requests of each surface, the newest: each is ordered once for every stage
 RANKER, PERSON, CONTEXT = "learned order", "what is known of the person", "looking up the person"
 
 

@@ -25,6 +25,13 @@ from shopkeeper.vocabulary import Explanation, Request, Slate
 
 
 def add_routes(app: FastAPI, shop: Shop) -> None:
+    _answers(app, shop)
+    _by_picture(app, shop)
+    _explains(app, shop)
+    _tells(app, shop)
+
+
+def _answers(app: FastAPI, shop: Shop) -> None:
     @app.post(
         "/v1/search",
         responses=answers(Slate, openapi.SLATE),
@@ -35,6 +42,17 @@ def add_routes(app: FastAPI, shop: Shop) -> None:
         asked = decode_search(body)
         return Json(_answer(http, shop, caller, asked, "picture" if asked.picture else "search"))
 
+    @app.post(
+        "/v1/shelves/{surface}",
+        responses=answers(Slate, openapi.SLATE),
+        openapi_extra=openapi.body(SearchBody, openapi.SHELF),
+    )
+    def shelf(http: HttpRequest, caller: Searcher, surface: str, body: SearchBytes) -> Response:
+        """Fill a shelf: home, similar, cart, new, popular, recent, or any other surface of shop.toml."""
+        return Json(_answer(http, shop, caller, decode_search(body), surface))
+
+
+def _by_picture(app: FastAPI, shop: Shop) -> None:
     @app.post(
         "/v1/search/picture",
         responses=answers(Slate, openapi.SLATE),
@@ -74,15 +92,8 @@ def add_routes(app: FastAPI, shop: Shop) -> None:
             asked = decode_search(body)
         return Json(_answer(http, shop, caller, asked, "picture"))
 
-    @app.post(
-        "/v1/shelves/{surface}",
-        responses=answers(Slate, openapi.SLATE),
-        openapi_extra=openapi.body(SearchBody, openapi.SHELF),
-    )
-    def shelf(http: HttpRequest, caller: Searcher, surface: str, body: SearchBytes) -> Response:
-        """Fill a shelf: home, similar, cart, new, popular, recent, or any other surface of shop.toml."""
-        return Json(_answer(http, shop, caller, decode_search(body), surface))
 
+def _explains(app: FastAPI, shop: Shop) -> None:
     @app.get("/v1/explain", responses=answers(Explanation, openapi.EXPLANATION))
     def explain(
         caller: Searcher,
@@ -117,6 +128,8 @@ def add_routes(app: FastAPI, shop: Shop) -> None:
             raise HTTPException(404, f"there is no item {item!r}")
         return Json(shop.explain(item, bound(shop, caller, asked), caller.filter))
 
+
+def _tells(app: FastAPI, shop: Shop) -> None:
     @app.get("/v1/queries", responses=answers(list[Unanswered], [openapi.UNANSWERED]))
     def queries(
         _: Admin,

@@ -184,19 +184,20 @@ def _attributes(labels: LabelMap, rows: Rows, liked: Rows, weights: Scores) -> S
         return np.nan
     owners, codes = labels.gather(liked)
     said, at = np.unique(codes, return_inverse=True)
-    if not len(said):
-        return np.nan
-    profile, fields = np.bincount(at, weights[owners]), labels.field_of(said)
-    totals = np.bincount(fields, profile)
+    fields = labels.field_of(said)
+    profile = np.bincount(at, weights[owners], minlength=len(said))
+    totals = np.bincount(fields, profile, minlength=len(labels))
+    totals[[labels.position(name) for name in AFFINITIES if name in labels]] = 0.0
     own = labels.gather(rows)
     own_fields = labels.field_of(own.codes)
-    other = ~np.isin(own_fields, [labels.position(name) for name in AFFINITIES if name in labels])
-    owners, codes, own_fields = own.owners[other], own.codes[other], own_fields[other]
+    told = totals[own_fields] > 0.0  # of fields that the history speaks of
+    if not told.any():
+        return np.nan
+    owners, codes = own.owners[told], own.codes[told]
     place = np.minimum(np.searchsorted(said, codes), len(said) - 1)
-    shares = np.where(said[place] == codes, profile[place] / np.maximum(totals[fields[place]], 1e-9), 0.0)
-    told = np.append(totals, np.zeros(len(labels)))[own_fields] > 0  # of fields that the history speaks of
-    counts = np.bincount(owners[told], minlength=len(rows))
-    sums = np.bincount(owners[told], shares[told], minlength=len(rows))
+    shares = np.where(said[place] == codes, profile[place], 0.0) / totals[own_fields[told]]
+    counts = np.bincount(owners, minlength=len(rows))
+    sums = np.bincount(owners, shares, minlength=len(rows))
     mean: Scores = np.full(len(rows), np.nan, np.float32)
     return np.divide(sums, counts, out=mean, where=counts > 0, casting="same_kind")
 
