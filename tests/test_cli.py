@@ -12,7 +12,8 @@ import small_shop
 from typer.testing import CliRunner, Result
 
 from shopkeeper.cli import show
-from shopkeeper.cli.commands import _minutes, app
+from shopkeeper.cli.app import minutes_of
+from shopkeeper.cli.commands import app
 from shopkeeper.cli.progress import shown
 from shopkeeper.data.curation import Kind
 from shopkeeper.data.tables import Tables
@@ -300,7 +301,7 @@ def test_models_says_when_to_choose_each() -> None:
 
 @pytest.mark.parametrize(("text", "minutes"), [("90s", 1.5), ("20m", 20.0), ("1.5h", 90.0)])
 def test_a_budget_is_a_time(text: str, minutes: float) -> None:
-    assert _minutes(text) == minutes
+    assert minutes_of(text) == minutes
 
 
 @pytest.mark.parametrize("text", ["", "20", "m", "0m", "-1m", "20 days", "1e9m"])

@@ -3,82 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import signal
 import sys
 from collections.abc import Mapping
 from datetime import datetime, time
 from functools import partial
 from pathlib import Path
-from time import sleep
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from shopkeeper import __version__
-from shopkeeper.cli import INTERRUPTED, STOPPED, WRONG, keys, rules, show
+from shopkeeper.cli import INTERRUPTED, exchange, keys, rules, show
+from shopkeeper.cli.app import Filter, Items, Json, Offset, ShopDir, Size, User, app, minutes_of
 from shopkeeper.cli.progress import shown
-from shopkeeper.data.duck import was_interrupted
-from shopkeeper.data.scratch import Scratch
 from shopkeeper.data.tables import Tables
-from shopkeeper.errors import DataError, SettingsError, ShopkeeperError
-from shopkeeper.settings import DataSettings
+from shopkeeper.errors import DataError, SettingsError
 from shopkeeper.shop import Shop
 from shopkeeper.vocabulary import Request
 
-
-class _Polite(TyperGroup):
-    """Ends every mishap that we foresee with a sentence instead of a traceback."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except ShopkeeperError as error:
-            show.console(stderr=True).print(str(error), style="red", markup=False, soft_wrap=True)
-            raise typer.Exit(WRONG) from None
-        except KeyboardInterrupt:
-            raise _stopped() from None
-        except BrokenPipeError:  # whoever read our output has seen enough
-            raise
-        except OSError as error:
-            place = f"{error.filename}: " if error.filename else ""
-            remedy = "What was there before is as it was; mend this and run the command again."
-            said = f"{place}{error.strerror or error}. {remedy}"
-            show.console(stderr=True).print(said, style="red", markup=False, soft_wrap=True)
-            raise typer.Exit(WRONG) from None
-        except RuntimeError as error:
-            if was_interrupted(error):
-                raise _stopped() from None
-            raise
-
-
-def _stopped() -> typer.Exit:
-    show.console(stderr=True).print(STOPPED, soft_wrap=True)
-    return typer.Exit(INTERRUPTED)
-
-
-app = typer.Typer(
-    cls=_Polite,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="The search box and the shelves of an online shop, learned from its own catalogue and clicks.",
-)
-
 app.add_typer(keys.app, name="keys")
 app.add_typer(rules.app, name="rules")
+app.add_typer(exchange.app)
+
+__all__ = ["app"]
 
 REPORT = "evaluation/report.html"
-
-ShopDir = Annotated[Path, typer.Option("--shop", metavar="DIR", help="The shop's directory.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-User = Annotated[str | None, typer.Option(help="For whom; without, for a newcomer.")]
-Items = Annotated[list[str] | None, typer.Option("--item", help="A product to start from; may come several times.")]
-Filter = Annotated[str, typer.Option(help="Such as: price < 50 and brand in ['Acme', 'Zen'].")]
-Size = Annotated[int, typer.Option(help="How many items.")]
-Offset = Annotated[int, typer.Option(help="How many items to leave out before them.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -144,7 +94,9 @@ def train(
     report: Annotated[bool, typer.Option("--report", help="Say in the end where the page with plots lies.")] = False,
 ) -> None:
     """Train, measure on the newest days, and publish a release."""
-    _train(Shop(shop), if_better=if_better, budget_minutes=None if budget is None else _minutes(budget), report=report)
+    _train(
+        Shop(shop), if_better=if_better, budget_minutes=None if budget is None else minutes_of(budget), report=report
+    )
 
 
 def _train(shop: Shop, *, if_better: bool = False, budget_minutes: float | None = None, report: bool = False) -> None:
@@ -154,14 +106,6 @@ def _train(shop: Shop, *, if_better: bool = False, budget_minutes: float | None 
     show.metrics(release.manifest.metrics)
     if report:
         show.say(f"With plots: {(release.path / REPORT).absolute().as_uri()}")
-
-
-def _minutes(text: str) -> float:
-    """The minutes of "90s", "20m" or "1.5h"."""
-    said = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
-    if not said or not float(said[1]):
-        raise typer.BadParameter(f"{text!r} is no time; expected a number above 0 and s, m or h: 90s, 20m, 1.5h")
-    return float(said[1]) * {"s": 1 / 60, "m": 1.0, "h": 60.0}[said[2]]
 
 
 @app.command()
@@ -175,7 +119,7 @@ def tune(
     json: Json = False,
 ) -> None:
     """Look for better settings of a source, by the validation part alone, and print them for shop.toml."""
-    minutes = None if budget is None else _minutes(budget)
+    minutes = None if budget is None else minutes_of(budget)
     with shown(show.console(stderr=True)) as progress:
         found = Shop(shop).tune(model, progress, trials=trials, budget_minutes=minutes)
     show.as_json(found) if json else show.tuned(found)
@@ -199,59 +143,6 @@ def evaluate(
     else:
         show.metrics(opened.evaluate())
         show.say(f"With plots: {report}")
-
-
-@app.command()
-def mirror(
-    shop: ShopDir = Path(),
-    every: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Look again and again: 90s, 20m, 1.5h. Default: look once.")
-    ] = None,
-    let_go: Annotated[bool, typer.Option("--let-go", help="Also where most of the items are gone.")] = False,
-) -> None:
-    """Look at the catalogues among the exports again, and have the open shop know what changed there."""
-    opened, pause = Shop(shop), None if every is None else 60.0 * _minutes(every)
-    while True:
-        try:
-            show.mirrored(opened.mirror(let_go=let_go))
-        except ShopkeeperError as error:
-            if pause is None:
-                raise
-            show.say(f"{error} It is tried again in {every}.", "red")
-        if pause is None:
-            return
-        sleep(pause)
-
-
-@app.command()
-def load(
-    sources: Annotated[list[str], typer.Argument(metavar="SOURCE...", help="Catalogues: files, folders, databases.")],
-    to: Annotated[str, typer.Option(metavar="ADDRESS", help="Where the shop answers.")] = "http://localhost:8000",
-    key: Annotated[
-        str | None, typer.Option(envvar="SHOPKEEPER_KEY", help="One with the role admin, where the shop has keys.")
-    ] = None,
-) -> None:
-    """Stream catalogues of any size into a shop that is open, here or elsewhere, over HTTP."""
-    from shopkeeper.cli.loading import Door
-    from shopkeeper.cli.loading import load as send
-    from shopkeeper.data.catalogues import Catalogues
-    from shopkeeper.data.mapper import propose
-    from shopkeeper.data.readers import discover_all
-
-    door = Door(to, key)
-    with shown(show.console(stderr=True)) as progress, Scratch() as folder:
-        catalogues = Catalogues(propose(discover_all(sources)), sources, folder, DataSettings())
-        show.say(f"{send(catalogues, door, progress):,} items are taken.")
-
-
-@app.command("export-ubi")
-def export_ubi(
-    folder: Annotated[Path, typer.Argument(help="Made, where it is not there.")],
-    shop: ShopDir = Path(),
-) -> None:
-    """Write what was searched and done, as far as it was ingested, as files of User Behavior Insights (UBI)."""
-    for name, lines in Shop(shop).export_ubi(folder).items():
-        show.say(f"{folder / name}.jsonl: {lines:,} lines")
 
 
 @app.command()

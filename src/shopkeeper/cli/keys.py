@@ -12,14 +12,13 @@ import msgspec
 import typer
 
 from shopkeeper.cli import show
+from shopkeeper.cli.app import Json, ShopDir
 from shopkeeper.errors import SettingsError
 from shopkeeper.keys import MAX_RATE, KeyStore, Role
 from shopkeeper.shop import Shop
 
 app = typer.Typer(no_args_is_help=True, help="The keys that open the shop's HTTP interface: create, list, revoke.")
 
-ShopDir = Annotated[Path, typer.Option("--shop", metavar="DIR", help="The shop's directory.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _UNITS = {"h": 3_600.0, "d": 86_400.0}
 

@@ -10,6 +10,7 @@ import msgspec
 import typer
 
 from shopkeeper.cli import show
+from shopkeeper.cli.app import Json, ShopDir
 from shopkeeper.data.curation import By, Kind
 from shopkeeper.errors import DataError, RequestError, SettingsError
 from shopkeeper.settings import Rule, Synonym
@@ -17,8 +18,6 @@ from shopkeeper.shop import Shop
 
 app = typer.Typer(no_args_is_help=True, help="The merchandisers' rules and synonyms: list, export, import.")
 
-ShopDir = Annotated[Path, typer.Option("--shop", metavar="DIR", help="The shop's directory.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="JSON.")]
 
 WHO = "command line"
