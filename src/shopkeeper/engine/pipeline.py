@@ -19,7 +19,6 @@ from shopkeeper.engine.context import (
     Context,
     FittedSource,
     Material,
-    ReleaseParts,
     first_of,
     lookups_of,
     retrieve_all,
@@ -28,6 +27,7 @@ from shopkeeper.engine.context import (
 from shopkeeper.engine.encoder import Encoder
 from shopkeeper.engine.encoders import load_encoder
 from shopkeeper.engine.explain import explain
+from shopkeeper.engine.keeping import read, save
 from shopkeeper.engine.policies import Policies
 from shopkeeper.engine.query_clicks import CLICK_FEATURES, QueryClicks
 from shopkeeper.engine.ranking.features import feature_names, features
@@ -39,7 +39,6 @@ from shopkeeper.engine.recent_searches import RecentSearches
 from shopkeeper.engine.requests import asked_surface, surface_of
 from shopkeeper.engine.slate import Stopwatch, answer
 from shopkeeper.engine.sorting import sort_values
-from shopkeeper.engine.sources import recipes
 from shopkeeper.engine.sources.lexical import LexicalSource
 from shopkeeper.engine.sources.semantic import SemanticSource
 from shopkeeper.engine.state import State
@@ -55,9 +54,8 @@ from shopkeeper.engine.understanding.applied import (
     unplaced,
 )
 from shopkeeper.engine.visible import told_readings
-from shopkeeper.errors import ReleaseError, SettingsError, ShopkeeperError
+from shopkeeper.errors import ReleaseError, ShopkeeperError
 from shopkeeper.release.catalogue import Catalogue
-from shopkeeper.release.ids import load_ids, save_ids
 from shopkeeper.release.images import Images
 from shopkeeper.release.interactions import Interactions
 from shopkeeper.release.overlay import LiveCatalogue, lay_over
@@ -79,8 +77,6 @@ from shopkeeper.vocabulary import (
     Suggested,
 )
 
-ACTORS, SETTINGS, RANKERS, SUGGESTIONS = "actors", "settings.json", "rankers", "suggestions"
-UNDERSTANDING, QUERY_CLICKS = "understanding", "query_clicks"
 READ_AT_ONCE = 32  # new items whose meaning an update waits for: about a third of a second
 
 
@@ -412,24 +408,7 @@ class Engine:
 
     def save(self, directory: Path) -> None:
         """Write every part under `directory`, for `open`."""
-        self.catalogue.save(directory / "catalogue")
-        self.interactions.save(directory / "interactions")
-        self.statistics.save(directory / "statistics")
-        self.suggestions.save(directory / SUGGESTIONS)
-        save_ids(self.actors, directory / ACTORS)
-        for name, source in self.sources.items():
-            source.save(directory / "sources" / name)
-        for name, ranker in self.rankers.items():
-            ranker.save(directory / RANKERS / name)
-        if self.encoder is not None:
-            self.encoder.save(directory / "encoder")
-        if self.images is not None:
-            self.images.save(directory / "images")
-        if self.understanding is not None:
-            self.understanding.save(directory / UNDERSTANDING)
-        if self.query_clicks is not None:
-            self.query_clicks.save(directory / QUERY_CLICKS)
-        (directory / SETTINGS).write_bytes(msgspec.json.format(msgspec.json.encode(self.settings)))
+        save(self, directory)
 
     @classmethod
     def open(
@@ -446,47 +425,12 @@ class Engine:
         Raises ReleaseError when a part is missing or damaged.
         """
         try:
-            return cls._read(directory, settings, release, load_encoder)
+            return cls(**read(directory, settings, release, load_encoder))
         except ShopkeeperError:
             raise
         except Exception as error:  # every library that reads a part has errors of its own
             what = f"the release cannot be read: {error or type(error).__name__}"
             raise ReleaseError(what, where=str(directory), remedy=REMEDY) from error
-
-    @classmethod
-    def _read(
-        cls, directory: Path, settings: Settings | None, release: str, load_encoder: Callable[[Path], Encoder]
-    ) -> Engine:
-        settings = settings or msgspec.json.decode((directory / SETTINGS).read_bytes(), type=Settings)
-        actors = load_ids(directory / ACTORS)
-        interactions = Interactions.load(directory / "interactions")
-        statistics = Statistics.load(directory / "statistics")
-        catalogue = Catalogue.load(directory / "catalogue")
-        encoder = load_encoder(directory / "encoder") if (directory / "encoder").is_dir() else None
-        parts = ReleaseParts(catalogue, interactions, settings, encoder)
-        try:
-            fitted = recipes(_folders(directory / "sources"))
-        except SettingsError as error:
-            raise ReleaseError(
-                f"it was trained with what is not installed now ({error.what})",
-                where=f"release {release}" if release else str(directory),
-                remedy="Install it again, train again, or go back with: shopkeeper rollback",
-            ) from error
-        return cls(
-            catalogue=catalogue,
-            interactions=interactions,
-            actors=actors,
-            sources={name: recipe.load(directory / "sources" / name, parts) for name, recipe in fitted.items()},
-            statistics=statistics,
-            settings=settings,
-            rankers={name: Ranker.load(directory / RANKERS / name) for name in _folders(directory / RANKERS)},
-            encoder=encoder,
-            images=Images.load(directory / "images") if (directory / "images").is_dir() else None,
-            suggestions=Suggestions.load(directory / SUGGESTIONS),
-            understanding=_understanding(directory / UNDERSTANDING, catalogue),
-            query_clicks=QueryClicks.load(directory / QUERY_CLICKS) if (directory / QUERY_CLICKS).is_dir() else None,
-            release=release,
-        )
 
     def _surface(self, context: Context) -> Surface:
         return self.settings.surfaces[context.request.surface]
@@ -504,12 +448,3 @@ class Engine:
         """What stands where nothing in particular is asked for: by interest, then the newest."""
         order, allowed = self.statistics.order, context.allowed
         return order[:limit] if allowed is None else first_of(order, limit, lambda rows: allowed[rows])
-
-
-def _understanding(directory: Path, catalogue: Catalogue) -> Understanding | None:
-    """None in a release from before queries were read."""
-    return Understanding.load(directory, catalogue) if directory.is_dir() else None
-
-
-def _folders(directory: Path) -> list[str]:
-    return sorted(entry.name for entry in directory.iterdir() if entry.is_dir()) if directory.is_dir() else []

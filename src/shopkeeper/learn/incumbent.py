@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from shopkeeper.engine.keeping import RANKERS
 from shopkeeper.engine.opening import settings_of
-from shopkeeper.engine.pipeline import RANKERS, Engine
+from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.engine.sources import recipes
 from shopkeeper.errors import DataError, ReleaseError, SettingsError
