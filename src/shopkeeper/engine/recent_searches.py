@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from shopkeeper.engine.state import LIVE_PEOPLE, actors_of
-from shopkeeper.engine.text import fold
+from shopkeeper.engine.text import folded_line
 from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.release.fields import one_chunk, read_table, write_table
 from shopkeeper.release.ids import load_ids, save_ids
@@ -83,21 +83,21 @@ class RecentSearches:
             for actor in actors_of(user, session):
                 live = self._live.get(actor, {})
                 past = [] if _ALL in live else self._past.of(actor)
-                for key, query in [*reversed(live.items()), *((_key(query), query) for query in reversed(past))]:
+                for key, query in [*reversed(live.items()), *((folded_line(query), query) for query in reversed(past))]:
                     found.setdefault(key, query)
         return [query for query in found.values() if query][:KEPT]
 
     def _add(self, actor: str, query: str) -> None:
         told = self._live.setdefault(actor, {})
-        told.pop(_key(query), None)
-        told[_key(query)] = _plain(query)
+        told.pop(folded_line(query), None)
+        told[folded_line(query)] = _plain(query)
         self._trim(actor, told)
 
     def _forget(self, actor: str, query: str) -> None:
         told = self._live.setdefault(actor, {})
         if query == _ALL:
             told.clear()
-        told[_key(query)] = None
+        told[folded_line(query)] = None
         self._trim(actor, told)
 
     def _trim(self, actor: str, told: dict[str, str | None]) -> None:
@@ -116,19 +116,15 @@ class RecentSearches:
 _ALL = "*"
 
 
-def _key(query: str) -> str:
-    return " ".join(fold(query).split())
-
-
 def kept_of(searched: Iterable[tuple[str, bool]]) -> list[str]:
     """Of one actor's words, oldest first, each searched for or (True) forgotten: the newest KEPT, each once."""
     told: dict[str, str] = {}
     for query, forgotten in searched:
-        told.pop(_key(query), None)
+        told.pop(folded_line(query), None)
         if forgotten and query == _ALL:
             told.clear()
         elif not forgotten:
-            told[_key(query)] = _plain(query)
+            told[folded_line(query)] = _plain(query)
     return list(told.values())[-KEPT:]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from shopkeeper.engine.context import Context
 from shopkeeper.engine.requests import check_typed
 from shopkeeper.engine.suggestions import Completions, is_blocked, later_words, typed_key
-from shopkeeper.engine.text import fold
+from shopkeeper.engine.text import fold, folded_line
 from shopkeeper.vocabulary import Item, Request, Rows, Suggested, Suggestion
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def suggest(engine: Engine, request: Request, within: str = "", *, proven: bool 
     """See Engine.suggest."""
     check_typed(request, MAX_SUGGESTED)
     context, typed = engine.context_of(request, within), typed_key(request.query)
-    blocked = tuple(" ".join(fold(phrase).split()) for phrase in engine.settings.suggest.blocklist if phrase.strip())
+    blocked = tuple(folded_line(phrase) for phrase in engine.settings.suggest.blocklist if phrase.strip())
     known, size = engine.suggestions, request.size
     if typed:
         rows = known.queries.find(typed, size, context.allowed, blocked)
@@ -120,7 +120,7 @@ def _told(known: Completions, rows: Rows, typed: str) -> tuple[Suggestion, ...]:
 
 
 def _suggestion(text: str, typed: str) -> Suggestion:
-    key = " ".join(fold(text).split())
+    key = folded_line(text)
     start = _begins(key, typed) if typed and len(key) == len(text) else -1
     return Suggestion(text=text) if start < 0 else Suggestion(text=text, start=start, end=start + len(typed))
 

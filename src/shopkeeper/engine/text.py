@@ -116,6 +116,11 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFKD", folded)))
 
 
+def folded_line(text: str) -> str:
+    """What is the same to people of a text on one line: folded, with single blanks."""
+    return " ".join(fold(text).split())
+
+
 def words(text: str, lexicon: Collection[str] = ()) -> list[str]:
     """The words under which a text is indexed, in order."""
     folded, found = with_measures(fold(text)), list[str]()

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shopkeeper.release.catalogue import Catalogue
-from shopkeeper.release.facts import PATH
+from shopkeeper.release.facts import IMPLIED, PATH
 from shopkeeper.release.fields import Codes, LabelMap, fold_text
 from shopkeeper.vocabulary import Mask, Rows
 
@@ -24,7 +24,6 @@ ALIKE = 0.85
 LONGEST, FEW = 40, 3  # characters, and commas
 MEASURES = re.compile(r"-?[\d.]+( ?\D{0,3} ?(-|–|to|/) ?-?[\d.]+\D{0,3}|( ?[x×*] ?[\d.]+){2,}\D{0,3})", re.IGNORECASE)
 FIRST = ("category", "brand")  # what shoppers look for first, where it divides at all
-NOT_OFFERED = (PATH, "available")  # it stands in the place of category, or is said by being there
 
 
 def useful(catalogue: Catalogue, rows: Rows, chosen: Collection[str] = ()) -> list[str]:
@@ -43,7 +42,7 @@ def useful(catalogue: Catalogue, rows: Rows, chosen: Collection[str] = ()) -> li
     if PATH in catalogue.labels and ("category" in names or PATH in chosen):
         names = [name for name in names if name != "category" or name in chosen]
         names.insert(names.index("price") + 1 if "price" in names else 0, PATH)
-    names += [name for name in best if name not in (*FIRST, *NOT_OFFERED)]
+    names += [name for name in best if name not in (*FIRST, *IMPLIED)]
     shown = names[:MAX_USEFUL]
     missing = set(chosen) - set(map(fold_text, shown))
     return [*shown, *(name for name in catalogue.field_names if fold_text(name) in missing)] if missing else shown
@@ -63,7 +62,7 @@ def _best(labels: LabelMap, sample: Rows) -> list[str]:
         said = np.full(len(sample), -1, np.int32)
         said[owners[mine]] = codes[mine]
         if name not in FIRST:
-            if name in NOT_OFFERED or not _is_chosen_by(labels, found, counts, fields == position):
+            if name in IMPLIED or not _is_chosen_by(labels, found, counts, fields == position):
                 continue
             if any(_divides_alike(said, other) for other in kept.values()):
                 continue

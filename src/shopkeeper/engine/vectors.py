@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shopkeeper.engine.context import Candidates, Context, places_among
-from shopkeeper.release.arrays import load_array
+from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.release.tiers import Places, Slots, Tier
 from shopkeeper.vocabulary import Mask, Rows, Scores
 
@@ -121,10 +121,7 @@ class Vectors:
         return LiveVectors(self, _unit(vectors), Slots.none(self.n_items).taken(rows, n_items)[1])
 
     def save(self, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
-        np.save(directory / "vectors.npy", self.matrix)
-        np.save(directory / "rows.npy", self.rows)
-        np.save(directory / "n_items.npy", np.int64(self.n_items))
+        save_arrays(directory, {"vectors": self.matrix, "rows": self.rows, "n_items": np.array(self.n_items)})
         if self._index is not None:
             faiss.write_index(self._index, str(directory / "index.faiss"))
 

@@ -16,7 +16,7 @@ from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.fusion import Pool
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.engine.ranking.recipe import Examples
-from shopkeeper.engine.text import fold
+from shopkeeper.engine.text import folded_line
 from shopkeeper.learn.evaluate import measure
 from shopkeeper.learn.metrics import Ranks, Values
 from shopkeeper.learn.replay import Scorer, examples_of
@@ -98,7 +98,7 @@ class Judgements:
 def folds_of(queries: Sequence[str]) -> npt.NDArray[np.int64]:
     """int64 [queries]: of like size, and the same whatever the order. What differs in case and blanks alone is one
     query, and in one fold."""
-    texts = [" ".join(fold(query).split()) for query in queries]
+    texts = [folded_line(query) for query in queries]
     order = sorted(set(texts), key=lambda text: md5(text.encode(), usedforsecurity=False).digest())
     places = {text: place % FOLDS for place, text in enumerate(order)}
     return np.array([places[text] for text in texts], np.int64)

@@ -24,13 +24,13 @@ from shopkeeper.engine.understanding import Refined
 from shopkeeper.engine.understanding.spans import folded
 from shopkeeper.errors import SettingsError
 from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.release.facts import IMPLIED
 from shopkeeper.settings import UnderstandingSettings
 from shopkeeper.vocabulary import Progress, silent
 
 MAX_FIELDS, MAX_VALUES = 8, 60  # of the catalogue, the commonest, that the model is told of
 MAX_ANSWER = 20_000  # bytes
 GIVEN_UP = 3  # failures in a row after which the model is not asked again this time
-_NOT_TOLD = ("available", "category_path")
 _TASK = (
     "You read search queries of an online shop. Answer with one JSON object that maps a field to the value the query "
     "asks for. Use only these fields and exactly these values; leave out what the query does not ask for. {} is a good "
@@ -121,7 +121,7 @@ def _headers(settings: UnderstandingSettings) -> dict[str, str]:
 def _offered(catalogue: Catalogue) -> dict[str, list[str]]:
     """The fields that most items have, with their commonest values."""
     labels = catalogue.labels
-    names = [name for name in labels.names if name not in _NOT_TOLD]
+    names = [name for name in labels.names if name not in IMPLIED]
     names.sort(key=lambda name: -len(labels.rows_having(name)))
     offered = {}
     for name in names[:MAX_FIELDS]:
@@ -162,7 +162,7 @@ def _read(text: str, catalogue: Catalogue) -> dict[str, str]:
         raise TypeError("the answer is no JSON object")
     found = {}
     for field, value in said.items():
-        if field in catalogue.labels and field not in _NOT_TOLD and isinstance(value, str):
+        if field in catalogue.labels and field not in IMPLIED and isinstance(value, str):
             code = catalogue.labels.code_of(field, value)
             if code >= 0:
                 name = catalogue.labels.names[catalogue.labels.position(field)]

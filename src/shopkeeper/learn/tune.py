@@ -37,6 +37,7 @@ from shopkeeper.learn.split import Part, split
 from shopkeeper.learn.tournament import CONFIDENCE, FEWEST_TO_JUDGE
 from shopkeeper.learn.tracking import Hear
 from shopkeeper.learn.workshop import Workshop
+from shopkeeper.release.arrays import save_array
 from shopkeeper.settings import Settings, Tuned
 from shopkeeper.shop_toml import model_settings
 from shopkeeper.vocabulary import Progress, silent
@@ -299,7 +300,7 @@ class Study:
                 raise
             self._study.tell(trial, state=state.PRUNED)
         else:
-            np.save(self._kept(trial), values)
+            save_array(self._kept(trial), values)
             self._study.tell(trial, float(values.mean()))
 
     def _tried(self, trial: Any) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,18 @@ Array = npt.NDArray[Any]
 def save_arrays(directory: Path, arrays: Mapping[str, Array]) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     for name, array in arrays.items():
-        np.save(directory / f"{name}.npy", array)
+        save_array(directory / f"{name}.npy", array)
+
+
+def save_array(path: Path, array: Array) -> None:
+    """Raises OSError with the system's own reason: into a plain file NumPy writes by itself, and keeps it back."""
+    with path.open("wb") as file:
+        np.save(_Written(file.write), array)
+
+
+@dataclass(frozen=True)
+class _Written:
+    write: Callable[[bytes], int]
 
 
 def load_array(directory: Path, name: str) -> Array:

@@ -14,6 +14,7 @@ from shopkeeper.release.fields import Floats, LabelFields, LabelMap, NumberField
 from shopkeeper.vocabulary import Rows
 
 PATH, SEPARATOR = "category_path", " > "
+IMPLIED = ("available", PATH)  # what these say is said by an item's being there, and by its categories
 LONGEST_LABEL = 100  # characters; what is longer is a description, and no label
 
 # Spellings that fold to the same key are one field, or one value, shown as it is written most often.

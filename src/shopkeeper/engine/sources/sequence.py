@@ -22,7 +22,7 @@ from shopkeeper.engine.context import (
 from shopkeeper.engine.graph import Graph
 from shopkeeper.engine.interest import interest_of
 from shopkeeper.engine.vectors import Vectors
-from shopkeeper.release.arrays import load_array, save_arrays
+from shopkeeper.release.arrays import load_array, save_array, save_arrays
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.vocabulary import EVENT_TYPES, Codes, Mask, Rows, Scores, Seconds
 
@@ -59,7 +59,7 @@ class Network:
 
     def save(self, directory: Path) -> None:
         self.graph.save(directory / GRAPH)
-        np.save(directory / LENGTH, np.int64(self.length))
+        save_array(directory / LENGTH, np.array(self.length))
 
     @classmethod
     def load(cls, directory: Path) -> Network:

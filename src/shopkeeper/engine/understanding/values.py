@@ -17,6 +17,7 @@ from shopkeeper.engine.understanding.spans import Unit, folded, key_hash, key_of
 from shopkeeper.engine.understanding.words import Gains
 from shopkeeper.release.arrays import load_array, save_arrays
 from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.release.facts import IMPLIED
 from shopkeeper.vocabulary import Rows, Scores
 
 MAX_UNITS = 6  # of a value; what is longer is a description
@@ -26,7 +27,6 @@ CLICKS_AS = 10.0  # so many clicks weigh as much as what the catalogue says
 FEWEST_ITEMS = 2  # of an attribute's value: of what one item alone says, nobody searches by
 SAMPLE = 20_000  # items of a phrase that are looked at
 _DOUBT = 0.02  # words that speak of a category may be wrong about it
-_NO_LABELS = ("available", "category_path")
 _TRUE, _FALSE = ("true", "yes", "是"), ("false", "no", "否")
 
 
@@ -137,7 +137,7 @@ def _phrases(catalogue: Catalogue, stem: Callable[[str], str]) -> Iterator[tuple
         values = labels[name].values
         named = units_of(folded(name).text, stem)
         for own, text in enumerate(values):
-            if name in _NO_LABELS:
+            if name in IMPLIED:
                 break
             members = labels.members(name, own)
             if len(members) < (1 if name in ("brand", "category") else FEWEST_ITEMS):

@@ -11,12 +11,13 @@ import msgspec
 
 from shopkeeper.engine.facets import USEFUL
 from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.release.facts import PATH
 from shopkeeper.release.fields import fold_text
 from shopkeeper.server.algolia.curation import consequences
 from shopkeeper.server.algolia.door import Asking, Door
 from shopkeeper.server.algolia.highlight import Marks, highlighted, snippets
 from shopkeeper.server.algolia.objects import picked
-from shopkeeper.server.algolia.params import PATH, Params, facet_of, read_request
+from shopkeeper.server.algolia.params import Params, facet_of, read_request
 from shopkeeper.server.algolia.places import metres_from
 from shopkeeper.vocabulary import Facet, Placement, Slate
 

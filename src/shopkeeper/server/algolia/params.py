@@ -15,6 +15,7 @@ from shopkeeper.engine.facets import MAX_VALUES
 from shopkeeper.engine.geography import Place
 from shopkeeper.errors import RequestError, expected_in_words, read_misfit
 from shopkeeper.release.catalogue import Catalogue
+from shopkeeper.release.facts import PATH
 from shopkeeper.server.algolia.filters import (
     read_facet_filters,
     read_filters,
@@ -34,7 +35,6 @@ ALIASES = {
     "_geoloc.lat": "_geoloc.latitude",
     "_geoloc.lng": "_geoloc.longitude",
 }
-PATH = "category_path"
 _LEVEL = re.compile(r"(?:\w*_)?(?:hierarchical_?)?categor(?:y|ies)\.lvl(\d)", re.IGNORECASE)
 
 # To pass these over would give an answer to another question.
