@@ -109,3 +109,10 @@ def judged_ndcg(engine: Engine, answers: Ranks, among_judged: Ranks, asked: Sequ
     (condensed lists; Sakai, "Alternatives to Bpref", SIGIR 2007). The one punishes whoever finds what the judges were
     not shown, the other lets anything stand between: the truth lies between them."""
     return (measure(engine, answers, asked)["ndcg"] + measure(engine, among_judged, asked)["ndcg"]) / 2
+
+
+def teaches_readers(query: str) -> bool:
+    """Whether a judged query is of the half, by MD5, that networks which read texts may learn from. Rankers learn from
+    the other half, and all is measured by it: what reads texts would tell a ranker the answers that it has seen."""
+    digest = md5(folded_line(query).encode() + b"|reader", usedforsecurity=False).digest()
+    return digest[0] < 128
