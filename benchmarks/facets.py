@@ -1,12 +1,14 @@
 """How long a typo-tolerant prefix search with three facets takes in a shop of millions, and where the time goes.
 
-    python benchmarks/facets.py [--products 2200000] [--cache DIR] [--searches 200] [--with-index]
+    python benchmarks/facets.py [--products 2200000] [--cache DIR] [--searches 200] [--with-index] [--whole]
 
 The products are those of a simulated shop of 20,000, again and again, each with a model's name in its title and a price
 of its own: fields, words and counts are as large as they would be. Only the words and the fields are searched. The
 index that ranks the best 500 costs minutes to make: without --with-index it holds the first 20,000 products alone, and
 what it takes, the stage "sources", is to be taken from scale.py --words. Every search ends in a half typed word, and
-one of three has a typo. Processes search at once. The stages are told in CPU time, which says more than wall time on a
+one of three has a typo. With --whole, known people ask, and the search is that of the simulated shop once it is
+trained: meaning (of vectors that are those of its items with noise), what is understood of the query, and its ranker if
+one has won. Processes search at once. The stages are told in CPU time, which says more than wall time on a
 machine that has other work. Prints Markdown.
 """
 
@@ -19,6 +21,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command sets it
 import argparse
 import multiprocessing
 import platform
+import resource
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -39,13 +42,15 @@ from shopkeeper.engine.item_text import FIELDS, item_texts
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.statistics import Statistics
 from shopkeeper.engine.sources.lexical import Lexical, LexicalSource
+from shopkeeper.engine.sources.semantic import SemanticSource
 from shopkeeper.engine.text import characters, words
 from shopkeeper.engine.text_index import CODE, WORDS, TextIndex
 from shopkeeper.engine.text_match import FIELD_BITS, Postings, TermFields, term_hash
 from shopkeeper.engine.title_terms import Titles
+from shopkeeper.engine.vectors import Vectors
 from shopkeeper.engine.wording import Analyser
 from shopkeeper.release.catalogue import Catalogue
-from shopkeeper.release.fields import LabelFields, NumberFields, starts_of
+from shopkeeper.release.fields import LabelFields, NumberFields, picked, starts_of
 from shopkeeper.release.interactions import Interactions
 from shopkeeper.release.shown import Shown
 from shopkeeper.settings import Settings
@@ -53,6 +58,7 @@ from shopkeeper.shop import Shop
 from shopkeeper.vocabulary import Ids, Item, Request
 
 SIMULATED, MODELS, PAGED = 20_000, 200_000, 24
+NOISE = 0.5
 FACETS = ("brand", "category", "price")
 KINDS = {
     "search": {},
@@ -78,6 +84,7 @@ def main() -> None:
     parser.add_argument("--searches", type=int, default=200)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--with-index", action="store_true")
+    parser.add_argument("--whole", action="store_true")
     arguments = parser.parse_args()
     folder = arguments.cache / f"facets-{arguments.products}"
     step = multiprocessing.get_context("spawn").Process(target=prepared, args=(folder, arguments))
@@ -86,7 +93,10 @@ def main() -> None:
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()};", end=" ")
     print(f"{arguments.products:,} products; load average {os.getloadavg()[0]:.1f}.\n", flush=True)
     with multiprocessing.get_context("spawn").Pool(arguments.processes) as pool:
-        asked = [(folder, arguments.products, arguments.searches, seed) for seed in range(arguments.processes)]
+        asked = [
+            (folder, arguments.products, arguments.searches, seed, arguments.whole)
+            for seed in range(arguments.processes)
+        ]
         for kind, measured in zip(KINDS, zip(*pool.starmap(searched, asked), strict=True), strict=True):
             report(kind, measured)
 
@@ -107,7 +117,21 @@ def prepared(folder: Path, arguments: argparse.Namespace) -> None:
         assert isinstance(labels, LabelFields)
         repeated_labels(labels, arguments.products).save(folder / "labels")
     if arguments.with_index and not (folder / "index").exists():
+        began = time.perf_counter(), time.process_time()
         TextIndex.build(documents(list(item_texts(items)), arguments.products)).save(folder / "index")
+        took = time.perf_counter() - began[0], time.process_time() - began[1]
+        print(f"Text index made in {took[0]:.0f} s, CPU {took[1]:.0f} s; this process took {memory():,} MiB at most.")
+    if arguments.whole:
+        shop = Shop(base / "shop")
+        if not (base / "shop" / "releases" / "current").exists():
+            shop.train()
+        if not (folder / "vectors").exists():
+            repeated_vectors(shop, arguments.products).save(folder / "vectors")
+
+
+def memory() -> int:
+    """The most that this process has held, MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def models(n: int) -> list[str]:
@@ -141,12 +165,42 @@ def repeated_terms(base: TermFields, n: int) -> TermFields:
         starts_of(np.array([len(rows[at]) for at in by_hash])),
         np.concatenate([rows[at] for at in by_hash]),
     )
-    one = np.arange(n, dtype=np.int64)  # what a ranker reads of an item: its model alone
-    bits = np.full(n, FIELD_BITS["title"], np.uint8)
-    starts, sizes = np.append(one, n), np.zeros((n, len(FIELDS)), np.uint16)
-    sizes[:, FIELDS.index("title")] = 1
-    titles = Titles(own, np.zeros(n, np.bool_), starts)
-    return TermFields(own, bits, starts, np.ones(n, np.uint16), sizes, titles, postings)
+    rows_of = np.arange(n) % SIMULATED
+    hashes_of, starts = behind(own, base.hashes, base.starts, rows_of)
+    bits, _ = behind(np.full(n, FIELD_BITS["title"], np.uint8), base.bits, base.starts, rows_of)
+    in_titles, title_starts = behind(own, base.titles.hashes, base.titles.starts, rows_of)
+    numeric, _ = behind(np.zeros(n, np.bool_), base.titles.numeric, base.titles.starts, rows_of)
+    sizes = base.sizes[rows_of]
+    sizes[:, FIELDS.index("title")] += 1
+    titles = Titles(in_titles, numeric, title_starts)
+    return TermFields(hashes_of, bits, starts, base.title_sizes[rows_of] + np.uint16(1), sizes, titles, postings)
+
+
+def behind(own: np.ndarray, others: np.ndarray, starts: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compressed sparse rows, with their starts: of each item `own`, then those of one of `others`."""
+    found, entries = picked(starts, rows)
+    found = found + np.arange(len(found))
+    values = np.empty(found[-1], own.dtype)
+    first = np.zeros(found[-1], np.bool_)
+    first[found[:-1]] = True
+    values[first], values[~first] = own, others[entries]
+    return values, found
+
+
+def repeated_vectors(shop: Shop, n: int) -> Vectors:
+    """Those of the shop's items, again and again, with noise, so that neighbours cost what they cost."""
+    source = shop.engine().sources["semantic"]
+    assert isinstance(source, SemanticSource)
+    known = source.vectors.of(np.arange(SIMULATED, dtype=np.int32))
+    generator, began = np.random.default_rng(0), time.perf_counter()
+    vectors = np.empty((n, known.shape[1]), np.float32)
+    for first in range(0, n, SIMULATED):
+        block = vectors[first : first + SIMULATED]
+        noise = generator.standard_normal(block.shape, np.float32) * np.float32(NOISE / np.sqrt(known.shape[1]))
+        np.add(known[: len(block)], noise, out=block)
+    found = Vectors.build(vectors, np.arange(n, dtype=np.int32), n)
+    print(f"Vectors of {known.shape[1]} made in {time.perf_counter() - began:.0f} s; at most {memory():,} MiB.")
+    return found
 
 
 def repeated_labels(base: LabelFields, n: int) -> LabelFields:
@@ -190,14 +244,46 @@ class Repeated(Shown):
         return super().names([row % SIMULATED for row in rows])
 
 
-def opened(folder: Path, n: int) -> Engine:
+def opened(folder: Path, n: int, *, whole: bool) -> Engine:
     base = folder.parent / f"simulated-{SIMULATED}"
     small = Catalogue.load(base / "catalogue")
+    index = folder / "index" if (folder / "index").exists() else base / "lexical" / "index"
+    words = LexicalSource(TextIndex.load(index), TermFields.load(folder / "terms"))
+    if whole:
+        shop = Shop(base / "shop").engine()
+        vectors = SemanticSource(Vectors.load(folder / "vectors"), shop.encoder, 0.2)
+        search = msgspec.structs.replace(shop.settings.surfaces["search"], sources=("lexical", "semantic"))
+        return Engine(
+            catalogue=repeated_catalogue(shop.catalogue, folder, n),
+            interactions=shop.interactions,
+            actors=shop.actors,
+            sources={"lexical": words, "semantic": vectors},
+            statistics=repeated_statistics(shop.statistics, n),
+            settings=msgspec.structs.replace(shop.settings, surfaces={"search": search}),
+            rankers=shop.rankers,
+            encoder=shop.encoder,
+            understanding=shop.understanding,
+            query_clicks=shop.query_clicks,
+        )
+    interactions, actors = Interactions.build(EVENTS.empty_table(), small)
+    settings = Settings()
+    search = msgspec.structs.replace(settings.surfaces["search"], sources=("lexical",), rank="fused")
+    return Engine(
+        catalogue=repeated_catalogue(small, folder, n),
+        interactions=interactions,
+        actors=actors,
+        sources={"lexical": words},
+        statistics=repeated_statistics(Statistics.fit(small, interactions, time.time()), n),
+        settings=msgspec.structs.replace(settings, surfaces={"search": search}),
+    )
+
+
+def repeated_catalogue(small: Catalogue, folder: Path, n: int) -> Catalogue:
     rows = np.arange(n) % SIMULATED
     prices = small.prices[rows] * np.random.default_rng(0).lognormal(0.0, 0.3, n).astype(np.float32)
     assert isinstance(small.numbers, NumberFields)
     others = {name: small.numbers[name][rows] for name in small.numbers}
-    catalogue = Catalogue(
+    return Catalogue(
         ids=Ids([f"p{row}" for row in range(n)]),
         prices=prices,
         launched=small.launched[rows],
@@ -207,20 +293,11 @@ def opened(folder: Path, n: int) -> Engine:
         numbers=replace(small.numbers, n_items=n, dense={**others, "price": prices}, names=()),
         shown=Repeated(small.shown, n),
     )
-    interactions, actors = Interactions.build(EVENTS.empty_table(), small)
-    statistics = Statistics.fit(small, interactions, time.time())
-    spread = {f.name: getattr(statistics, f.name)[rows] for f in fields(statistics) if f.name != "span"}
-    index = folder / "index" if (folder / "index").exists() else base / "lexical" / "index"
-    settings = Settings()
-    search = msgspec.structs.replace(settings.surfaces["search"], sources=("lexical",), rank="fused")
-    return Engine(
-        catalogue=catalogue,
-        interactions=interactions,
-        actors=actors,
-        sources={"lexical": LexicalSource(TextIndex.load(index), TermFields.load(folder / "terms"))},
-        statistics=replace(statistics, **spread),
-        settings=msgspec.structs.replace(settings, surfaces={"search": search}),
-    )
+
+
+def repeated_statistics(small: Statistics, n: int) -> Statistics:
+    rows = np.arange(n) % SIMULATED
+    return replace(small, **{f.name: getattr(small, f.name)[rows] for f in fields(small) if f.name != "span"})
 
 
 def queries(engine: Engine, n: int, seed: int) -> list[str]:
@@ -241,22 +318,26 @@ def queries(engine: Engine, n: int, seed: int) -> list[str]:
     return found
 
 
-def searched(folder: Path, products: int, n: int, seed: int) -> list[Measured]:
+def searched(folder: Path, products: int, n: int, seed: int, whole: bool) -> list[Measured]:
     """Each kind of search, after some that read what is read lazily."""
     slates.time = SimpleNamespace(perf_counter=time.process_time)  # type: ignore[assignment]
-    engine = opened(folder, products)
+    began = time.perf_counter()
+    engine = opened(folder, products, whole=whole)
+    told = f"opened in {time.perf_counter() - began:.1f} s, {memory():,} MiB at most"
+    print(f"{told}; {', '.join(engine.sources)}; ranker: {'search' in engine.rankers}.\n", flush=True)
     asked, brand = queries(engine, n + 20, seed), engine.catalogue.labels["brand"].values[0]
+    people = np.random.default_rng(seed).permutation(engine.actors).tolist() if whole else [None]
     measured = []
     for wishes in KINDS.values():
         if "refinements" in wishes:
             wishes = {**wishes, "refinements": {"brand": (brand,)}}
         for query in asked[n:]:
-            engine.answer(Request(query=query, **wishes))
+            engine.answer(Request(query=query, **wishes))  # type: ignore[arg-type]
         wall, totals, stages = list[float](), list[int](), dict[str, float](defaultdict(float))
         began = time.process_time()
-        for query in asked[:n]:
-            begin = time.perf_counter()
-            slate = engine.answer(Request(query=query, size=PAGED, **wishes))
+        for at, query in enumerate(asked[:n]):
+            begin, user = time.perf_counter(), people[at % len(people)]
+            slate = engine.answer(Request(query=query, user=user, size=PAGED, **wishes))  # type: ignore[arg-type]
             wall.append(1000.0 * (time.perf_counter() - begin))
             totals.append(slate.total)
             for stage, milliseconds in slate.timings.items():
