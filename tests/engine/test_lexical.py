@@ -128,6 +128,28 @@ def test_relaxes_when_nothing_has_all_words(source: LexicalSource, material: Mat
     assert found(source, material, "purple elephant teapot") == ["A3"]
 
 
+@given(
+    st.lists(
+        st.sampled_from(["red", "mug", "ceramc", "a1", "drive", "tb", "红色", "acme", "nothing", '"blue kettle"']),
+        max_size=3,
+    ),
+    st.sets(st.sampled_from(NAMES)),
+)
+def test_knowing_what_matches_finds_the_same(
+    source: LexicalSource, material: Material, words: list[str], names: set[str]
+) -> None:
+    """In a shop of millions, what a narrow filter leaves is looked up instead of sifted."""
+    allowed = np.array([name in names for name in NAMES])
+    context = context_of(material, user=-1, query=" ".join(words), allowed=allowed)
+    sifted = source.retrieve(context, 5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("shopkeeper.engine.text_index.MANY_HITS", 0)
+        patch.setattr("shopkeeper.engine.text_index.LOOKED_UP_AS_HITS", 0)
+        looked_up = source.retrieve(context, 5)
+    assert looked_up.rows.tolist() == sifted.rows.tolist()
+    np.testing.assert_allclose(looked_up.scores, sifted.scores, rtol=1e-5)
+
+
 def test_relaxes_within_what_is_allowed(source: LexicalSource, material: Material) -> None:
     allowed = np.array([name == "A2" for name in NAMES])
     context = context_of(material, user=-1, query="red mug", allowed=allowed)

@@ -6,7 +6,7 @@ import copy
 import math
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +28,9 @@ from shopkeeper.vocabulary import Mask, Rows
 # "code" holds the item's id as one word.
 WORDS, CODE, ROW = "words", "code", "row"
 _NAMING = ("title", "brand", "category")
+# From so many hits, of which most fall away, it is cheaper to know the rows that match; to look one of them up takes as
+# long as so many hits.
+MANY_HITS, LOOKED_UP_AS_HITS = 20_000, 30
 _HEAP_BYTES, _SMALL_HEAP_BYTES = 128_000_000, 15_000_000
 
 
@@ -128,12 +131,18 @@ class TextIndex:
     def __len__(self) -> int:
         return int(self._searcher.num_docs)
 
-    def search(self, query: tantivy.Query, limit: int, allowed: Mask | None = None) -> Candidates:
-        """The best `limit` matches within `allowed`."""
+    def search(
+        self, query: tantivy.Query, limit: int, allowed: Mask | None = None, matching: Callable[[], Rows] | None = None
+    ) -> Candidates:
+        """The best `limit` matches within `allowed`. matching: gives all rows within `allowed` that can match."""
         size = limit
         if allowed is not None:  # as many more as are likely to fall away
             n_allowed = max(int(np.count_nonzero(allowed)), 1)
             size = min(int(1.2 * limit * len(allowed) / n_allowed) + 16, len(self))
+            if size > MANY_HITS and matching is not None:
+                among = matching()
+                if LOOKED_UP_AS_HITS * len(among) < size:
+                    query, size = self._among(among, query), len(among)
         while size > 0:
             result: Any = self._searcher.search(query, size)
             rows = self._rows([address for _, address in result.hits])
@@ -144,6 +153,11 @@ class TextIndex:
                 return Candidates(found, scores[kept][:limit])
             size *= 8
         return Candidates.none()
+
+    def _among(self, rows: Rows, query: tantivy.Query) -> tantivy.Query:
+        """The same query, of these rows alone."""
+        must, known = tantivy.Occur.Must, tantivy.Query.term_set_query(self.schema, ROW, rows.tolist())
+        return tantivy.Query.boolean_query([(must, query), (must, tantivy.Query.const_score_query(known, 0.0))])
 
     def matches(self, query: tantivy.Query) -> Rows:
         """All rows that match, ascending: for queries that few items match."""

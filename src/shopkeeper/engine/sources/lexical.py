@@ -7,7 +7,7 @@ others, which comes close to BM25F (Robertson, Zaragoza & Taylor, 2004) without 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from math import ceil
 from pathlib import Path
 
@@ -62,8 +62,14 @@ class LexicalSource:
         return self._planned(query, verbatim)
 
     def retrieve(self, context: Context, limit: int) -> Candidates:
-        for query in self._queries(context.request):
-            found = self._index.search(query, limit, context.allowed)
+        request, allowed = context.request, context.allowed
+
+        @cache
+        def matching() -> Rows:
+            return self.matches(request.query, allowed, len(self._terms), verbatim=request.verbatim)[0]
+
+        for query in self._queries(request):
+            found = self._index.search(query, limit, allowed, matching)
             if len(found.rows):
                 return found
         return Candidates.none()
