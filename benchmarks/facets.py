@@ -58,6 +58,7 @@ from shopkeeper.shop import Shop
 from shopkeeper.vocabulary import Ids, Item, Request
 
 SIMULATED, MODELS, PAGED = 20_000, 200_000, 24
+SIMULATED_EVENTS = 400_000
 NOISE = 0.5
 FACETS = ("brand", "category", "price")
 KINDS = {
@@ -105,7 +106,7 @@ def prepared(folder: Path, arguments: argparse.Namespace) -> None:
     """The simulated shop, and what is made of it, in the cache."""
     base = folder.parent / f"simulated-{SIMULATED}"
     if not (base / "shop" / "tables").exists():
-        big_shop._ingested(base, SIMULATED, 2 * SIMULATED, 1, None)
+        big_shop._ingested(base, SIMULATED, SIMULATED_EVENTS, big_shop.REPLAYED, None)
     items = Tables(Shop(base / "shop").directory).items().combine_chunks()
     if not (base / "lexical").exists():
         nothing: object = None
@@ -324,7 +325,8 @@ def searched(folder: Path, products: int, n: int, seed: int, whole: bool) -> lis
     began = time.perf_counter()
     engine = opened(folder, products, whole=whole)
     told = f"opened in {time.perf_counter() - began:.1f} s, {memory():,} MiB at most"
-    print(f"{told}; {', '.join(engine.sources)}; ranker: {'search' in engine.rankers}.\n", flush=True)
+    order = "its learned order" if engine.rankers.get("search") else "their fusion"
+    print(f"{told}; {', '.join(engine.sources)}, {order}.\n", flush=True)
     asked, brand = queries(engine, n + 20, seed), engine.catalogue.labels["brand"].values[0]
     people = np.random.default_rng(seed).permutation(engine.actors).tolist() if whole else [None]
     measured = []
