@@ -187,7 +187,7 @@ class Bench:
             few = f"only {len(asked)} requests to {surface} in the validation part"
             raise DataError(few, where="tables", expected=f"at least {FEWEST_TO_JUDGE}, to judge by")
         in_epochs = bool(getattr(recipes([name])[name], "in_epochs", False))
-        folder = _folder(cache / "tune" / name, tables, settings, in_epochs=in_epochs)
+        folder = _folder(cache / "tune" / name, tables, shop, in_epochs=in_epochs)
         return cls(name, surface, shop, parts.validation, asked, folder, progress)
 
     def values(self, table: dict[str, Any], stage: str, hear: Hear) -> Values:
@@ -202,12 +202,20 @@ class Bench:
         )
 
 
-def _folder(root: Path, tables: Tables, settings: Settings, *, in_epochs: bool) -> Path:
+def _folder(root: Path, tables: Tables, shop: Workshop, *, in_epochs: bool) -> Path:
     """For just these, with the budget where more of it learns more. What was tried for others stays, and is small; what
     their fits kept, in folders of its own, goes."""
-    train = settings.train
-    budget_minutes = train.budget_minutes if in_epochs else None
-    terms = __version__, settings.encoder, settings.models, settings.surfaces, train.shaping, budget_minutes
+    settings, encoder = shop.settings, shop.encoder and shop.encoder.digest
+    budget_minutes = settings.train.budget_minutes if in_epochs else None
+    terms = (
+        __version__,
+        encoder,
+        settings.encoder,
+        settings.models,
+        settings.surfaces,
+        settings.train.shaping,
+        budget_minutes,
+    )
     told = hashlib.sha256(msgspec.json.encode((tables.fingerprint(), *terms)))
     folder = root / told.hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
