@@ -44,3 +44,16 @@ def test_what_cannot_be_browsed_is_refused(shop: Shop) -> None:
     for wrong in (Request(surface="nowhere"), Request(size=-1), Request(filter="price <"), Request(max_values=-1)):
         with pytest.raises(RequestError):
             shop.browse(wrong)
+
+
+@pytest.mark.parametrize("filter_", ["", "price < 40"])
+def test_one_item_stands_for_each_group(shop: Shop, filter_: str) -> None:
+    """As many pages as it takes, each group once, by the item that would come first without grouping."""
+    every = [one.item for one in shop.browse(Request(size=50, filter=filter_)).placements]
+    firsts = {item.attributes["colour"]: item.id for item in reversed(every)}
+    pages = [shop.browse(Request(size=2, offset=offset, group_by="colour", filter=filter_)) for offset in (0, 2, 4)]
+    shown = [one for page in pages for one in page.placements]
+    assert {one.item.attributes["colour"]: one.item.id for one in shown} == firsts
+    assert len(shown) == len(firsts)
+    assert {page.total for page in pages} == {len(firsts)}
+    assert sum(one.others + 1 for one in shown) == len(every)
