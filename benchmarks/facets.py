@@ -55,6 +55,7 @@ from shopkeeper.release.interactions import Interactions
 from shopkeeper.release.shown import Shown
 from shopkeeper.settings import Settings
 from shopkeeper.shop import Shop
+from shopkeeper.shop_toml import settings_text
 from shopkeeper.vocabulary import Ids, Item, Request
 
 SIMULATED, MODELS, PAGED = 20_000, 200_000, 24
@@ -123,11 +124,21 @@ def prepared(folder: Path, arguments: argparse.Namespace) -> None:
         took = time.perf_counter() - began[0], time.process_time() - began[1]
         print(f"Text index made in {took[0]:.0f} s, CPU {took[1]:.0f} s; this process took {memory():,} MiB at most.")
     if arguments.whole:
-        shop = Shop(base / "shop")
-        if not (base / "shop" / "releases" / "current").exists():
-            shop.train()
+        shop = trained(base / "shop")
         if not (folder / "vectors").exists():
             repeated_vectors(shop, arguments.products).save(folder / "vectors")
+
+
+def trained(directory: Path) -> Shop:
+    """The simulated shop, with meaning in its search: weights that a person wrote stay, though such a shop's searches
+    are answered as well without."""
+    if not (directory / "releases" / "current").exists():
+        settings = Shop(directory).settings
+        search = msgspec.structs.replace(settings.surfaces["search"], weights={"lexical": 1.0, "semantic": 1.0})
+        settings = msgspec.structs.replace(settings, surfaces={**settings.surfaces, "search": search})
+        (directory / "shop.toml").write_text(settings_text(settings), encoding="utf-8")
+        Shop(directory).train()
+    return Shop(directory)
 
 
 def memory() -> int:
