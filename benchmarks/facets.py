@@ -339,7 +339,8 @@ def searched(folder: Path, products: int, n: int, seed: int, whole: bool) -> lis
     order = "its learned order" if engine.rankers.get("search") else "their fusion"
     print(f"{told}; {', '.join(engine.sources)}, {order}.\n", flush=True)
     asked, brand = queries(engine, n + 20, seed), engine.catalogue.labels["brand"].values[0]
-    people = np.random.default_rng(seed).permutation(engine.actors).tolist() if whole else [None]
+    shop = Shop(folder.parent / f"simulated-{SIMULATED}" / "shop")
+    people = [one.user for one in shop.shoppers(n)] if whole else [None]
     measured = []
     for wishes in KINDS.values():
         if "refinements" in wishes:
