@@ -48,7 +48,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0, help="for the fit")
     parser.add_argument("set", nargs="?", default="home-depot-search", choices=list(SETS))
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO)
+    logging.basicConfig()
+    logging.getLogger("shopkeeper").setLevel(logging.INFO)
     with tempfile.TemporaryDirectory() as folder:
         contest(arguments, (arguments.work or Path(folder)) / arguments.set)
 

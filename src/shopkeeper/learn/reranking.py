@@ -69,11 +69,9 @@ def earned(engine: Engine, name: str, lessons: Lessons, work: Path, progress: Pr
 
     Raises as `check`.
     """
-    if len(lessons.judging) < FEWEST_TO_JUDGE or len(lessons.watching) < FEWEST_WATCHED:
-        return (
-            None,
-            f"too few requests to stop it by ({len(lessons.watching)}), or to judge it ({len(lessons.judging)})",
-        )
+    watching, judging = len(lessons.watching), len(lessons.judging)
+    if watching < FEWEST_WATCHED or judging < FEWEST_TO_JUDGE:
+        return None, f"too few requests to stop it by ({watching}), or to judge it ({judging})"
     teaching = library("shopkeeper.learn.models.cross_encoder", JOB, needs="torch")
     lists, watched = (
         [teaching.Shown(*told) for told in shown(engine, asked, progress)]
@@ -87,7 +85,7 @@ def earned(engine: Engine, name: str, lessons: Lessons, work: Path, progress: Pr
         return None, error.why
     progress(JOB, 1, 1)
     weight = weighed(engine, name, encoder, lessons, progress)
-    return judged(engine, Reranker(encoder, name, settings.depth, weight), lessons, progress)
+    return decided(engine, Reranker(encoder, name, settings.depth, weight), lessons, progress)
 
 
 def shown(engine: Engine, asked: Sequence[Asked], progress: Progress) -> Iterator[tuple[str, list[str], Scores, float]]:
@@ -114,24 +112,23 @@ def weighed(engine: Engine, name: str, reader: Reader, lessons: Lessons, progres
     return float(max(scorers, key=lambda weight: float(values[weight].mean())))
 
 
-def judged(engine: Engine, reranker: Reranker, lessons: Lessons, progress: Progress) -> tuple[Reranker | None, str]:
+def decided(engine: Engine, reranker: Reranker, lessons: Lessons, progress: Progress) -> tuple[Reranker | None, str]:
     """As `earned`, of one that is learned."""
     scorers: dict[str, Scorer] = {
         system: each.score if lessons.unseen is None else lessons.unseen.scorer(each)
         for system, each in {WITHOUT: engine, WITH: engine.rereading(reranker)}.items()
     }
     values = _values(engine, lessons.judging, scorers, lessons, progress)
+    ndcg = {system: float(values[system].mean()) for system in scorers}
     beats = compare(values[WITH], values[WITHOUT], engine.settings.train.seed)
+    gained = beats.difference
     laps = time_answers(engine, lessons.judging, scorers, progress=progress)
     ms = {system: laps.answer_ms(system, laps.sources) for system in scorers}
     budget_ms = engine.settings.surfaces[reranker.surface].budget_ms
-    gained, told = (
-        beats.difference,
-        f"NDCG@{K} {values[WITH].mean():.3f} with it and {values[WITHOUT].mean():.3f} without",
-    )
     said = (
-        f"{told} ({gained.value:+.3f}, {gained.low:+.3f} to {gained.high:+.3f}; {len(lessons.judging):,} requests), "
-        f"{ms[WITH]:.3g} ms and {ms[WITHOUT]:.3g} ms; its weight is {reranker.weight:g}"
+        f"NDCG@{K} is {ndcg[WITH]:.3f} with it and {ndcg[WITHOUT]:.3f} without "
+        f"({gained.value:+.3f}, {gained.low:+.3f} to {gained.high:+.3f}) on {len(lessons.judging):,} requests, "
+        f"95 of 100 answers come within {ms[WITH]:.3g} and {ms[WITHOUT]:.3g} ms, and it weighs {reranker.weight:g}"
     )
     if beats.chance_better < CONFIDENCE:
         return None, f"not kept, as it is not surely better: {said}"
@@ -145,13 +142,11 @@ def _values(
 ) -> dict[str, Values]:
     """float64 [requests] of each scorer, by what the winner of the surface was chosen by."""
     answers = partial(replay, engine, asked, scorers, K, progress=progress, stage="read the first answers again")
-    rows, condensed = answers(), answers(among_judged=True) if lessons.by_judgements else {}
-    return {
-        system: judged_ndcg(engine, rows[system], condensed[system], asked)
-        if condensed
-        else measure(engine, rows[system], asked)["ndcg"]
-        for system in scorers
-    }
+    rows = answers()
+    if not lessons.by_judgements:
+        return {system: measure(engine, rows[system], asked)["ndcg"] for system in scorers}
+    among = answers(among_judged=True)
+    return {system: judged_ndcg(engine, rows[system], among[system], asked) for system in scorers}
 
 
 class _Once:

@@ -43,7 +43,7 @@ class Reranker:
 
     def save(self, directory: Path) -> None:
         self.reader.save(directory)
-        told = {"surface": self.surface, "depth": self.depth, "weight": self.weight}
+        told = _Told(self.surface, self.depth, self.weight)
         (directory / TOLD).write_bytes(msgspec.json.format(msgspec.json.encode(told)))
 
     @classmethod
@@ -53,7 +53,7 @@ class Reranker:
         return cls(CrossEncoder.load(directory), told.surface, told.depth, told.weight)
 
 
-class _Told(msgspec.Struct):
+class _Told(msgspec.Struct, frozen=True):
     surface: str
     depth: int
     weight: float

@@ -124,7 +124,7 @@ def learned(
             remedy = "Wait for more searches, or name a model that is a cross-encoder already."
             raise DivergedError(f"only {len(lists):,} lists to learn from", remedy=remedy)
         _write(reader.eval(), tokenizer, settings.max_tokens, target)
-    return CrossEncoder.load(target, threads=1)
+    return CrossEncoder.load(target)
 
 
 def opened(settings: CrossEncoderSettings) -> tuple[Any, Any, bool]:
