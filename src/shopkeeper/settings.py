@@ -59,6 +59,15 @@ class EncoderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 0.2
 
 
+class CrossEncoderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    model: Annotated[str, _help('"none", "bundled", a directory, or a Hugging Face name: reads the first again')] = (
+        "none"
+    )
+    download: Annotated[bool, _help("whether a Hugging Face name may be fetched from the hub")] = False
+    max_tokens: Annotated[Positive, _help("of a query and an item's text together; the rest is not read")] = 64
+    depth: Annotated[int, Meta(ge=2), _help("how many of the first of an answer are read")] = 20
+
+
 class SearchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     languages: Annotated[
         tuple[Language, ...], _help('whose endings are taken off words ("mugs" finds "mug"), at the next training')
@@ -241,6 +250,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shop: ShopSettings = ShopSettings()
     data: DataSettings = DataSettings()
     encoder: EncoderSettings = EncoderSettings()
+    cross_encoder: CrossEncoderSettings = CrossEncoderSettings()
     train: TrainSettings = TrainSettings()
     search: SearchSettings = SearchSettings()
     understanding: UnderstandingSettings = UnderstandingSettings()

@@ -160,6 +160,8 @@ def metrics(measured: Mapping[str, Any]) -> None:
         say(f"{surface} is served by {choice['winner']}: {choice['why']}", "dim")
         for name, why in choice.get("dropped", {}).items():
             say(f"  {name}: {why}", "dim")
+        if read_again := choice.get("cross_encoder"):
+            say(f"  a cross-encoder: {read_again}", "dim")
         if contest := choice.get("contest"):
             say(f"  held against what release {contest['incumbent']} chose: {_contest(contest)}", "dim")
     costs = [

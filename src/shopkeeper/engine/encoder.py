@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol
 
 import numpy as np
-import onnxruntime
 from tokenizers import Encoding, Tokenizer
 
-from shopkeeper.errors import ReleaseError
+from shopkeeper.engine.transformer import Transformer, width
 from shopkeeper.vocabulary import Scores
 
-MODEL_FILE, TOKENIZER_FILE = "model.onnx", "tokenizer.json"
-FILES = (MODEL_FILE, TOKENIZER_FILE)
 _CHUNK = 4096  # texts tokenised at a time: their encodings are larger than the vectors they become
 _BATCH_TEXTS, _BATCH_TOKENS = 64, 4096
 # A script is read if the vocabulary has this many pieces of it, or, being small, this share of its pieces.
@@ -60,47 +54,31 @@ class SentenceEncoder:
     convincing = 0.42
 
     def __init__(self, directory: Path, *, threads: int = 1) -> None:
-        missing = [name for name in FILES if not (directory / name).is_file()]
-        if missing:
-            raise ReleaseError(f"the encoder lacks {' and '.join(missing)}", where=str(directory))
-        self._directory = directory
-        self._tokenizer = Tokenizer.from_file(str(directory / TOKENIZER_FILE))
-        self._tokenizer.no_padding()  # we pad each batch to its own longest text
+        self._transformer = Transformer(directory, "vector", "the encoder", threads=threads)
+        self._tokenizer = self._transformer.tokenizer
         self._unknown = _unknown_id(self._tokenizer)
         self._scripts = _readable_scripts(self._tokenizer)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = onnxruntime.InferenceSession(
-            str(directory / MODEL_FILE), options, providers=["CPUExecutionProvider"]
-        )
-        self.dimension = int(self._run([self._tokenizer.encode("")]).shape[1])
+        self.dimension = int(self._transformer.run([self._tokenizer.encode("")]).shape[1])
 
     @classmethod
     def load(cls, directory: Path, *, threads: int = 1) -> SentenceEncoder:
         """Raises ReleaseError when a file is missing."""
         return cls(directory, threads=threads)
 
-    @cached_property
+    @property
     def digest(self) -> str:
-        told = hashlib.sha256()
-        for name in FILES:
-            with (self._directory / name).open("rb") as file:
-                told.update(hashlib.file_digest(file, "sha256").digest())
-        return told.hexdigest()
+        return self._transformer.digest
 
     def save(self, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
-        for name in FILES:
-            shutil.copyfile(self._directory / name, directory / name)
+        self._transformer.save(directory)
 
     def encode(self, texts: Sequence[str]) -> Scores:
         """float32 [len(texts), dimension], each of length 1."""
         vectors = np.empty((len(texts), self.dimension), np.float32)
         for start in range(0, len(texts), _CHUNK):
-            encodings = self._tokenizer.encode_batch(list(map(_width, texts[start : start + _CHUNK])))
+            encodings = self._tokenizer.encode_batch(list(map(width, texts[start : start + _CHUNK])))
             for batch in _batches([len(encoding.ids) for encoding in encodings]):
-                vectors[start + batch] = self._run([encodings[i] for i in batch])
+                vectors[start + batch] = self._transformer.run([encodings[i] for i in batch])
         return vectors
 
     def unknown_shares(self, texts: Sequence[str]) -> Scores:
@@ -111,7 +89,7 @@ class SentenceEncoder:
         """
         shares = np.ones(len(texts), np.float32)
         for start in range(0, len(texts), _CHUNK):
-            chunk = list(map(_width, texts[start : start + _CHUNK]))
+            chunk = list(map(width, texts[start : start + _CHUNK]))
             batch = self._tokenizer.encode_batch(chunk, add_special_tokens=False)
             for i, (text, encoding) in enumerate(zip(chunk, batch, strict=True), start):
                 if encoding.ids:
@@ -126,15 +104,6 @@ class SentenceEncoder:
             id_ == self._unknown or (script is not None and script not in self._scripts)
             for id_, script in zip(encoding.ids, scripts, strict=True)
         )
-
-    def _run(self, encodings: Sequence[Encoding]) -> Scores:
-        lengths = [len(encoding.ids) for encoding in encodings]
-        ids = np.zeros((len(encodings), max(1, *lengths)), np.int64)
-        mask = np.zeros_like(ids)
-        for i, encoding in enumerate(encodings):
-            ids[i, : lengths[i]] = encoding.ids
-            mask[i, : lengths[i]] = 1
-        return cast(Scores, self._session.run(["vector"], {"input_ids": ids, "attention_mask": mask})[0])
 
 
 def _batches(lengths: list[int]) -> Iterator[np.ndarray[tuple[int], np.dtype[np.int64]]]:
@@ -169,8 +138,3 @@ def _script(piece: str) -> str | None:
     """The script of the first letter, by its Unicode name: "LATIN", "CJK", "CYRILLIC"; None without a letter."""
     letter = next(filter(str.isalpha, piece), None)
     return letter and unicodedata.name(letter, "?").split()[0]
-
-
-def _width(text: str) -> str:
-    """Full-width letters are letters."""
-    return text if text.isascii() else unicodedata.normalize("NFKC", text)

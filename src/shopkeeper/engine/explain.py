@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from shopkeeper.engine.context import Context
+from shopkeeper.engine.rereading import reranker_of
 from shopkeeper.engine.slate import reasons, whole_order
 from shopkeeper.errors import did_you_mean
 from shopkeeper.vocabulary import Chip, Explanation, Reason, Request
@@ -73,6 +74,7 @@ def _placed(
     (said,) = reasons(engine, context, ranking, np.array([at]))
     said += _tastes(engine, features, item_id)
     by_score = int(np.count_nonzero(ranking.scores > ranking.scores[at])) + 1
+    said += _read_again(engine, context, ranking, int(ranking.places[at]), by_score)
     mover = f"sorted by {request.sort}" if request.sort else "moved by variety or rules"
     moved = f", {_ordinal(by_score)} by score, {mover}" if by_score != rank else ""
     why = "; ".join(
@@ -99,6 +101,20 @@ def _tastes(engine: Engine, features: Mapping[str, float], item_id: str) -> tupl
     named = {"history_brand": item.brand, "history_category": item.categories[-1] if item.categories else ""}
     often = [label for feature, label in named.items() if label and features.get(feature, 0.0) >= OFTEN]
     return tuple(Reason("taste", f"you often choose {label}") for label in often)
+
+
+def _read_again(engine: Engine, context: Context, ranking: Ranking, place: int, by_score: int) -> tuple[Reason, ...]:
+    """What the cross-encoder made of it, where it is among the first, which are read."""
+    reranker = reranker_of(engine, context)
+    if reranker is None:
+        return ()
+    pool = ranking.pool
+    before = engine.by_score(pool, engine.rereading(None).score(context, pool))
+    stood = int(np.flatnonzero(before == place)[0]) + 1
+    if stood > reranker.depth:
+        return ()
+    moved = f"moves it from {_ordinal(stood)} to" if by_score != stood else "leaves it"
+    return (Reason("cross-encoder", f"its text, read together with the query, {moved} {_ordinal(by_score)}"),)
 
 
 def _word_of(engine: Engine, context: Context, name: str, row: int) -> str:

@@ -12,6 +12,7 @@ from shopkeeper.engine.context import FittedSource, ReleaseParts
 from shopkeeper.engine.encoder import Encoder
 from shopkeeper.engine.query_clicks import QueryClicks
 from shopkeeper.engine.ranking.ranker import Ranker
+from shopkeeper.engine.ranking.reranker import Reranker
 from shopkeeper.engine.ranking.statistics import Statistics
 from shopkeeper.engine.sources import recipes
 from shopkeeper.engine.suggestions import Suggestions
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from shopkeeper.engine.pipeline import Engine
 
 ACTORS, SETTINGS, RANKERS, SUGGESTIONS = "actors", "settings.json", "rankers", "suggestions"
+RERANKER = "reranker"
 UNDERSTANDING, QUERY_CLICKS = "understanding", "query_clicks"
 
 
@@ -41,6 +43,7 @@ class Parts(TypedDict):
     statistics: Statistics
     settings: Settings
     rankers: Mapping[str, Ranker]
+    reranker: Reranker | None
     encoder: Encoder | None
     images: Images | None
     suggestions: Suggestions
@@ -60,6 +63,8 @@ def save(engine: Engine, directory: Path) -> None:
         source.save(directory / "sources" / name)
     for name, ranker in engine.rankers.items():
         ranker.save(directory / RANKERS / name)
+    if engine.reranker is not None:
+        engine.reranker.save(directory / RERANKER)
     if engine.encoder is not None:
         engine.encoder.save(directory / "encoder")
     if engine.images is not None:
@@ -99,6 +104,7 @@ def read(directory: Path, settings: Settings | None, release: str, load_encoder:
         statistics=statistics,
         settings=settings,
         rankers={name: Ranker.load(directory / RANKERS / name) for name in _folders(directory / RANKERS)},
+        reranker=Reranker.load(directory / RERANKER) if (directory / RERANKER).is_dir() else None,
         encoder=encoder,
         images=Images.load(directory / "images") if (directory / "images").is_dir() else None,
         suggestions=Suggestions.load(directory / SUGGESTIONS),

@@ -25,10 +25,9 @@ def read_items(items: pa.Table, encoder: Encoder, max_unknown_share: float) -> M
     """From a table of schema ITEMS. Lines with more unknown tokens than that share are passed over, so that a title
     may stand in several languages; an item of whose title no line can be read is left out."""
     heads, tails = [], []
-    for item in item_texts(items):
-        title, rest = item.title.splitlines(), _rest(item)
-        heads.append(title or rest)
-        tails.append(rest if title else [])
+    for head, tail in map(_lines, item_texts(items)):
+        heads.append(head)
+        tails.append(tail)
 
     def readable(lines_of_items: list[list[str]]) -> list[list[str]]:
         shares = iter(encoder.unknown_shares([line for lines in lines_of_items for line in lines]).tolist())
@@ -37,6 +36,17 @@ def read_items(items: pa.Table, encoder: Encoder, max_unknown_share: float) -> M
     heads, tails = readable(heads), readable(tails)
     rows = np.flatnonzero([bool(head) for head in heads]).astype(np.int32)
     return Meanings(rows, encoder.encode([". ".join(heads[row] + tails[row]) for row in rows]))
+
+
+def texts_read(items: pa.Table) -> list[str]:
+    """Of a table of schema ITEMS: the text of each item that `read_items` reads, whatever its language."""
+    return [". ".join(head + tail) for head, tail in map(_lines, item_texts(items))]
+
+
+def _lines(item: ItemText) -> tuple[list[str], list[str]]:
+    """Those that say what it is, its title if it has one, and the others."""
+    title, rest = item.title.splitlines(), _rest(item)
+    return (title, rest) if title else (rest, [])
 
 
 def _rest(item: ItemText) -> list[str]:

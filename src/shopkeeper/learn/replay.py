@@ -43,7 +43,7 @@ def replay(
     popular = np.argsort(-engine.statistics.interest, kind="stable").astype(np.int32)
     sources = engine.sources_of(asked[0].request.surface) if asked else {}
     answers = {name: np.full((len(asked), k), UNKNOWN_ROW, np.int32) for name in (*scorers, *sources, POPULARITY)}
-    for at, (one, context, pool) in enumerate(_answered(engine, asked, progress, stage)):
+    for at, (one, context, pool) in enumerate(answered(engine, asked, progress, stage)):
         lists: dict[str, Rows] = {
             name: engine.arrange(context, pool, score(context, pool)).rows for name, score in scorers.items()
         }
@@ -57,7 +57,7 @@ def replay(
     return answers
 
 
-def _answered(
+def answered(
     engine: Engine, asked: Sequence[Asked], progress: Progress, stage: str
 ) -> Iterator[tuple[Asked, Context, Pool]]:
     """Each request as of its moment, with its candidates."""
@@ -93,7 +93,7 @@ def examples_of(
     generator = np.random.default_rng(seed)
     most = max(ROWS // max(len(asked), 1), FEWEST_OF_A_REQUEST)
     features, labels, weights = [], [], []
-    for one, context, pool in _answered(engine, asked, progress, stage):
+    for one, context, pool in answered(engine, asked, progress, stage):
         gains = gains_of(pool.rows, one)
         if not gains.any():
             continue

@@ -13,16 +13,18 @@ import numpy as np
 from shopkeeper.engine.context import Context
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.fusion import Pool
+from shopkeeper.engine.rereading import reread
 from shopkeeper.learn import metrics
 from shopkeeper.learn.evaluate import SERVED, K, measure
 from shopkeeper.learn.latency import time_answers
 from shopkeeper.learn.metrics import Comparison
-from shopkeeper.learn.replay import Scorer, fused, replay
+from shopkeeper.learn.replay import Scorer, replay
 from shopkeeper.learn.requests import Asked
 from shopkeeper.vocabulary import Progress, Scores, silent
 
 ASKED = 200  # requests of each surface, the newest: each is ordered once for every stage
 RANKER, PERSON, CONTEXT = "learned order", "what is known of the person", "looking up the person"
+READER = "cross-encoder"
 
 
 class Stage(msgspec.Struct, frozen=True):
@@ -35,7 +37,8 @@ class Stage(msgspec.Struct, frozen=True):
 
 
 def stages_of(engine: Engine, asked: Sequence[Asked], *, seed: int, progress: Progress = silent) -> dict[str, Stage]:
-    """By stage, of the surface that is asked: its sources, its learned order, what is known of the person."""
+    """By stage, of the surface that is asked: its sources, its learned order, what is known of the person, and the
+    cross-encoder."""
     if not asked:
         return {}
     name, asked = asked[0].request.surface, asked[-ASKED:]
@@ -43,10 +46,16 @@ def stages_of(engine: Engine, asked: Sequence[Asked], *, seed: int, progress: Pr
     without: dict[str, Scorer] = {source: partial(_without_source, engine, source) for source in sources}
     without = without if len(sources) > 1 else {}
     if name in engine.rankers:
-        without[RANKER] = fused(engine, engine.settings.surfaces[name].fusion)
+        without[RANKER] = partial(_without_ranker, engine)
         without[PERSON] = partial(_without_person, engine)
-    laps = time_answers(engine, asked, {SERVED: engine.score}, progress=progress)
-    took = {CONTEXT: laps.context, **laps.sources, RANKER if name in engine.rankers else "fusion": laps.scorers[SERVED]}
+    order, unread = RANKER if name in engine.rankers else "fusion", engine.rereading(None).score
+    timed: dict[str, Scorer] = {order: unread}
+    if engine.reranker is not None and engine.reranker.surface == name:
+        without[READER], timed[READER] = unread, engine.score
+    laps = time_answers(engine, asked, timed, progress=progress)
+    took = {CONTEXT: laps.context, **laps.sources, **laps.scorers}
+    if READER in took:
+        took[READER] = took[READER] - took[order]
     ms = {stage: float(np.median(times)) for stage, times in took.items()}
     answers = replay(
         engine, asked, {SERVED: engine.score, **_named(without)}, K, progress=progress, stage=f"leave out of {name}"
@@ -73,6 +82,11 @@ def _without_source(engine: Engine, source: str, context: Context, pool: Pool) -
     left = engine.score(context, Pool(pool.sources, pool.rows[kept], ranks[kept], scores[kept]))
     order[kept], order[~kept] = left, float(left.min(initial=0.0)) - 1.0
     return order
+
+
+def _without_ranker(engine: Engine, context: Context, pool: Pool) -> Scores:
+    way = engine.settings.surfaces[context.request.surface].fusion
+    return reread(engine, context, pool, engine.fused(context, pool, way))
 
 
 def _without_person(engine: Engine, context: Context, pool: Pool) -> Scores:

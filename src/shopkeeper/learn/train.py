@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -19,12 +20,14 @@ from shopkeeper.learn.costs import costs_of, together
 from shopkeeper.learn.evaluate import SERVED, Figures, evaluate
 from shopkeeper.learn.groups import groups_of
 from shopkeeper.learn.incumbent import Incumbent, defend
+from shopkeeper.learn.judged import teaches_readers
 from shopkeeper.learn.leaks import checked, leaks, refuse
 from shopkeeper.learn.replay import Scorer, fused
 from shopkeeper.learn.report import Evaluation, write_report
 from shopkeeper.learn.requests import Asked, judgements_of
+from shopkeeper.learn.reranking import Lessons, check, earned
 from shopkeeper.learn.searches import load_searches
-from shopkeeper.learn.split import Part, split
+from shopkeeper.learn.split import Part, Split, split
 from shopkeeper.learn.stages import Stage, stages_of
 from shopkeeper.learn.synonyms import propose
 from shopkeeper.learn.tournament import FUSED, Winner, compete, compete_judged
@@ -61,15 +64,15 @@ def train(
         if not tables.folder.is_dir():
             raise DataError("there are no tables", where=str(tables.named), remedy="Make them with: shopkeeper ingest")
         check_fits(settings)
+        check(settings.cross_encoder)
         incumbent = _incumbent(releases) if if_better else None
+        cache = releases.root.parent / "cache"
         live = tables.live  # before the tables are read: an event that comes twice is better than one lost
-        shop = Workshop.open(
-            tables, settings, releases.root.parent / "cache", progress, held=incumbent.surfaces if incumbent else ()
-        )
+        shop = Workshop.open(tables, settings, cache, progress, held=incumbent.surfaces if incumbent else ())
         if incumbent:
             incumbent.require_whole(shop)
         parts = split(shop.interactions, settings.train, shop.now)
-        judged = _judged(tables, shop)
+        judged, readers = _judged(tables, shop)
         winners, unleaking = _choose(shop, parts.validation, judged, progress) if parts else ({}, 0)
         if judged and (SEARCH not in winners or winners[SEARCH].choice.figures is None):  # no clicks could decide
             winners[SEARCH] = _choose_by_judgements(shop, judged, progress)
@@ -79,6 +82,9 @@ def train(
             winners = defend(incumbent, shop, parts.test if parts else None, winners, progress)
         rankers = {name: winner.ranker for name, winner in winners.items() if winner.ranker}
         shop = shop.with_surfaces({name: winner.surface for name, winner in winners.items()})
+        if settings.cross_encoder.model != "none" and SEARCH in winners:
+            shop, told = _reread(shop, parts, winners[SEARCH], judged, readers, cache, progress)
+            winners = {**winners, SEARCH: winners[SEARCH].noting(cross_encoder=told)}
         asked = shop.requests(parts.test) if parts else {}
         figures, stages = _measure(shop, parts.test, asked, rankers, progress) if parts else ({}, {})
         engine = shop.released(rankers)
@@ -126,11 +132,19 @@ def _incumbent(releases: ReleaseStore) -> Incumbent | None:
         return None
 
 
-def _judged(tables: Tables, shop: Workshop) -> list[Asked]:
-    """The queries that people have graded, some of them where they are very many."""
+def _judged(tables: Tables, shop: Workshop) -> tuple[list[Asked], list[Asked]]:
+    """The queries that people have graded, some of them where they are very many; and apart those that teach what reads
+    texts, where something does."""
     asked = judgements_of(tables.table("judgements"), shop.catalogue.ids) if SEARCH in shop.settings.surfaces else []
     some = np.random.default_rng(shop.settings.train.seed).permutation(len(asked))[: shop.settings.train.max_requests]
-    return [asked[at] for at in np.sort(some)]
+    asked = [asked[at] for at in np.sort(some)]
+    if shop.settings.cross_encoder.model == "none":
+        return asked, []
+    teach = [teaches_readers(one.request.query) for one in asked]
+    judged, readers = (
+        [one for one, teaches in zip(asked, teach, strict=True) if teaches is kind] for kind in (False, True)
+    )
+    return judged, readers
 
 
 def _choose_by_judgements(shop: Workshop, judged: Sequence[Asked], progress: Progress) -> Winner:
@@ -160,6 +174,27 @@ def _choose(shop: Workshop, part: Part, judged: Sequence[Asked], progress: Progr
         if dropped and name in winners:
             winners[name] = winners[name].noting(dropped={**dropped, **winners[name].choice.dropped})
     return winners, len(checked(engine, asked))
+
+
+def _reread(
+    shop: Workshop,
+    parts: Split | None,
+    winner: Winner,
+    judged: Sequence[Asked],
+    readers: Sequence[Asked],
+    cache: Path,
+    progress: Progress,
+) -> tuple[Workshop, str]:
+    """The shop whose engines read the first answers of search again, if that is earned; and what came of it."""
+    rankers = {SEARCH: winner.ranker} if winner.ranker else {}
+    if winner.choice.by_judgements or parts is None:
+        engine, asked = shop.engine(rankers), list[Asked]()
+    else:
+        engine = shop.engine_of(parts.validation, rankers, "fit for validation")
+        asked = shop.requests(parts.validation).get(SEARCH, [])
+    lessons = Lessons.of(winner, asked, readers, judged)
+    reranker, told = earned(engine, SEARCH, lessons, cache, progress)
+    return replace(shop, reranker=reranker), told
 
 
 def _measure(

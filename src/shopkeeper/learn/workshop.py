@@ -16,6 +16,7 @@ from shopkeeper.engine.models import check_models
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.query_clicks import QueryClicks
 from shopkeeper.engine.ranking.ranker import Ranker
+from shopkeeper.engine.ranking.reranker import Reranker
 from shopkeeper.engine.ranking.statistics import Statistics
 from shopkeeper.engine.sources import recipes
 from shopkeeper.learn.asof import Inferred
@@ -39,7 +40,8 @@ from shopkeeper.vocabulary import Ids, Progress
 class Workshop:
     """tables: the folder that holds them; searches: schema SEARCHES; examination: how likely each place of a list is
     looked at, where it is known; open_to_choice: the surfaces on which the settings leave something to choose, whatever
-    serves them later; now: seconds, a moment after everything that is known."""
+    serves them later; now: seconds, a moment after everything that is known; reranker: of all its engines, once one has
+    earned it."""
 
     tables: Path
     catalogue: Catalogue
@@ -54,6 +56,7 @@ class Workshop:
     understander: Understander
     open_to_choice: Collection[str]
     now: float
+    reranker: Reranker | None = None
 
     @classmethod
     def open(
@@ -171,6 +174,7 @@ class Workshop:
             statistics=Statistics.fit(catalogue, known, now, half_life_days=half_life),
             settings=settings,
             rankers=rankers,
+            reranker=self.reranker,
             encoder=self.encoder,
             understanding=self.understander.as_of(now, fitted.values()),
             query_clicks=self._query_clicks(now),

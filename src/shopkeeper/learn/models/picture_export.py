@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from shopkeeper.engine.encoder import MODEL_FILE, TOKENIZER_FILE, Encoder, SentenceEncoder
+from shopkeeper.engine.encoder import Encoder, SentenceEncoder
+from shopkeeper.engine.transformer import MODEL_FILE, TOKENIZER_FILE
 from shopkeeper.errors import SettingsError
 from shopkeeper.learn.encoder import quiet, write_tokenizer
 from shopkeeper.learn.libraries import library

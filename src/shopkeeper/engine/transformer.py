@@ -1,0 +1,76 @@
+"""A transformer in ONNX Runtime, and the tokenizer it reads by: what all encoders that are served have in common."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import unicodedata
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import onnxruntime
+from tokenizers import Encoding, Tokenizer
+
+from shopkeeper.errors import ReleaseError
+from shopkeeper.vocabulary import Scores
+
+MODEL_FILE, TOKENIZER_FILE = "model.onnx", "tokenizer.json"
+FILES = (MODEL_FILE, TOKENIZER_FILE)
+
+
+class Transformer:
+    """From a directory that holds FILES; `tokenizer.json` says where to truncate.
+
+    The graph takes `input_ids`, `attention_mask` and, where it tells a text from what it is read with, `token_type_ids`
+    (int64 [batch, length]), and gives `output`. told: what it is, for a person.
+    """
+
+    def __init__(self, directory: Path, output: str, told: str, *, threads: int = 1) -> None:
+        """Raises ReleaseError when a file is missing."""
+        missing = [name for name in FILES if not (directory / name).is_file()]
+        if missing:
+            raise ReleaseError(f"{told} lacks {' and '.join(missing)}", where=str(directory))
+        self._directory, self._output = directory, output
+        self.tokenizer = Tokenizer.from_file(str(directory / TOKENIZER_FILE))
+        self.tokenizer.no_padding()  # we pad each batch to its own longest text
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = onnxruntime.InferenceSession(
+            str(directory / MODEL_FILE), options, providers=["CPUExecutionProvider"]
+        )
+        self._takes = {each.name for each in self._session.get_inputs()}
+
+    @cached_property
+    def digest(self) -> str:
+        told = hashlib.sha256()
+        for name in FILES:
+            with (self._directory / name).open("rb") as file:
+                told.update(hashlib.file_digest(file, "sha256").digest())
+        return told.hexdigest()
+
+    def save(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name in FILES:
+            shutil.copyfile(self._directory / name, directory / name)
+
+    def run(self, encodings: Sequence[Encoding]) -> Scores:
+        """float32 [len(encodings), …]: its output."""
+        lengths = [len(encoding.ids) for encoding in encodings]
+        ids = np.zeros((len(encodings), max(1, *lengths)), np.int64)
+        mask, types = np.zeros_like(ids), np.zeros_like(ids)
+        for i, encoding in enumerate(encodings):
+            ids[i, : lengths[i]] = encoding.ids
+            mask[i, : lengths[i]] = 1
+            types[i, : lengths[i]] = encoding.type_ids
+        fed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+        fed = {name: array for name, array in fed.items() if name in self._takes}
+        return cast(Scores, self._session.run([self._output], fed)[0])
+
+
+def width(text: str) -> str:
+    """Full-width letters are letters."""
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)

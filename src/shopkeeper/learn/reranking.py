@@ -1,0 +1,159 @@
+"""Whether a cross-encoder earns its place: learned from older requests, it is held against the same answers without it
+on later ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+
+from shopkeeper.engine.pipeline import Engine
+from shopkeeper.engine.ranking.reranker import Reader, Reranker
+from shopkeeper.engine.rereading import texts_of
+from shopkeeper.errors import DivergedError
+from shopkeeper.learn.evaluate import K, measure
+from shopkeeper.learn.judged import InFolds, folds_of, judged_ndcg
+from shopkeeper.learn.latency import time_answers
+from shopkeeper.learn.libraries import library
+from shopkeeper.learn.metrics import Values, compare
+from shopkeeper.learn.replay import Scorer, answered, gains_of, replay
+from shopkeeper.learn.requests import Asked
+from shopkeeper.learn.tournament import CONFIDENCE, FEWEST_TO_JUDGE, LEARN_SHARE, WATCH_SHARE, Winner
+from shopkeeper.settings import CrossEncoderSettings
+from shopkeeper.vocabulary import Progress, Scores
+
+WEIGHTS = (0.25, 0.5, 1.0, 2.0)  # of what is read, against what ordered the candidates
+FEWEST_WATCHED = 10  # requests, to stop and to choose a weight by
+WITHOUT, WITH = "without the cross-encoder", "with the cross-encoder"
+JOB = "learning the cross-encoder"
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """learning, watching, judging: of the requests to one surface, none in two of them; by_judgements: whether people's
+    grades judge. unseen: where the ranker learned from those that judge, the same in folds."""
+
+    learning: Sequence[Asked]
+    watching: Sequence[Asked]
+    judging: Sequence[Asked]
+    by_judgements: bool
+    unseen: InFolds | None = None
+
+    @classmethod
+    def of(cls, winner: Winner, asked: Sequence[Asked], readers: Sequence[Asked], judged: Sequence[Asked]) -> Lessons:
+        """asked: the requests that chose the winner, oldest first; readers, judged: queries that people have graded, of
+        which the one teach networks that read, and the others judge where no clicks can."""
+        if winner.choice.by_judgements:
+            watched = folds_of([one.request.query for one in readers]) == 0
+            learning, watching = (
+                [one for one, out in zip(readers, watched.tolist(), strict=True) if out is held]
+                for held in (False, True)
+            )
+            return cls(learning, watching, judged, by_judgements=True, unseen=winner.unseen)
+        learn, watch = (int(len(asked) * share) for share in (LEARN_SHARE, LEARN_SHARE + WATCH_SHARE))
+        return cls([*asked[:learn], *readers], asked[learn:watch], asked[watch:], by_judgements=False)
+
+
+def check(settings: CrossEncoderSettings) -> None:
+    """Raises SettingsError where there is no such model, MissingExtraError."""
+    if settings.model != "none":
+        library("shopkeeper.learn.models.cross_encoder", JOB, needs="torch").opened(settings)
+
+
+def earned(engine: Engine, name: str, lessons: Lessons, work: Path, progress: Progress) -> tuple[Reranker | None, str]:
+    """What reads the first answers of the surface `name` again, where that is surely better and quick enough, and what
+    came of it, in a sentence. engine: as it would serve without.
+
+    Raises as `check`.
+    """
+    watching, judging = len(lessons.watching), len(lessons.judging)
+    if watching < FEWEST_WATCHED or judging < FEWEST_TO_JUDGE:
+        return None, f"too few requests to stop it by ({watching}), or to judge it ({judging})"
+    teaching = library("shopkeeper.learn.models.cross_encoder", JOB, needs="torch")
+    lists, watched = (
+        [teaching.Shown(*told) for told in shown(engine, asked, progress)]
+        for asked in (lessons.learning, lessons.watching)
+    )
+    settings, training = engine.settings.cross_encoder, engine.settings.train
+    progress(JOB, 0, 1)
+    try:
+        encoder = teaching.learned(lists, watched, settings, training, work / "cross_encoder", work / "models")
+    except DivergedError as error:
+        return None, error.why
+    progress(JOB, 1, 1)
+    weight = weighed(engine, name, encoder, lessons, progress)
+    return decided(engine, Reranker(encoder, name, settings.depth, weight), lessons, progress)
+
+
+def shown(engine: Engine, asked: Sequence[Asked], progress: Progress) -> Iterator[tuple[str, list[str], Scores, float]]:
+    """Of each request what `Shown` of models/cross_encoder.py has: the first candidates and those that were wanted, or
+    what people have graded and nothing else. Those that found nothing that was wanted teach nothing."""
+    depth = engine.settings.cross_encoder.depth
+    for one, context, pool in answered(engine, asked, progress, JOB):
+        gains = gains_of(pool.rows, one)
+        if one.judged is not None:
+            kept = np.isin(pool.rows, one.judged)
+        else:
+            kept = gains > 0
+            kept[engine.by_score(pool, engine.score(context, pool))[:depth]] = True
+        if gains.any() and np.count_nonzero(kept) > 1:
+            yield context.request.query, texts_of(engine.catalogue, pool.rows[kept]), gains[kept], one.weight
+
+
+def weighed(engine: Engine, name: str, reader: Reader, lessons: Lessons, progress: Progress) -> float:
+    """The weight, of WEIGHTS, with which the requests that are watched are answered best."""
+    once, depth = _Once(reader), engine.settings.cross_encoder.depth
+    engines = {str(weight): engine.rereading(Reranker(once, name, depth, weight)) for weight in WEIGHTS}
+    scorers = {weight: each.score for weight, each in engines.items()}
+    values = _values(engine, lessons.watching, scorers, lessons, progress)
+    return float(max(scorers, key=lambda weight: float(values[weight].mean())))
+
+
+def decided(engine: Engine, reranker: Reranker, lessons: Lessons, progress: Progress) -> tuple[Reranker | None, str]:
+    """As `earned`, of one that is learned."""
+    scorers: dict[str, Scorer] = {
+        system: each.score if lessons.unseen is None else lessons.unseen.scorer(each)
+        for system, each in {WITHOUT: engine, WITH: engine.rereading(reranker)}.items()
+    }
+    values = _values(engine, lessons.judging, scorers, lessons, progress)
+    ndcg = {system: float(values[system].mean()) for system in scorers}
+    beats = compare(values[WITH], values[WITHOUT], engine.settings.train.seed)
+    gained = beats.difference
+    laps = time_answers(engine, lessons.judging, scorers, progress=progress)
+    ms = {system: laps.answer_ms(system, laps.sources) for system in scorers}
+    budget_ms = engine.settings.surfaces[reranker.surface].budget_ms
+    said = (
+        f"NDCG@{K} is {ndcg[WITH]:.3f} with it and {ndcg[WITHOUT]:.3f} without "
+        f"({gained.value:+.3f}, {gained.low:+.3f} to {gained.high:+.3f}) on {len(lessons.judging):,} requests, "
+        f"95 of 100 answers come within {ms[WITH]:.3g} and {ms[WITHOUT]:.3g} ms, and it weighs {reranker.weight:g}"
+    )
+    if beats.chance_better < CONFIDENCE:
+        return None, f"not kept, as it is not surely better: {said}"
+    if budget_ms and ms[WITH] > budget_ms:
+        return None, f"not kept, as it takes more than the {budget_ms:g} ms of the surface: {said}"
+    return reranker, f"kept: {said}"
+
+
+def _values(
+    engine: Engine, asked: Sequence[Asked], scorers: Mapping[str, Scorer], lessons: Lessons, progress: Progress
+) -> dict[str, Values]:
+    """float64 [requests] of each scorer, by what the winner of the surface was chosen by."""
+    answers = partial(replay, engine, asked, scorers, K, progress=progress, stage="read the first answers again")
+    rows = answers()
+    if not lessons.by_judgements:
+        return {system: measure(engine, rows[system], asked)["ndcg"] for system in scorers}
+    among = answers(among_judged=True)
+    return {system: judged_ndcg(engine, rows[system], among[system], asked) for system in scorers}
+
+
+class _Once:
+    """A reader that remembers what it read last: weights are compared on one reading."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._read, self.save = lru_cache(maxsize=1)(reader.score), reader.save
+
+    def score(self, query: str, texts: Sequence[str]) -> Scores:
+        return self._read(query, tuple(texts))

@@ -1,0 +1,45 @@
+"""A cross-encoder with planted answers, and a small BERT with random weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from shopkeeper.vocabulary import Scores
+
+WORDS = ("mug", "plate", "red", "blue", "kids", "chef", "blunt", "sharp", "for", "a", "红", "色")
+
+
+@dataclass(frozen=True)
+class Liking:
+    """Prefers texts that hold a word, the more the longer they are; `heard` is what it was asked."""
+
+    word: str
+    heard: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+
+    def score(self, query: str, texts: Sequence[str]) -> Scores:
+        self.heard.append((query, tuple(texts)))
+        return np.array([100.0 * (self.word in text.split()) + len(text) / 100 for text in texts], np.float32)
+
+    def save(self, directory: Path) -> None:
+        raise NotImplementedError
+
+
+def write_bert(folder: Path, labels: int = 1) -> Path:
+    """Of two small layers, saved as Hugging Face models are; a cross-encoder where it has one label."""
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+
+    vocabulary = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
+    torch.manual_seed(0)
+    size = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    plain = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "initializer_range": 0.2}
+    config = BertConfig(vocab_size=len(vocabulary), max_position_embeddings=32, num_labels=labels, **size, **plain)
+    BertForSequenceClassification(config).save_pretrained(folder)
+    BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
+    return folder

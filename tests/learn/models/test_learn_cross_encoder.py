@@ -1,0 +1,99 @@
+"""What a cross-encoder learns that no feature sees: which word of a title goes with which word of a query."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_reader import write_bert
+
+from shopkeeper.engine.cross_encoder import CrossEncoder
+from shopkeeper.errors import DivergedError, SettingsError
+from shopkeeper.learn.models.cross_encoder import CrossEncoderConfig, Shown, Teacher, learned, opened
+from shopkeeper.settings import CrossEncoderSettings, TrainSettings
+
+WANTED = {"kids": "blunt", "chef": "sharp"}  # each title holds one of both as often as the other
+TRAINING = TrainSettings(threads=1, device="cpu")
+CONFIG = CrossEncoderConfig(rate=3e-3, falling="no", epochs=3, patience=3, batch=8)
+
+
+def lists(n: int, seed: int) -> list[Shown]:
+    generator = np.random.default_rng(seed)
+    shown = []
+    for _ in range(n):
+        asked = ("kids", "chef")[generator.integers(2)]
+        titles = [f"{generator.choice(['red', 'blue'])} mug {edge}" for edge in ("blunt", "sharp") * 2]
+        gains = np.array([title.endswith(WANTED[asked]) for title in titles], np.float32)
+        order = generator.permutation(len(titles))
+        shown.append(Shown(f"mug for {asked}", [titles[at] for at in order], gains[order]))
+    return shown
+
+
+def settings_of(folder: Path) -> CrossEncoderSettings:
+    return CrossEncoderSettings(model=str(folder), max_tokens=16)
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("work")
+
+
+@pytest.fixture(scope="module")
+def encoder(work: Path) -> CrossEncoder:
+    """Begun with what no query has taught."""
+    bert = settings_of(write_bert(work / "bert", labels=2))
+    return learned(lists(120, 0), lists(20, 1), bert, TRAINING, work / "learned", work / "kept", CONFIG)
+
+
+def test_an_interplay_of_words_is_learned(encoder: CrossEncoder) -> None:
+    for asked, edge in WANTED.items():
+        scores = encoder.score(
+            f"mug for {asked}", ["red mug sharp", "red mug blunt", "blue mug sharp", "blue mug blunt"]
+        )
+        best = np.argsort(-scores)[:2] % 2
+        assert best.tolist() == [["sharp", "blunt"].index(edge)] * 2
+
+
+def test_any_text_has_a_score(encoder: CrossEncoder) -> None:
+    scores = encoder.score("红色 杯子", ["红 mug", "", "xyzzy", "mug " * 500])
+    assert np.isfinite(scores).all()
+    assert scores.shape == (4,)
+
+
+def test_what_was_learned_is_not_learned_again(
+    encoder: CrossEncoder, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Teacher, "batches", lambda *_: pytest.fail("it is learned again"))
+    told = (lists(120, 0), lists(20, 1), settings_of(work / "bert"), TRAINING)
+    again = learned(*told, work / "again", work / "kept", CONFIG)
+    texts = ["red mug sharp", "red mug blunt"]
+    np.testing.assert_array_equal(again.score("mug for chef", texts), encoder.score("mug for chef", texts))
+
+
+def test_a_cross_encoder_is_taken_as_it_is_where_there_is_too_little_to_learn(tmp_path: Path) -> None:
+    import torch
+
+    bert = settings_of(write_bert(tmp_path / "bert"))
+    encoder = learned([], [], bert, TRAINING, tmp_path / "taken")
+    network, tokenizer, ready = opened(bert)
+    pairs = [("mug for chef", "red mug sharp"), ("mug", "blue plate blunt for kids"), ("a", "")]
+    with torch.inference_mode():
+        expected = [
+            float(network.eval()(**tokenizer([query], [text], return_tensors="pt")).logits[0, 0])
+            for query, text in pairs
+        ]
+    assert ready
+    found = [float(encoder.score(query, [text])[0]) for query, text in pairs]
+    np.testing.assert_allclose(found, expected, atol=0.1 * np.ptp(expected))  # what eight bits leave
+
+
+def test_what_is_none_yet_needs_lists(tmp_path: Path) -> None:
+    bert = settings_of(write_bert(tmp_path / "bert", labels=2))
+    with pytest.raises(DivergedError, match="only 3 lists to learn from"):
+        learned(lists(3, 0), lists(3, 1), bert, TRAINING, tmp_path / "nothing")
+
+
+def test_an_unknown_cross_encoder_is_a_settings_error() -> None:
+    with pytest.raises(SettingsError, match=r"no cross-encoder '/no/such'.*cross_encoder.download = true"):
+        opened(CrossEncoderSettings(model="/no/such"))
