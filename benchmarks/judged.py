@@ -1,12 +1,15 @@
 """Search held against people's judgements: ours before and after it learns from them, beside BM25, dense retrieval, and
 reciprocal rank fusion of both.
 
-    python benchmarks/judged.py [--data ../shared/data] [--work FOLDER] [--max-tokens N] [--terms SHARE] SET…
+    python benchmarks/judged.py [--data ../shared/data] [--work FOLDER] [--max-tokens N] [--terms SHARE]
+                                [--fine-tune yes|no] SET…
 
 A set goes the way of a user's shop: a folder with a catalogue and judgements, new, ingest, learn. With few queries
 (icecat) ours is learned in five folds of queries, and every query is answered by what has not seen it; the others are
-learned from one half of the queries (by the MD5 of their text) and measured on the other. Needs bm25s, which is no
-dependency of the package: pip install bm25s. Prints Markdown.
+learned from one half of the queries (by the MD5 of their text) and measured on the other. With --fine-tune yes, the
+encoder learns from the half that a training would give it, and ours is learned in folds and measured on the other half;
+with no, the encoder as it came is measured on that same half. Needs bm25s, which is no dependency of the package: pip
+install bm25s. Prints Markdown.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.fusion import Pool
 from shopkeeper.engine.text import words
 from shopkeeper.learn import metrics
+from shopkeeper.learn.judged import teaches_readers
 from shopkeeper.learn.replay import Scorer, fused
 from shopkeeper.learn.requests import Asked, judgements_of
 from shopkeeper.learn.tournament import compete_judged
@@ -93,6 +97,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="where the shops are kept, so that texts are encoded once")
     parser.add_argument("--max-tokens", type=int, default=128, help="of a text that the encoder reads")
     parser.add_argument("--terms", type=float, default=1.0, help="the share of the queries, by MD5, with their items")
+    parser.add_argument("--fine-tune", choices=("yes", "no"), help="measure where a tuned encoder has not learned")
     parser.add_argument("sets", nargs="*", default=list(SETS))
     arguments = parser.parse_args()
     print("| set | system | NDCG@10, whole catalogue | 95 % | NDCG@10, judged items | 95 % |")
@@ -101,7 +106,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             work = (arguments.work or Path(folder)) / name
             shop = opened(SETS[name], arguments.data / name, work, arguments.terms)
-            contest(name, SETS[name], shop, arguments.max_tokens)
+            contest(name, SETS[name], shop, arguments.max_tokens, arguments.fine_tune)
 
 
 def opened(told: Set, source: Path, work: Path, share: float) -> Shop:
@@ -138,11 +143,11 @@ def fraction(text: str) -> float:
     return int(hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:12], 16) / 16**12
 
 
-def contest(name: str, told: Set, shop: Shop, max_tokens: int) -> None:
+def contest(name: str, told: Set, shop: Shop, max_tokens: int, fine_tune: str | None) -> None:
     begin = time.perf_counter()
     settings = msgspec.structs.replace(
         shop.settings,
-        encoder=msgspec.structs.replace(shop.settings.encoder, max_tokens=max_tokens),
+        encoder=msgspec.structs.replace(shop.settings.encoder, max_tokens=max_tokens, fine_tune=fine_tune == "yes"),
         train=msgspec.structs.replace(shop.settings.train, threads=1),
         surfaces={"search": msgspec.structs.replace(shop.settings.surfaces["search"], budget_ms=0.0)},
     )
@@ -153,12 +158,14 @@ def contest(name: str, told: Set, shop: Shop, max_tokens: int) -> None:
         one
         for one in judgements_of(tables.table("judgements"), engine.catalogue.ids)
         if one.judged is not None and len(one.judged) >= told.fewest
+        if fine_tune is None or not teaches_readers(one.request.query)
     ]
-    learning = asked if told.full else [one for one in asked if fraction(one.request.query) < 0.5]
-    testing = asked if told.full else [one for one in asked if fraction(one.request.query) >= 0.5]
+    in_folds = told.full or fine_tune is not None
+    learning = asked if in_folds else [one for one in asked if fraction(one.request.query) < 0.5]
+    testing = asked if in_folds else [one for one in asked if fraction(one.request.query) >= 0.5]
     winner = compete_judged(engine, "search", learning[: settings.train.max_requests], seed=0, progress=silent)
     scorers: dict[str, Scorer] = {"ours, untrained": fused(engine, "reciprocal_rank")}
-    taught = replace(winner.taught, in_turn=told.full)  # in folds, or learned from all of the other half
+    taught = replace(winner.taught, in_turn=in_folds)  # in folds, or learned from all of the other half
     scorers |= {f"ours, {name}": scorer for name, scorer in taught.scorers(engine).items()}
     ours: dict[str, Rank] = {system: partial(ranked, engine, score) for system, score in scorers.items()}
     systems = {**ours, **peers(engine, tables.items())}

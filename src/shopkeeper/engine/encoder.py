@@ -12,7 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol, cast
 
+import msgspec
 import numpy as np
+import numpy.typing as npt
 import onnxruntime
 from tokenizers import Encoding, Tokenizer
 
@@ -20,7 +22,13 @@ from shopkeeper.errors import ReleaseError
 from shopkeeper.vocabulary import Scores
 
 MODEL_FILE, TOKENIZER_FILE = "model.onnx", "tokenizer.json"
+CONVINCING_FILE = "convincing.json"  # beside a graph to which CONVINCING does not apply
 FILES = (MODEL_FILE, TOKENIZER_FILE)
+# With MiniLM, the nearest item is at 0.46 or more for 95 in 100 real queries of an electronics shop; for random letters
+# at 0.2 to 0.42.
+CONVINCING = 0.42
+_Int64 = npt.NDArray[np.int64]
+
 _CHUNK = 4096  # texts tokenised at a time: their encodings are larger than the vectors they become
 _BATCH_TEXTS, _BATCH_TOKENS = 64, 4096
 # A script is read if the vocabulary has this many pieces of it, or, being small, this share of its pieces.
@@ -52,12 +60,10 @@ class SentenceEncoder:
     """In ONNX Runtime, from a directory that holds `model.onnx` and `tokenizer.json` (which says where to truncate).
 
     The graph takes `input_ids` and `attention_mask` (int64 [batch, length]) and gives `vector`, pooled and of length 1.
+    One that was tuned says in `convincing.json` which cosine is convincing.
     """
 
     dimension: int
-    # For real queries of an electronics shop the nearest item is at 0.46 or more for 95 in 100; for random letters at
-    # 0.2 to 0.42.
-    convincing = 0.42
 
     def __init__(self, directory: Path, *, threads: int = 1) -> None:
         missing = [name for name in FILES if not (directory / name).is_file()]
@@ -74,7 +80,9 @@ class SentenceEncoder:
         self._session = onnxruntime.InferenceSession(
             str(directory / MODEL_FILE), options, providers=["CPUExecutionProvider"]
         )
-        self.dimension = int(self._run([self._tokenizer.encode("")]).shape[1])
+        self.dimension = int(self._run(self.tokens([""])).shape[1])
+        own = directory / CONVINCING_FILE
+        self.convincing = msgspec.json.decode(own.read_bytes(), type=float) if own.is_file() else CONVINCING
 
     @classmethod
     def load(cls, directory: Path, *, threads: int = 1) -> SentenceEncoder:
@@ -84,23 +92,31 @@ class SentenceEncoder:
     @cached_property
     def digest(self) -> str:
         told = hashlib.sha256()
-        for name in FILES:
+        for name in self._files:
             with (self._directory / name).open("rb") as file:
                 told.update(hashlib.file_digest(file, "sha256").digest())
         return told.hexdigest()
 
+    @property
+    def _files(self) -> list[str]:
+        return [name for name in (*FILES, CONVINCING_FILE) if (self._directory / name).is_file()]
+
     def save(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        for name in FILES:
+        for name in self._files:
             shutil.copyfile(self._directory / name, directory / name)
+
+    def tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """The `input_ids` of each text, as far as it is read."""
+        return [encoding.ids for encoding in self._tokenizer.encode_batch(list(map(_width, texts)))]
 
     def encode(self, texts: Sequence[str]) -> Scores:
         """float32 [len(texts), dimension], each of length 1."""
         vectors = np.empty((len(texts), self.dimension), np.float32)
         for start in range(0, len(texts), _CHUNK):
-            encodings = self._tokenizer.encode_batch(list(map(_width, texts[start : start + _CHUNK])))
-            for batch in _batches([len(encoding.ids) for encoding in encodings]):
-                vectors[start + batch] = self._run([encodings[i] for i in batch])
+            tokens = self.tokens(texts[start : start + _CHUNK])
+            for batch in of_like_length(list(map(len, tokens))):
+                vectors[start + batch] = self._run([tokens[i] for i in batch])
         return vectors
 
     def unknown_shares(self, texts: Sequence[str]) -> Scores:
@@ -127,17 +143,22 @@ class SentenceEncoder:
             for id_, script in zip(encoding.ids, scripts, strict=True)
         )
 
-    def _run(self, encodings: Sequence[Encoding]) -> Scores:
-        lengths = [len(encoding.ids) for encoding in encodings]
-        ids = np.zeros((len(encodings), max(1, *lengths)), np.int64)
-        mask = np.zeros_like(ids)
-        for i, encoding in enumerate(encodings):
-            ids[i, : lengths[i]] = encoding.ids
-            mask[i, : lengths[i]] = 1
+    def _run(self, tokens: Sequence[list[int]]) -> Scores:
+        ids, mask = padded(tokens)
         return cast(Scores, self._session.run(["vector"], {"input_ids": ids, "attention_mask": mask})[0])
 
 
-def _batches(lengths: list[int]) -> Iterator[np.ndarray[tuple[int], np.dtype[np.int64]]]:
+def padded(tokens: Sequence[list[int]]) -> tuple[_Int64, _Int64]:
+    """What graphs read: ids and mask, int64 [batch, length] both, the mask being 1 where there is a token."""
+    ids = np.zeros((len(tokens), max(1, *map(len, tokens))), np.int64)
+    mask = np.zeros_like(ids)
+    for at, text in enumerate(tokens):
+        ids[at, : len(text)] = text
+        mask[at, : len(text)] = 1
+    return ids, mask
+
+
+def of_like_length(lengths: list[int]) -> Iterator[_Int64]:
     """Positions in batches of like length, so that little is padded."""
     order = np.argsort(lengths, kind="stable")
     while len(order):

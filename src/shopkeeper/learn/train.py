@@ -19,6 +19,7 @@ from shopkeeper.learn.costs import costs_of, together
 from shopkeeper.learn.evaluate import SERVED, Figures, evaluate
 from shopkeeper.learn.groups import groups_of
 from shopkeeper.learn.incumbent import Incumbent, defend
+from shopkeeper.learn.judged import teaches_readers
 from shopkeeper.learn.leaks import checked, leaks, refuse
 from shopkeeper.learn.replay import Scorer, fused
 from shopkeeper.learn.report import Evaluation, write_report
@@ -127,8 +128,11 @@ def _incumbent(releases: ReleaseStore) -> Incumbent | None:
 
 
 def _judged(tables: Tables, shop: Workshop) -> list[Asked]:
-    """The queries that people have graded, some of them where they are very many."""
+    """The queries that people have graded, without those that taught the encoder; some of them where they are very
+    many."""
     asked = judgements_of(tables.table("judgements"), shop.catalogue.ids) if SEARCH in shop.settings.surfaces else []
+    if shop.settings.encoder.fine_tune:
+        asked = [one for one in asked if not teaches_readers(one.request.query)]
     some = np.random.default_rng(shop.settings.train.seed).permutation(len(asked))[: shop.settings.train.max_requests]
     return [asked[at] for at in np.sort(some)]
 
