@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -49,6 +49,8 @@ AN_EPOCH = 20_000  # pairs, or texts of the student, at most
 
 Places = npt.NDArray[np.int64]
 Tokens = Sequence[list[int]]  # of texts, as the graph reads them
+
+Batch = TypeVar("Batch")
 
 _log = logging.getLogger(__name__)
 
@@ -122,11 +124,19 @@ class Pooled(nn.Module):
         super().__init__()
         self.network = network.float()
 
+    @property
+    def layers(self) -> int:
+        return int(self.network.config.num_hidden_layers)
+
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         tokens = self.network(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state  # (b, t, d)
         weights = attention_mask.unsqueeze(-1).to(tokens.dtype)  # (b, t, 1)
         pooled = (tokens * weights).sum(1) / weights.sum(1).clamp(min=1)  # (b, d)
         return F.normalize(pooled, dim=-1)
+
+    def arrays(self) -> Iterator[npt.NDArray[Any]]:
+        """Its weights."""
+        return (weights.cpu().numpy() for weights in self.state_dict().values())
 
     def read(self, tokens: Tokens) -> Tensor:
         """float32 (n, d), of n texts at once."""
@@ -176,62 +186,50 @@ def tuned(
         if not teacher.can_watch:
             _log.info("The encoder stays as it was: of %d queries too few can be watched.", len(queries))
             return None
-        before = Pooled(network).to(device_of(settings.device))
-        figure = teacher.watch(before)
-        after = _fitted(before, teacher, config, settings, work, figure)
-        if after is None:
+        model = Pooled(network).to(device_of(settings.device))
+        before = teacher.watch(model)
+        read = (*teacher.arrays, *model.arrays())
+        checkpoint = checkpoint_at(work, "sentence", read, (settings.seed, msgspec.to_builtins(config)))
+        after = _fitted(model, teacher.batches, teacher.loss, teacher.watch, config, settings, checkpoint)
+        told = "Of %d queries that it did not learn from, the encoder has NDCG@%d %.4f as it came, and %.4f tuned."
+        _log.info(told, teacher.n_watched, K, before, after)
+        if after <= before:
+            _log.info("The encoder stays as it was.")
             return None
-        served = _student_of(after, student_layers, teacher, student, settings, work, figure) or after
-        return Tuned(served.network.cpu(), teacher.convincing(served))
+        if 0 < student_layers < model.layers:
+            smaller = Pooled(with_layers(network, student_layers))
+            read = (*teacher.arrays, *model.arrays())
+            checkpoint = checkpoint_at(
+                work, "student", read, (settings.seed, student_layers, msgspec.to_builtins(student))
+            )
+            lesson = Distillation(model, teacher, student, settings)
+            after = _fitted(smaller, lesson.batches, lesson.loss, teacher.watch, student, settings, checkpoint)
+            _log.info("Its student of %d layers has %.4f.", student_layers, after)
+            model = smaller if after > before else model
+        return Tuned(model.network.cpu(), teacher.convincing(model))
 
 
 def _fitted(
-    model: Pooled, teacher: Teacher, config: SentenceConfig, settings: TrainSettings, work: Path | None, figure: float
-) -> Pooled | None:
-    """Tuned in place; None where that is no better than `figure`."""
-    known = (teacher.known.shares.indices, teacher.known.shares.indptr, teacher.known.shares.data)
-    read = (*known, *flat(teacher.queries), *flat(teacher.items), *_weights(model))
-    checkpoint = checkpoint_at(work, "sentence", read, (settings.seed, msgspec.to_builtins(config)))
-    loop = Loop(model, replace(Schedule.of(config, settings), average=0.99), checkpoint)
-    try:
-        loop.fit(teacher.batches, teacher.loss, teacher.watch, _tell("tuned"))
-    except DivergedError as error:
-        _log.warning("The encoder stays as it was: %s.", error)
-        return None
-    best = max(epoch.figure for epoch in loop.epochs)
-    told = "Of %d queries that it did not learn from, the encoder has NDCG@%d %.4f tuned, and %.4f as it came%s."
-    kept = "" if best > figure else ": it stays as it was"
-    _log.info(told, teacher.n_watched, K, best, figure, kept)
-    return model if best > figure else None
-
-
-def _student_of(
-    tuned: Pooled,
-    layers: int,
-    teacher: Teacher,
-    config: StudentConfig,
+    model: Pooled,
+    batches: Callable[[int], Iterator[Batch]],
+    loss: Callable[[Pooled, Batch], Tensor],
+    watch: Callable[[Pooled], float],
+    config: LoopConfig,
     settings: TrainSettings,
-    work: Path | None,
-    figure: float,
-) -> Pooled | None:
-    """With so many of the layers of the tuned one, from the first to the last; None where it has no fewer, or where it
-    is no better on the watched queries than `figure`."""
-    if not 0 < layers < tuned.network.config.num_hidden_layers:
-        return None
-    lesson = Distillation(tuned, teacher, config, settings)
-    model = Pooled(with_layers(tuned.network, layers))
-    checkpoint = checkpoint_at(
-        work,
-        "student",
-        (*flat(teacher.queries), *flat(teacher.items), *_weights(tuned)),
-        (settings.seed, layers, msgspec.to_builtins(config)),
-    )
-    loop = Loop(model, replace(Schedule.of(config, settings), average=0.99), checkpoint)
-    loop.fit(lesson.batches, lesson.loss, teacher.watch, _tell("student"))
-    best = max(epoch.figure for epoch in loop.epochs)
-    kept = "" if best > figure else ", no better than before it was tuned: it is not used"
-    _log.info("Its student of %d layers has %.4f%s.", layers, best, kept)
-    return model if best > figure else None
+    checkpoint: Path | None,
+) -> float:
+    """How good the model is after it is fitted, in place; 0 where it came to nothing."""
+    loop, layers = Loop(model, replace(Schedule.of(config, settings), average=0.99), checkpoint), model.layers
+
+    def tell(number: int, epoch: Epoch) -> None:
+        _log.info("encoder of %d layers, epoch %d: loss %.3f, NDCG %.4f, %.0f s", layers, number, *epoch)
+
+    try:
+        loop.fit(batches, loss, watch, tell)
+    except DivergedError as error:
+        _log.warning("%s.", error)
+        return 0.0
+    return max(epoch.figure for epoch in loop.epochs)
 
 
 def with_layers(network: Any, layers: int) -> Any:
@@ -273,6 +271,12 @@ class Teacher:
         self._items = shares.indices.astype(np.int64)
         drawn = np.bincount(self._items, minlength=len(items))
         self._expected = np.log(np.maximum(drawn, 1)).astype(np.float32)
+
+    @property
+    def arrays(self) -> tuple[npt.NDArray[Any], ...]:
+        """All that it teaches."""
+        shares = self.known.shares
+        return shares.indices, shares.indptr, shares.data, *_flat(self.queries), *_flat(self.items)
 
     @property
     def can_watch(self) -> bool:
@@ -367,18 +371,6 @@ class Distillation:
         return (1.0 - (model.read(tokens) * vectors).sum(1)).mean()
 
 
-def flat(tokens: Tokens) -> tuple[Places, Places]:
+def _flat(tokens: Tokens) -> tuple[Places, Places]:
     """All tokens in a row, and the length of each text."""
     return np.array([one for text in tokens for one in text], np.int64), np.array(list(map(len, tokens)), np.int64)
-
-
-def _weights(model: Pooled) -> Iterator[npt.NDArray[Any]]:
-    return (weights.cpu().numpy() for weights in model.state_dict().values())
-
-
-def _tell(name: str) -> Any:
-    def tell(number: int, epoch: Epoch) -> None:
-        told = "encoder, %s, epoch %d: loss %.3f, NDCG %.4f, %.0f s"
-        _log.info(told, name, number, epoch.loss, epoch.figure, epoch.seconds)
-
-    return tell
