@@ -1,11 +1,14 @@
 """Search held against people's judgements: ours before and after it learns from them, beside BM25, dense retrieval, and
 reciprocal rank fusion of both.
 
-    python benchmarks/judged.py [--data ../shared/data] [--work FOLDER] [--max-tokens N] [--terms SHARE] SET…
+    python benchmarks/judged.py [--data ../shared/data] [--work FOLDER] [--max-tokens N] [--terms SHARE]
+                                [--fine-tune LAYERS] [--budget MINUTES] SET…
 
 A set goes the way of a user's shop: a folder with a catalogue and judgements, new, ingest, learn. With few queries
 (icecat) ours is learned in five folds of queries, and every query is answered by what has not seen it; the others are
-learned from one half of the queries (by the MD5 of their text) and measured on the other. Needs bm25s, which is no
+learned from one half of the queries (by the MD5 of their text) and measured on the other. With --fine-tune, the encoder
+learns from the half that a training gives it, for MINUTES at most, and so does its student of so many layers (0: none);
+ours is learned in folds and measured on the other half, beside the encoder as it came. Needs bm25s, which is no
 dependency of the package: pip install bm25s. Prints Markdown.
 """
 
@@ -34,6 +37,7 @@ from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.fusion import Pool
 from shopkeeper.engine.text import words
 from shopkeeper.learn import metrics
+from shopkeeper.learn.judged import teaches_readers
 from shopkeeper.learn.replay import Scorer, fused
 from shopkeeper.learn.requests import Asked, judgements_of
 from shopkeeper.learn.tournament import compete_judged
@@ -42,6 +46,7 @@ from shopkeeper.shop import Shop
 from shopkeeper.vocabulary import Rows, Scores, silent
 
 K, DEPTH, RRF_OFFSET = 10, 1_000, 60.0
+DENSE = "dense alone"
 Rank = Callable[[Asked], Rows]  # the rows of the catalogue, best first
 
 
@@ -93,6 +98,8 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="where the shops are kept, so that texts are encoded once")
     parser.add_argument("--max-tokens", type=int, default=128, help="of a text that the encoder reads")
     parser.add_argument("--terms", type=float, default=1.0, help="the share of the queries, by MD5, with their items")
+    parser.add_argument("--fine-tune", type=int, metavar="LAYERS", help="tune the encoder; its student's layers")
+    parser.add_argument("--budget", type=float, default=10.0, help="minutes that the encoder is tuned, at most")
     parser.add_argument("sets", nargs="*", default=list(SETS))
     arguments = parser.parse_args()
     print("| set | system | NDCG@10, whole catalogue | 95 % | NDCG@10, judged items | 95 % |")
@@ -101,7 +108,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             work = (arguments.work or Path(folder)) / name
             shop = opened(SETS[name], arguments.data / name, work, arguments.terms)
-            contest(name, SETS[name], shop, arguments.max_tokens)
+            contest(name, SETS[name], shop, arguments)
 
 
 def opened(told: Set, source: Path, work: Path, share: float) -> Shop:
@@ -138,40 +145,51 @@ def fraction(text: str) -> float:
     return int(hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:12], 16) / 16**12
 
 
-def contest(name: str, told: Set, shop: Shop, max_tokens: int) -> None:
-    begin = time.perf_counter()
+def engine_of(shop: Shop, max_tokens: int, budget: float, layers: int | None) -> Engine:
+    """Without rankers. layers: of a tuned encoder's student."""
+    tuning = {} if layers is None else {"fine_tune": True, "student_layers": layers}
     settings = msgspec.structs.replace(
         shop.settings,
-        encoder=msgspec.structs.replace(shop.settings.encoder, max_tokens=max_tokens),
-        train=msgspec.structs.replace(shop.settings.train, threads=1),
+        encoder=msgspec.structs.replace(shop.settings.encoder, max_tokens=max_tokens, **tuning),
+        train=msgspec.structs.replace(shop.settings.train, threads=1, budget_minutes=budget),
         surfaces={"search": msgspec.structs.replace(shop.settings.surfaces["search"], budget_ms=0.0)},
     )
-    tables = Tables(shop.directory)
-    workshop = Workshop.open(tables, settings, shop.directory / "cache", silent)
-    engine = workshop.engine({})
+    return Workshop.open(Tables(shop.directory), settings, shop.directory / "cache", silent).engine({})
+
+
+def contest(name: str, told: Set, shop: Shop, arguments: argparse.Namespace) -> None:
+    begin, tables, fine_tune = time.perf_counter(), Tables(shop.directory), arguments.fine_tune
+    engine = engine_of(shop, arguments.max_tokens, arguments.budget, fine_tune)
     asked = [
         one
         for one in judgements_of(tables.table("judgements"), engine.catalogue.ids)
         if one.judged is not None and len(one.judged) >= told.fewest
+        if fine_tune is None or not teaches_readers(one.request.query)
     ]
-    learning = asked if told.full else [one for one in asked if fraction(one.request.query) < 0.5]
-    testing = asked if told.full else [one for one in asked if fraction(one.request.query) >= 0.5]
-    winner = compete_judged(engine, "search", learning[: settings.train.max_requests], seed=0, progress=silent)
+    in_folds = told.full or fine_tune is not None
+    learning = asked if in_folds else [one for one in asked if fraction(one.request.query) < 0.5]
+    testing = asked if in_folds else [one for one in asked if fraction(one.request.query) >= 0.5]
+    winner = compete_judged(engine, "search", learning[: engine.settings.train.max_requests], seed=0, progress=silent)
     scorers: dict[str, Scorer] = {"ours, untrained": fused(engine, "reciprocal_rank")}
-    taught = replace(winner.taught, in_turn=told.full)  # in folds, or learned from all of the other half
+    taught = replace(winner.taught, in_turn=in_folds)  # in folds, or learned from all of the other half
     scorers |= {f"ours, {name}": scorer for name, scorer in taught.scorers(engine).items()}
     ours: dict[str, Rank] = {system: partial(ranked, engine, score) for system, score in scorers.items()}
     systems = {**ours, **peers(engine, tables.items())}
+    against = dict.fromkeys(list(ours)[1:], next(iter(ours)))
+    if fine_tune is not None:
+        plain = engine_of(shop, arguments.max_tokens, arguments.budget, None)
+        came = {"ours, untrained": partial(ranked, plain, fused(plain, "reciprocal_rank")), DENSE: dense_of(plain)}
+        systems |= {f"{system}, encoder as it came": rank for system, rank in came.items()}
+        against |= {system: f"{system}, encoder as it came" for system in came}
     testing = [replace(one, gains=told.gain(one.gains).astype(np.float32)) for one in testing]
     values = {system: measured(rank, testing) for system, rank in systems.items()}
     for system, pairs in values.items():
         whole, among = (estimate(pairs[:, at]) for at in range(2))
         print(f"| {name} | {system} | {whole if told.full else ' | '} | {among} |", flush=True)
-    first = next(iter(ours))
-    for system in list(ours)[1:]:
+    for system, other in against.items():
         for at, what in enumerate(("whole catalogue", "judged items")):
-            gained = metrics.compare(values[system][:, at], values[first][:, at], 0).difference
-            print(f"\n{system} above untrained, {what}: {gained.value:+.4f} ({gained.low:+.4f} to {gained.high:+.4f})")
+            gained = metrics.compare(values[system][:, at], values[other][:, at], 0).difference
+            print(f"\n{system} above {other}, {what}: {gained.value:+.4f} ({gained.low:+.4f} to {gained.high:+.4f})")
     print(
         f"\n{name}: {len(engine.catalogue):,} items, {len(learning):,} queries to learn from,"
         f" {len(testing):,} measured, gain {told.told}; the tournament chose"
@@ -222,10 +240,7 @@ def peers(engine: Engine, items: pa.Table) -> dict[str, Rank]:
     semantic: Any = engine.sources.get("semantic")
     if semantic is None or not len(semantic.vectors):
         return found
-
-    def dense(one: Asked) -> Rows:
-        vector = semantic.vector(one.request.query)
-        return np.empty(0, np.int32) if vector is None else semantic.vectors.search(vector, DEPTH)[0]
+    dense = dense_of(engine)
 
     def reciprocal_rank(one: Asked) -> Rows:
         lists = [tantivy_all.rank(one)[:DEPTH], dense(one)]
@@ -235,7 +250,18 @@ def peers(engine: Engine, items: pa.Table) -> dict[str, Rank]:
             scores[np.searchsorted(rows, each)] += 1.0 / (RRF_OFFSET + 1 + np.arange(len(each)))
         return rows[np.argsort(-scores, kind="stable")]
 
-    return {**found, "dense alone": dense, "reciprocal rank fusion (tantivy, dense)": reciprocal_rank}
+    return {**found, DENSE: dense, "reciprocal rank fusion (tantivy, dense)": reciprocal_rank}
+
+
+def dense_of(engine: Engine) -> Rank:
+    """By the cosine of meanings alone."""
+    semantic: Any = engine.sources["semantic"]
+
+    def dense(one: Asked) -> Rows:
+        vector = semantic.vector(one.request.query)
+        return np.empty(0, np.int32) if vector is None else semantic.vectors.search(vector, DEPTH)[0]
+
+    return dense
 
 
 def bm25_titles(texts: Sequence[Mapping[str, str]]) -> Rank:

@@ -57,6 +57,10 @@ class EncoderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_unknown_share: Annotated[
         Share, _help("a text with more unknown tokens than this is left to the other sources")
     ] = 0.2
+    fine_tune: Annotated[bool, _help("whether a pretrained model learns from clicks and judgements")] = False
+    student_layers: Annotated[
+        int, Meta(ge=0), _help("of the smaller model that learns from the tuned one, to serve in its place; 0: none")
+    ] = 3
 
 
 class CrossEncoderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

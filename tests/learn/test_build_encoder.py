@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_bert import save_bert
 
 from shopkeeper.engine.encoder import Encoder
 from shopkeeper.errors import MissingExtraError, SettingsError
@@ -15,37 +16,12 @@ from shopkeeper.learn.encoder import build_encoder
 from shopkeeper.settings import EncoderSettings
 
 TEXTS = ["red mug", "a blue lamp for every day", "chair"]
-VOCABULARY = (
-    "[PAD]",
-    "[UNK]",
-    "[CLS]",
-    "[SEP]",
-    "[MASK]",
-    "a",
-    "blue",
-    "chair",
-    "day",
-    "every",
-    "for",
-    "lamp",
-    "mug",
-    "red",
-)
+WORDS = ("a", "blue", "chair", "day", "every", "for", "lamp", "mug", "red")
 
 
 @pytest.fixture(scope="module")
 def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A BERT of two small layers with random weights, saved as Hugging Face models are."""
-    import torch
-    from transformers import BertConfig, BertModel, BertTokenizerFast
-
-    folder = tmp_path_factory.mktemp("bert")
-    (folder / "vocab.txt").write_text("\n".join(VOCABULARY))
-    torch.manual_seed(0)
-    size = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
-    BertModel(BertConfig(vocab_size=len(VOCABULARY), max_position_embeddings=16, **size)).save_pretrained(folder)
-    BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
-    return folder
+    return save_bert(tmp_path_factory.mktemp("bert"), WORDS)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ from worlds import COLOURS, THINGS, catalogue, searches, write_shop
 
 from shopkeeper.data.tables import Tables
 from shopkeeper.engine.pipeline import Engine
-from shopkeeper.learn.judged import FOLDS, Judgements, folds_of
+from shopkeeper.learn.judged import FOLDS, Judgements, folds_of, teaches_readers
 from shopkeeper.learn.rankers import trees
 from shopkeeper.learn.requests import Asked, judgements_of
 from shopkeeper.learn.tournament import compete, compete_judged
-from shopkeeper.learn.train import JUDGED, JUDGED_ALONE, train
+from shopkeeper.learn.train import JUDGED, JUDGED_ALONE, _judged, train
 from shopkeeper.learn.workshop import Workshop
 from shopkeeper.release.store import ReleaseStore
 from shopkeeper.settings import DEFAULT_SURFACES, EncoderSettings, Settings, Surface
@@ -125,6 +126,17 @@ def replaced(one: Asked, at: int) -> Asked:
     """As if somebody had clicked what is graded best."""
     best = one.rows[np.argmax(one.gains)][None]
     return Asked(msgspec.structs.replace(one.request, time=float(at)), best, np.ones(1, np.float32))
+
+
+def test_queries_that_taught_the_encoder_are_neither_learned_from_nor_measured(tmp_path: Path) -> None:
+    tables = shop_of(tmp_path, by_price)
+    shop = Workshop.open(tables, settings(), tmp_path / "cache", silent)
+    tuned = msgspec.structs.replace(shop.settings, encoder=EncoderSettings(fine_tune=True))
+    asked = [
+        {one.request.query for one in _judged(tables, replace(shop, settings=each))} for each in (shop.settings, tuned)
+    ]
+    assert asked[0] - asked[1] == {query for query in QUERIES if teaches_readers(query)}
+    assert asked[1] == {query for query in QUERIES if not teaches_readers(query)}
 
 
 @pytest.mark.parametrize("queries", [0, 3])

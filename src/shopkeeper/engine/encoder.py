@@ -9,11 +9,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
 import numpy as np
+import numpy.typing as npt
 from tokenizers import Encoding, Tokenizer
 
 from shopkeeper.engine.transformer import Transformer, width
 from shopkeeper.vocabulary import Scores
+
+CONVINCING_FILE = "convincing.json"  # beside a graph to which CONVINCING does not apply
+# With MiniLM, the nearest item is at 0.46 or more for 95 in 100 real queries of an electronics shop; for random letters
+# at 0.2 to 0.42.
+CONVINCING = 0.42
 
 _CHUNK = 4096  # texts tokenised at a time: their encodings are larger than the vectors they become
 _BATCH_TEXTS, _BATCH_TOKENS = 64, 4096
@@ -46,19 +53,19 @@ class SentenceEncoder:
     """In ONNX Runtime, from a directory that holds `model.onnx` and `tokenizer.json` (which says where to truncate).
 
     The graph takes `input_ids` and `attention_mask` (int64 [batch, length]) and gives `vector`, pooled and of length 1.
+    One that was tuned says in `convincing.json` which cosine is convincing.
     """
 
     dimension: int
-    # For real queries of an electronics shop the nearest item is at 0.46 or more for 95 in 100; for random letters at
-    # 0.2 to 0.42.
-    convincing = 0.42
 
     def __init__(self, directory: Path, *, threads: int = 1) -> None:
-        self._transformer = Transformer(directory, "vector", "the encoder", threads=threads)
+        self._transformer = Transformer(directory, "vector", "the encoder", beside=[CONVINCING_FILE], threads=threads)
         self._tokenizer = self._transformer.tokenizer
         self._unknown = _unknown_id(self._tokenizer)
         self._scripts = _readable_scripts(self._tokenizer)
         self.dimension = int(self._transformer.run([self._tokenizer.encode("")]).shape[1])
+        own = directory / CONVINCING_FILE
+        self.convincing = msgspec.json.decode(own.read_bytes(), type=float) if own.is_file() else CONVINCING
 
     @classmethod
     def load(cls, directory: Path, *, threads: int = 1) -> SentenceEncoder:
@@ -72,14 +79,21 @@ class SentenceEncoder:
     def save(self, directory: Path) -> None:
         self._transformer.save(directory)
 
+    def tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """The `input_ids` of each text, as far as it is read."""
+        return [encoding.ids for encoding in self._encodings(texts)]
+
     def encode(self, texts: Sequence[str]) -> Scores:
         """float32 [len(texts), dimension], each of length 1."""
         vectors = np.empty((len(texts), self.dimension), np.float32)
         for start in range(0, len(texts), _CHUNK):
-            encodings = self._tokenizer.encode_batch(list(map(width, texts[start : start + _CHUNK])))
-            for batch in _batches([len(encoding.ids) for encoding in encodings]):
+            encodings = self._encodings(texts[start : start + _CHUNK])
+            for batch in of_like_length([len(encoding.ids) for encoding in encodings]):
                 vectors[start + batch] = self._transformer.run([encodings[i] for i in batch])
         return vectors
+
+    def _encodings(self, texts: Sequence[str]) -> list[Encoding]:
+        return self._tokenizer.encode_batch(list(map(width, texts)))
 
     def unknown_shares(self, texts: Sequence[str]) -> Scores:
         """float32 [len(texts)]: the share of each text's tokens that the encoder cannot read; 1 for an empty text.
@@ -106,7 +120,7 @@ class SentenceEncoder:
         )
 
 
-def _batches(lengths: list[int]) -> Iterator[np.ndarray[tuple[int], np.dtype[np.int64]]]:
+def of_like_length(lengths: list[int]) -> Iterator[npt.NDArray[np.int64]]:
     """Positions in batches of like length, so that little is padded."""
     order = np.argsort(lengths, kind="stable")
     while len(order):

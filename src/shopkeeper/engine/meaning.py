@@ -21,7 +21,20 @@ class Meanings(NamedTuple):
     vectors: Scores
 
 
+class Texts(NamedTuple):
+    """rows int32 [m], ascending: the items that can be read; texts: what is read of each."""
+
+    rows: Rows
+    texts: list[str]
+
+
 def read_items(items: pa.Table, encoder: Encoder, max_unknown_share: float) -> Meanings:
+    """From a table of schema ITEMS. What is read of them is what `readable_texts` gives."""
+    rows, texts = readable_texts(items, encoder, max_unknown_share)
+    return Meanings(rows, encoder.encode(texts))
+
+
+def readable_texts(items: pa.Table, encoder: Encoder, max_unknown_share: float) -> Texts:
     """From a table of schema ITEMS. Lines with more unknown tokens than that share are passed over, so that a title
     may stand in several languages; an item of whose title no line can be read is left out."""
     heads, tails = [], []
@@ -35,7 +48,7 @@ def read_items(items: pa.Table, encoder: Encoder, max_unknown_share: float) -> M
 
     heads, tails = readable(heads), readable(tails)
     rows = np.flatnonzero([bool(head) for head in heads]).astype(np.int32)
-    return Meanings(rows, encoder.encode([". ".join(heads[row] + tails[row]) for row in rows]))
+    return Texts(rows, [". ".join(heads[row] + tails[row]) for row in rows])
 
 
 def texts_read(items: pa.Table) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 import onnxruntime
 from tokenizers import Encoding, Tokenizer
 
@@ -20,20 +21,26 @@ from shopkeeper.vocabulary import Scores
 MODEL_FILE, TOKENIZER_FILE = "model.onnx", "tokenizer.json"
 FILES = (MODEL_FILE, TOKENIZER_FILE)
 
+_Tokens = npt.NDArray[np.int64]
+
 
 class Transformer:
     """From a directory that holds FILES; `tokenizer.json` says where to truncate.
 
     The graph takes `input_ids`, `attention_mask` and, where it tells a text from what it is read with, `token_type_ids`
-    (int64 [batch, length]), and gives `output`. told: what it is, for a person.
+    (int64 [batch, length]), and gives `output`. told: what it is, for a person; beside: other files that are part of it
+    where they are there.
     """
 
-    def __init__(self, directory: Path, output: str, told: str, *, threads: int = 1) -> None:
+    def __init__(
+        self, directory: Path, output: str, told: str, *, beside: Sequence[str] = (), threads: int = 1
+    ) -> None:
         """Raises ReleaseError when a file is missing."""
         missing = [name for name in FILES if not (directory / name).is_file()]
         if missing:
             raise ReleaseError(f"{told} lacks {' and '.join(missing)}", where=str(directory))
         self._directory, self._output = directory, output
+        self._files = [name for name in (*FILES, *beside) if (directory / name).is_file()]
         self.tokenizer = Tokenizer.from_file(str(directory / TOKENIZER_FILE))
         self.tokenizer.no_padding()  # we pad each batch to its own longest text
         options = onnxruntime.SessionOptions()
@@ -47,28 +54,33 @@ class Transformer:
     @cached_property
     def digest(self) -> str:
         told = hashlib.sha256()
-        for name in FILES:
+        for name in self._files:
             with (self._directory / name).open("rb") as file:
                 told.update(hashlib.file_digest(file, "sha256").digest())
         return told.hexdigest()
 
     def save(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        for name in FILES:
+        for name in self._files:
             shutil.copyfile(self._directory / name, directory / name)
 
     def run(self, encodings: Sequence[Encoding]) -> Scores:
         """float32 [len(encodings), …]: its output."""
-        lengths = [len(encoding.ids) for encoding in encodings]
-        ids = np.zeros((len(encodings), max(1, *lengths)), np.int64)
-        mask, types = np.zeros_like(ids), np.zeros_like(ids)
-        for i, encoding in enumerate(encodings):
-            ids[i, : lengths[i]] = encoding.ids
-            mask[i, : lengths[i]] = 1
-            types[i, : lengths[i]] = encoding.type_ids
+        ids, mask = padded([encoding.ids for encoding in encodings])
+        types, _ = padded([encoding.type_ids for encoding in encodings])
         fed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
         fed = {name: array for name, array in fed.items() if name in self._takes}
         return cast(Scores, self._session.run([self._output], fed)[0])
+
+
+def padded(tokens: Sequence[list[int]]) -> tuple[_Tokens, _Tokens]:
+    """What graphs read: ids and mask, int64 [batch, length] both, the mask being 1 where there is a token."""
+    ids = np.zeros((len(tokens), max(1, *map(len, tokens))), np.int64)
+    mask = np.zeros_like(ids)
+    for at, text in enumerate(tokens):
+        ids[at, : len(text)] = text
+        mask[at, : len(text)] = 1
+    return ids, mask
 
 
 def width(text: str) -> str:

@@ -1,5 +1,5 @@
-"""Makes the encoder of a release: one that is trained on the shop's own texts and clicks, or any transformer → one int8
-ONNX graph with its pooling inside."""
+"""Makes the encoder of a release: one that is trained on the shop's own texts and clicks, or any transformer, tuned on
+clicks and judgements or as it comes → one int8 ONNX graph with its pooling inside."""
 
 from __future__ import annotations
 
@@ -8,22 +8,26 @@ import logging
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from shopkeeper.data.scratch import Scratch
 from shopkeeper.engine.chinese import Chinese
-from shopkeeper.engine.encoder import Encoder, SentenceEncoder
+from shopkeeper.engine.encoder import CONVINCING_FILE, Encoder, SentenceEncoder
 from shopkeeper.engine.item_text import item_texts
+from shopkeeper.engine.meaning import readable_texts
 from shopkeeper.engine.transformer import FILES, MODEL_FILE, TOKENIZER_FILE
 from shopkeeper.errors import SettingsError
+from shopkeeper.learn.judged import teaches_readers
 from shopkeeper.learn.libraries import library
+from shopkeeper.learn.requests import Asked
 from shopkeeper.settings import EncoderSettings, Settings
 from shopkeeper.vocabulary import Ids
 
@@ -32,38 +36,80 @@ BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 SAMPLE, FEWEST_TO_TRAIN = 2_000, 200  # items that tell what is read; without which there is nothing to learn
 MOST_CLICKS = 200_000  # the newest
 JOB = "building the sentence encoder"
+BUNDLED = ("auto", "bundled")
 _OPSET = 17
 _SETTING = "shop.toml, encoder.model"
 
 
-def shop_encoder(
-    settings: Settings, items: pa.Table, searches: pa.Table, ids: Ids, known_before: float, cache: Path
-) -> Encoder | None:
-    """The encoder that the settings name; "auto" is the bundled one where it can read the titles, else one that is
-    trained. searches: schema SEARCHES, of which those before `known_before`, in seconds, may be learned from.
+class Lessons(NamedTuple):
+    """What people did that an encoder may learn from. searches: schema SEARCHES, oldest first, of what was known before
+    all that encoders are chosen and measured by; judged: the queries that people have graded."""
 
-    Raises as `build_encoder`.
+    searches: pa.Table
+    judged: Sequence[Asked]
+
+
+def shop_encoder(settings: Settings, items: pa.Table, lessons: Lessons, ids: Ids, cache: Path) -> Encoder | None:
+    """The encoder that the settings name; "auto" is the bundled one where it can read the titles, else one that is
+    trained. With `fine_tune` a pretrained one learns from clicks, and from those judged queries that teach readers.
+
+    Raises as `build_encoder`, and SettingsError where what is to be tuned is not pretrained.
     """
     wanted, threads = settings.encoder, settings.train.threads
+    if wanted.fine_tune and wanted.model in ("trained", "none"):
+        raise SettingsError(
+            f"there is nothing to tune: encoder.fine_tune is true, and encoder.model {wanted.model!r}",
+            where="shop.toml",
+            expected='"auto", "bundled", a directory, or a Hugging Face name',
+            remedy="Name a pretrained model, or set: encoder.fine_tune = false",
+        )
     if wanted.model != "trained":
         found = build_encoder(wanted, cache / "encoder", threads)
         given = wanted.model != "auto" or len(items) < FEWEST_TO_TRAIN
         if found is None or given or _unread(items, found) <= wanted.max_unknown_share:
-            return found
+            return _tuned(found, settings, items, lessons, ids, cache) if found and wanted.fine_tune else found
     teaching = library("shopkeeper.learn.models.subword", JOB, needs="torch")
-    times = pc.divide(searches.column("time").cast(pa.int64()).cast(pa.float64()), 1e6)
-    known = searches.filter(pc.less(times, known_before)).select(["query", "clicked", "carted", "bought"])
+    trained: Encoder = teaching.learned(
+        items, _clicks(lessons.searches, ids), Chinese.of(()), wanted.max_tokens, settings.train, cache / "models"
+    )
+    return trained
+
+
+def _clicks(searches: pa.Table, ids: Ids) -> Any:
+    """What searches led to: `Clicks` of models/subword.py, each item once for each search."""
     pairs = [
         (found["query"], item)
-        for found in known.to_pylist()
+        for found in searches.select(["query", "clicked", "carted", "bought"]).to_pylist()
         for item in {**dict.fromkeys(found["clicked"]), **dict.fromkeys(found["carted"] + found["bought"])}
     ][-MOST_CLICKS:]
     rows = ids.rows(item for _, item in pairs)
-    clicks = teaching.Clicks([query for (query, _), row in zip(pairs, rows, strict=True) if row >= 0], rows[rows >= 0])
-    trained: Encoder = teaching.learned(
-        items, clicks, Chinese.of(()), wanted.max_tokens, settings.train, cache / "models"
+    queries = [query for (query, _), row in zip(pairs, rows, strict=True) if row >= 0]
+    return library("shopkeeper.learn.models.subword", JOB, needs="torch").Clicks(queries, rows[rows >= 0])
+
+
+def _tuned(
+    base: SentenceEncoder, settings: Settings, items: pa.Table, lessons: Lessons, ids: Ids, cache: Path
+) -> SentenceEncoder:
+    """The same, tuned, or its student; as it is where neither is better on queries that they have not learned from."""
+    teaching, wanted = library("shopkeeper.learn.models.sentence", JOB, needs="torch"), settings.encoder
+    rows, texts = readable_texts(items, base, wanted.max_unknown_share)
+    judged = [one for one in lessons.judged if teaches_readers(one.request.query)]
+    known = teaching.Known.of(_clicks(lessons.searches, ids), judged, rows)
+    known = known.take(np.flatnonzero(base.unknown_shares(known.queries) <= wanted.max_unknown_share))
+    tokenizer, network = _pretrained(wanted)
+    found = teaching.tuned(
+        network,
+        known,
+        base.tokens(known.queries),
+        base.tokens(texts),
+        wanted.student_layers,
+        settings.train,
+        cache / "models",
     )
-    return trained
+    if found is None:
+        return base
+    _write(tokenizer, found.network, wanted.max_tokens, cache / "tuned", found.convincing)
+    return SentenceEncoder.load(cache / "tuned", threads=settings.train.threads)
 
 
 def _unread(items: pa.Table, encoder: Encoder) -> float:
@@ -74,7 +120,7 @@ def _unread(items: pa.Table, encoder: Encoder) -> float:
     return float(np.mean([min(next(shares) for _ in lines) for lines in titles])) if titles else 0.0
 
 
-def build_encoder(settings: EncoderSettings, directory: Path, threads: int) -> Encoder | None:
+def build_encoder(settings: EncoderSettings, directory: Path, threads: int) -> SentenceEncoder | None:
     """The encoder of that name, written into `directory`; None for "none", and the bundled one for "auto".
 
     Token vectors are averaged and scaled to length 1, whatever the model. The bundled graph is built once for each
@@ -84,15 +130,15 @@ def build_encoder(settings: EncoderSettings, directory: Path, threads: int) -> E
     """
     if settings.model == "none":
         return None
-    if settings.model in ("bundled", "auto"):
+    if settings.model in BUNDLED:
         source = cached = _cache() / f"{BUNDLED_SHA256[:16]}-{settings.max_tokens}"
         if not all((cached / name).is_file() for name in FILES):
-            _export(bundled_weights(), settings, cached)
+            _export(settings, cached)
         directory.mkdir(parents=True, exist_ok=True)
         for name in FILES:
             shutil.copyfile(source / name, directory / name)
     else:
-        _export(settings.model, settings, directory)
+        _export(settings, directory)
     return SentenceEncoder.load(directory, threads=threads)
 
 
@@ -116,14 +162,20 @@ def bundled_weights() -> str:
     return str(folder)
 
 
-def _export(model: str, settings: EncoderSettings, target: Path) -> None:
-    """Write the files of an Encoder into `target`, all or none."""
-    transformers, torch = library("transformers", JOB), library("torch", JOB)
+def _export(settings: EncoderSettings, target: Path) -> None:
+    tokenizer, network = _pretrained(settings)
+    _write(tokenizer, network, settings.max_tokens, target)
+
+
+def _pretrained(settings: EncoderSettings) -> tuple[Any, Any]:
+    """A tokenizer and a network of transformers. Raises as `build_encoder`."""
+    model = bundled_weights() if settings.model in BUNDLED else settings.model
+    transformers = library("transformers", JOB)
     with quiet(transformers):
         try:
             local = {"local_files_only": not settings.download}
             tokenizer = transformers.AutoTokenizer.from_pretrained(model, **local)
-            network = transformers.AutoModel.from_pretrained(model, attn_implementation="eager", **local)
+            return tokenizer, transformers.AutoModel.from_pretrained(model, attn_implementation="eager", **local)
         except (OSError, ValueError) as error:
             raise SettingsError(
                 f"there is no encoder {model!r} that can be read: {str(error).splitlines()[0]}",
@@ -131,16 +183,29 @@ def _export(model: str, settings: EncoderSettings, target: Path) -> None:
                 expected='"auto", "bundled", "trained", "none", a directory, or a Hugging Face name',
                 remedy="A name that is not on this machine is fetched with: encoder.download = true",
             ) from error
+
+
+def _write(tokenizer: Any, network: Any, max_tokens: int, target: Path, convincing: float | None = None) -> None:
+    """The files of a SentenceEncoder into `target`, all or none."""
+    pooled = library("shopkeeper.learn.models.sentence", JOB, needs="torch").Pooled(network)
+    beside = {} if convincing is None else {CONVINCING_FILE: msgspec.json.encode(convincing)}
+    with quiet(library("transformers", JOB)):
         write_files(
-            tokenizer, network.config, settings.max_tokens, target, lambda path: _write_graph(torch, network, path)
+            tokenizer, network.config, max_tokens, target, lambda path: _write_graph(pooled, path), beside=beside
         )
 
 
 def write_files(
-    tokenizer: Any, config: Any, max_tokens: int, target: Path, write_graph: Callable[[Path], object]
+    tokenizer: Any,
+    config: Any,
+    max_tokens: int,
+    target: Path,
+    write_graph: Callable[[Path], object],
+    *,
+    beside: Mapping[str, bytes] = MappingProxyType({}),
 ) -> None:
     """Write the files of a Transformer into `target`, all or none, its graph in eight bits. write_graph: in floats, to
-    a path. Raises MissingExtraError."""
+    a path; beside: other files of it. Raises MissingExtraError."""
     quantization = library("onnxruntime.quantization", JOB, needs="onnx")
     target.parent.mkdir(parents=True, exist_ok=True)
     with Scratch(target.parent) as scratch:
@@ -149,14 +214,13 @@ def write_files(
         write_tokenizer(tokenizer, config, max_tokens, draft / TOKENIZER_FILE)
         write_graph(scratch / "float.onnx")
         quantization.quantize_dynamic(
-            scratch / "float.onnx",
-            draft / MODEL_FILE,
-            per_channel=True,
-            weight_type=quantization.QuantType.QInt8,
+            scratch / "float.onnx", draft / MODEL_FILE, per_channel=True, weight_type=quantization.QuantType.QInt8
         )
+        for name, told in beside.items():
+            (draft / name).write_bytes(told)
         target.mkdir(exist_ok=True)
-        for name in FILES:
-            os.replace(draft / name, target / name)
+        for file in draft.iterdir():
+            os.replace(file, target / file.name)
 
 
 def write_tokenizer(tokenizer: Any, config: Any, max_tokens: int, path: Path) -> None:
@@ -169,24 +233,13 @@ def write_tokenizer(tokenizer: Any, config: Any, max_tokens: int, path: Path) ->
     backend.save(str(path))
 
 
-def _write_graph(torch: Any, network: Any, path: Path) -> None:
+def _write_graph(pooled: Any, path: Path) -> None:
     """input_ids, attention_mask (int64 [batch, length]) → vector (float32 [batch, d]), pooled and of length 1."""
-
-    class Pooled(torch.nn.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.network = network.float()
-
-        def forward(self, input_ids: Any, attention_mask: Any) -> Any:
-            tokens = self.network(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state  # (B, T, d)
-            weights = attention_mask.unsqueeze(-1).to(tokens.dtype)  # (B, T, 1)
-            pooled = (tokens * weights).sum(1) / weights.sum(1).clamp(min=1)  # (B, d)
-            return torch.nn.functional.normalize(pooled, dim=-1)
-
+    torch = library("torch", JOB)
     ids = torch.ones(2, 5, dtype=torch.long)
     mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])  # a mask of ones alone would be traced away
     torch.onnx.export(
-        Pooled().eval(),
+        pooled.eval(),
         (ids, mask),
         str(path),
         input_names=["input_ids", "attention_mask"],

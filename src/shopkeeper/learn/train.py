@@ -133,18 +133,19 @@ def _incumbent(releases: ReleaseStore) -> Incumbent | None:
 
 
 def _judged(tables: Tables, shop: Workshop) -> tuple[list[Asked], list[Asked]]:
-    """The queries that people have graded, some of them where they are very many; and apart those that teach what reads
-    texts, where something does."""
-    asked = judgements_of(tables.table("judgements"), shop.catalogue.ids) if SEARCH in shop.settings.surfaces else []
-    some = np.random.default_rng(shop.settings.train.seed).permutation(len(asked))[: shop.settings.train.max_requests]
-    asked = [asked[at] for at in np.sort(some)]
-    if shop.settings.cross_encoder.model == "none":
-        return asked, []
-    teach = [teaches_readers(one.request.query) for one in asked]
-    judged, readers = (
-        [one for one, teaches in zip(asked, teach, strict=True) if teaches is kind] for kind in (False, True)
-    )
-    return judged, readers
+    """The queries that people have graded; and apart those that teach what reads texts, where something does. Some of
+    them where they are very many."""
+    settings = shop.settings
+    asked = judgements_of(tables.table("judgements"), shop.catalogue.ids) if SEARCH in settings.surfaces else []
+    reads = settings.encoder.fine_tune or settings.cross_encoder.model != "none"
+    teaches = [reads and teaches_readers(one.request.query) for one in asked]
+    judged, teaching = ([one for one, own in zip(asked, teaches, strict=True) if own is kind] for kind in (False, True))
+    return _some(judged, settings), _some(teaching, settings)
+
+
+def _some(asked: Sequence[Asked], settings: Settings) -> list[Asked]:
+    some = np.random.default_rng(settings.train.seed).permutation(len(asked))[: settings.train.max_requests]
+    return [asked[at] for at in np.sort(some)]
 
 
 def _choose_by_judgements(shop: Workshop, judged: Sequence[Asked], progress: Progress) -> Winner:

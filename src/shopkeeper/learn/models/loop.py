@@ -105,7 +105,7 @@ class Loop(Generic[Model]):
                 break
             self._averaged.settle(self.model)
             now: Any = self._averaged.module.eval()
-            with torch.inference_mode(), _autocast(self._device):
+            with torch.inference_mode(), autocast(self._device):
                 figure = watch(now)
             if figure > max((epoch.figure for epoch in self.epochs), default=-math.inf):
                 self._best = {name: value.clone() for name, value in now.state_dict().items()}
@@ -143,7 +143,7 @@ class Loop(Generic[Model]):
             self._steps += 1
             self._optimizer.param_groups[0]["lr"] = self._rate(time.monotonic() - begin)
             self._optimizer.zero_grad(set_to_none=True)
-            with _autocast(self._device):
+            with autocast(self._device):
                 value = loss(self.model, batch)
             value.backward()  # type: ignore[no-untyped-call]
             if self.schedule.l1:
@@ -225,7 +225,7 @@ def _add_l1(model: nn.Module, l1: float) -> None:
             weights.grad.add_(weights.detach().sign(), alpha=l1)
 
 
-def _autocast(device: torch.device) -> torch.autocast:
+def autocast(device: torch.device) -> torch.autocast:
     """Products of matrices in bfloat16, where the device makes these many times as fast as those of float32."""
     cuda = device.type == "cuda"
     fast = torch.cuda.is_bf16_supported() if cuda else torch.ops.mkldnn._is_mkldnn_bf16_supported()

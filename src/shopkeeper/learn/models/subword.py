@@ -253,7 +253,7 @@ class Teacher:
     def convincing(self, network: SubwordNetwork) -> float:
         """The cosine that almost all of what is watched has with what is nearest to it."""
         best = [float(one) for scores in self._scores(network) for one in scores.amax(1)]
-        return float(np.clip(np.quantile(best, ALMOST_ALL), 0.2, 0.5)) if best else 0.3
+        return near_enough(best)
 
     def _scores(self, network: SubwordNetwork) -> Iterator[Tensor]:
         """(k, k), of what is watched of items, and of queries."""
@@ -300,6 +300,11 @@ class Teacher:
     def _side(self, bags: Bags) -> Side:
         parts = (bags.things, np.cumsum(bags.sizes) - bags.sizes)
         return Side(*(torch.from_numpy(part.astype(np.int64)).to(self._device) for part in parts))
+
+
+def near_enough(best: Sequence[float]) -> float:
+    """What is convincing to an encoder: the cosine that almost all of some queries have with what is nearest."""
+    return float(np.clip(np.quantile(best, ALMOST_ALL), 0.2, 0.5)) if len(best) else 0.3
 
 
 def _drawn(n: int, share: float, seed: int) -> npt.NDArray[np.bool_]:
