@@ -1,4 +1,4 @@
-"""A cross-encoder with planted answers, and a small BERT with random weights."""
+"""Cross-encoders with planted answers, and a small BERT with random weights."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from shopkeeper.vocabulary import Scores
 
@@ -26,6 +29,34 @@ class Liking:
 
     def save(self, directory: Path) -> None:
         raise NotImplementedError
+
+
+def write_counting(folder: Path, most: int) -> Path:
+    """The files of a cross-encoder whose score is the number of tokens of the text, and not of the query, among the
+    `most` of both that it reads."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "mug": 1, "|": 2}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing("$A", "$A |:0 $B:1", special_tokens=[("|", 2)])
+    tokenizer.enable_truncation(most)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    nodes = [
+        helper.make_node("Mul", ["token_type_ids", "attention_mask"], ["of_text"]),
+        helper.make_node("Cast", ["of_text"], ["counted"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceSum", ["counted", "last"], ["score"], keepdims=0),
+    ]
+    inputs = [
+        helper.make_tensor_value_info(name, TensorProto.INT64, ["B", "T"])
+        for name in ("attention_mask", "token_type_ids")
+    ]
+    output = helper.make_tensor_value_info("score", TensorProto.FLOAT, ["B"])
+    last = numpy_helper.from_array(np.array([1]), "last")
+    graph = helper.make_graph(nodes, "counting", inputs, [output], [last])
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), folder / "model.onnx"
+    )
+    return folder
 
 
 def write_bert(folder: Path, labels: int = 1) -> Path:

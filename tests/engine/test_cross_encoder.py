@@ -5,13 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 from small_engine import small_engine
-from small_reader import Liking
+from small_reader import Liking, write_counting
 from source_contract import NOW, items_table
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from shopkeeper.engine.cross_encoder import CrossEncoder
 from shopkeeper.engine.pipeline import Engine
@@ -43,30 +40,7 @@ def ids(engine: Engine, request: Request = MUGS) -> list[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Its score is the number of tokens of the text, not of the query, and as many as its graph is told apart."""
-    folder = tmp_path_factory.mktemp("cross-encoder")
-    tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "mug": 1, "|": 2}, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.Lowercase()
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.TemplateProcessing("$A", "$A |:0 $B:1", special_tokens=[("|", 2)])
-    tokenizer.enable_truncation(8)
-    tokenizer.save(str(folder / "tokenizer.json"))
-    nodes = [
-        helper.make_node("Mul", ["token_type_ids", "attention_mask"], ["of_text"]),
-        helper.make_node("Cast", ["of_text"], ["counted"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceSum", ["counted", "last"], ["score"], keepdims=0),
-    ]
-    inputs = [
-        helper.make_tensor_value_info(name, TensorProto.INT64, ["B", "T"])
-        for name in ("attention_mask", "token_type_ids")
-    ]
-    output = helper.make_tensor_value_info("score", TensorProto.FLOAT, ["B"])
-    last = numpy_helper.from_array(np.array([1]), "last")
-    graph = helper.make_graph(nodes, "counting", inputs, [output], [last])
-    onnx.save(
-        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), folder / "model.onnx"
-    )
-    return folder
+    return write_counting(tmp_path_factory.mktemp("cross-encoder"), most=8)
 
 
 def test_query_and_text_are_told_apart(folder: Path) -> None:

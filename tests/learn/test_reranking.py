@@ -12,9 +12,10 @@ from zlib import crc32
 import msgspec
 import numpy as np
 import pytest
-from small_reader import write_bert
+from small_reader import write_bert, write_counting
 from worlds import COLOURS, THINGS, catalogue, write_shop
 
+from shopkeeper.engine.cross_encoder import CrossEncoder
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.learn import reranking
 from shopkeeper.learn.judged import teaches_readers
@@ -177,6 +178,21 @@ def test_of_judged_queries_one_half_teaches_and_the_other_is_measured(
     assert sorted(one.request.query for one in lessons.judging) == sorted(measured)
     taught = [one.request.query for part in (lessons.learning, lessons.watching) for one in part]
     assert sorted(taught) == sorted(set(QUERIES) - set(measured))
+
+
+def test_what_is_kept_is_released_and_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The longer an item's text the better; a planted cross-encoder counts words."""
+    counting = CrossEncoder.load(write_counting(tmp_path / "counting", most=64))
+    taught = SimpleNamespace(Shown=Shown, learned=lambda *_: counting, opened=lambda _: None)
+    monkeypatch.setattr(reranking, "library", lambda *_, **__: taught)
+    items = [{**item, "description": "word " * (number(item["title"]) // 24)} for item in catalogue(ITEMS)]
+    tables = write_shop(tmp_path, items, [], judgements())
+    release = train(tables, settings(), ReleaseStore(tmp_path / "releases"))
+    metrics = release.manifest.metrics
+    assert metrics["choices"]["search"]["cross_encoder"].startswith("kept: ")
+    assert "kept: " in (release.path / "evaluation" / "report.html").read_text(encoding="utf-8")
+    placements = Engine.open(release.path).answer(Request(query="red mug", size=3)).placements
+    assert [number(placement.item.title) for placement in placements] == [216, 192, 168]
 
 
 def _kept(make: Callable[..., Lessons], given: list[Lessons]) -> Callable[..., Lessons]:

@@ -88,6 +88,15 @@ def test_a_cross_encoder_is_taken_as_it_is_where_there_is_too_little_to_learn(tm
     np.testing.assert_allclose(found, expected, atol=0.1 * np.ptp(expected))  # what eight bits leave
 
 
+def test_a_cross_encoder_that_is_taught_nothing_better_stays_as_it_is(tmp_path: Path) -> None:
+    bert = settings_of(write_bert(tmp_path / "bert"))
+    plain = learned([], [], bert, TRAINING, tmp_path / "taken")
+    said = ("red mug sharp", "red mug blunt", "blue plate")
+    watched = [Shown("mug for chef", said, np.exp(plain.score("mug for chef", said)))]  # which it has right already
+    taught = learned(lists(60, 0), watched, bert, TRAINING, tmp_path / "taught", config=CONFIG)
+    np.testing.assert_array_equal(taught.score("mug for chef", said), plain.score("mug for chef", said))
+
+
 def test_what_is_none_yet_needs_lists(tmp_path: Path) -> None:
     bert = settings_of(write_bert(tmp_path / "bert", labels=2))
     with pytest.raises(DivergedError, match="only 3 lists to learn from"):

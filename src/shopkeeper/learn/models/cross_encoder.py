@@ -6,6 +6,7 @@ BERT", 2019): what was wanted is to stand above what else stood in front, by sof
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -100,9 +101,9 @@ def learned(
     work: Path | None = None,
     config: CrossEncoderConfig | None = None,
 ) -> CrossEncoder:
-    """The cross-encoder of `settings`, taught by `lists` and stopped by `watched`, written into `target`. With fewer
-    than FEWEST lists, a model that is a cross-encoder already is taken as it is. What is learned is kept in `work`, for
-    whoever asks for the same again.
+    """The cross-encoder of `settings`, taught by `lists` and stopped by `watched`, written into `target`. A model that
+    is a cross-encoder already is taken as it is with fewer than FEWEST lists, and where they teach it nothing. What is
+    learned is kept in `work`, for whoever asks for the same again.
 
     Raises MissingExtraError; SettingsError where there is no such model; DivergedError where there is nothing to learn
     from, or it comes to nothing.
@@ -115,11 +116,16 @@ def learned(
             teacher = Teacher(lists, watched, tokenizer, settings.max_tokens, config, training)
             state = [weights.detach().numpy() for weights in network.parameters()]
             terms = (settings.max_tokens, training.seed, msgspec.to_builtins(config), teacher.told)
-            schedule = replace(Schedule.of(config, training), average=AVERAGED)
+            checkpoint = checkpoint_at(work, "cross_encoder", state, terms)
             loop = Loop(
-                reader.to(device_of(training.device)), schedule, checkpoint_at(work, "cross_encoder", state, terms)
+                reader.to(device_of(training.device)),
+                replace(Schedule.of(config, training), average=AVERAGED),
+                checkpoint,
             )
+            before = teacher.watch(reader.eval()) if ready else -math.inf
             reader = loop.fit(teacher.batches, CrossEncoderNetwork.loss, teacher.watch, _tell).cpu()
+            if loop.reached("").figure <= before:
+                reader = CrossEncoderNetwork(opened(settings)[0], tokenizer.model_input_names)
         elif not ready:
             remedy = "Wait for more searches, or name a model that is a cross-encoder already."
             raise DivergedError(f"only {len(lists):,} lists to learn from", remedy=remedy)
@@ -203,6 +209,7 @@ class Teacher:
         )
         return {name: told[name].to(self._device) for name in self._tokenizer.model_input_names}
 
+    @torch.inference_mode()
     def watch(self, network: CrossEncoderNetwork) -> float:
         """NDCG of what is watched, as if there were nothing else."""
         found = []
