@@ -68,7 +68,7 @@ class CrossEncoderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
         "none"
     )
     download: Annotated[bool, _help("whether a Hugging Face name may be fetched from the hub")] = False
-    max_tokens: Annotated[Positive, _help("of a query and an item's text together; the rest is not read")] = 64
+    max_tokens: Annotated[Positive, _help("of a query and an item's text together; the rest is not read")] = 32
     depth: Annotated[int, Meta(ge=2), _help("how many of the first of an answer are read")] = 20
 
 
