@@ -26,10 +26,10 @@ demo: setup  ## a simulated shop, from its exports to a page that answers
 	$(BIN)/shopkeeper demo demo-shop
 
 test: setup  ## the fast suite
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow and not gpu"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m "not slow and not gpu"
 
 test-slow: setup  ## the longer proofs
-	OMP_NUM_THREADS=2 $(BIN)/pytest -m "slow and not gpu"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m "slow and not gpu"
 
 crash: setup  ## kill -9 at random moments, a thousand times over: make crash KILLS=5000 SEED=1
 	OMP_NUM_THREADS=2 KILLS=$(KILLS) SEED=$(SEED) $(BIN)/pytest -m slow tests/crash
