@@ -1,6 +1,6 @@
 """What a search's evidence is worth: the learned order with and without some of its features, on a simulated shop.
 
-    python benchmarks/evidence.py [--products N] [--events N] [--seed N] [--work FOLDER]
+    python benchmarks/evidence.py [--products N] [--events N] [--seed N] [--requests N] [--work FOLDER]
 
 The ranker learns from the searches of the validation part and is measured on those of the test part, each as of its
 moment; without a group of features means that they are not known, in learning and in serving. Differences are in pairs,
@@ -16,6 +16,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from shopkeeper.data.ingest import ingest
@@ -57,11 +58,16 @@ def main() -> None:
     parser.add_argument("--products", type=int, default=2_000)
     parser.add_argument("--events", type=int, default=300_000)
     parser.add_argument("--seed", type=int, default=3)
+    parser.add_argument("--requests", type=int, default=4_000, help="searches of each part, at most")
     parser.add_argument("--work", type=Path, help="where the shop is kept")
     arguments = parser.parse_args()
+    train = msgspec.structs.replace(SETTINGS.train, max_requests=arguments.requests)
+    settings = msgspec.structs.replace(SETTINGS, train=train)
     with tempfile.TemporaryDirectory() as folder:
         work = arguments.work or Path(folder)
-        contest(opened(work, arguments.products, arguments.events, arguments.seed), work / "cache", arguments.seed)
+        contest(
+            opened(work, arguments.products, arguments.events, arguments.seed), work / "cache", settings, arguments.seed
+        )
 
 
 def opened(work: Path, products: int, events: int, seed: int) -> Tables:
@@ -73,9 +79,9 @@ def opened(work: Path, products: int, events: int, seed: int) -> Tables:
     return Tables(shop)
 
 
-def contest(tables: Tables, cache: Path, seed: int) -> None:
-    shop = Workshop.open(tables, SETTINGS, cache, silent)
-    parts = split(shop.interactions, SETTINGS.train, shop.now)
+def contest(tables: Tables, cache: Path, settings: Settings, seed: int) -> None:
+    shop = Workshop.open(tables, settings, cache, silent)
+    parts = split(shop.interactions, settings.train, shop.now)
     assert parts is not None
     engine = shop.engine_of(parts.validation, {}, "validation")
     names = engine.feature_names("search")

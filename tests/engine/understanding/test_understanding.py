@@ -269,5 +269,15 @@ def test_confidences_are_calibrated_on_what_was_right() -> None:
     assert calibrate(sure[:0], right[:0])(0.7) == pytest.approx(0.7)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("was", [0.0, 1.0])
+@pytest.mark.parametrize("said", [0.001, 0.5, 0.999])
+def test_readings_that_are_always_wrong_or_right_are_calibrated_too(said: float, was: float) -> None:
+    """From there, whole steps of Newton's method lead ever farther away."""
+    learned = calibrate(np.full(5_000, said, np.float32), np.full(5_000, was, np.float32))
+    assert learned(said) == pytest.approx(was, abs=0.05)
+    assert 0.0 <= learned(0.0) <= learned(1.0) <= 1.0
+
+
 def test_cheapness_runs_from_the_lowest_to_the_highest() -> None:
     assert cheapness(np.array([5.0, 1.0, np.nan, 9.0])).tolist() == [0.5, 1.0, 0.0, 0.0]
