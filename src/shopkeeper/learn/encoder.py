@@ -8,17 +8,20 @@ import logging
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
 from shopkeeper.data.scratch import Scratch
+from shopkeeper.data.tables import Tables
 from shopkeeper.engine.chinese import Chinese
 from shopkeeper.engine.encoder import CONVINCING_FILE, Encoder, SentenceEncoder
 from shopkeeper.engine.item_text import item_texts
@@ -27,7 +30,8 @@ from shopkeeper.engine.transformer import FILES, MODEL_FILE, TOKENIZER_FILE
 from shopkeeper.errors import SettingsError
 from shopkeeper.learn.judged import teaches_readers
 from shopkeeper.learn.libraries import library
-from shopkeeper.learn.requests import Asked
+from shopkeeper.learn.requests import Asked, judgements_of
+from shopkeeper.learn.searches import load_searches
 from shopkeeper.settings import EncoderSettings, Settings
 from shopkeeper.vocabulary import Ids
 
@@ -41,15 +45,28 @@ _OPSET = 17
 _SETTING = "shop.toml, encoder.model"
 
 
-class Lessons(NamedTuple):
-    """What people did that an encoder may learn from. searches: schema SEARCHES, oldest first, of what was known before
-    all that encoders are chosen and measured by; judged: the queries that people have graded."""
+@dataclass(frozen=True)
+class Lessons:
+    """What people did that an encoder may learn from, read when it is asked for. before: seconds, the moment from which
+    encoders are chosen and measured by what people did."""
 
-    searches: pa.Table
-    judged: Sequence[Asked]
+    tables: Tables
+    ids: Ids
+    before: float
+
+    @cached_property
+    def searches(self) -> pa.Table:
+        """Schema SEARCHES, oldest first."""
+        return load_searches(self.tables.folder, before=self.before)
+
+    @cached_property
+    def judged(self) -> list[Asked]:
+        """The queries that people have graded, as far as they teach what reads texts."""
+        asked = judgements_of(self.tables.table("judgements"), self.ids)
+        return [one for one in asked if teaches_readers(one.request.query)]
 
 
-def shop_encoder(settings: Settings, items: pa.Table, lessons: Lessons, ids: Ids, cache: Path) -> Encoder | None:
+def shop_encoder(settings: Settings, items: pa.Table, lessons: Lessons, cache: Path) -> Encoder | None:
     """The encoder that the settings name; "auto" is the bundled one where it can read the titles, else one that is
     trained. With `fine_tune` a pretrained one learns from clicks, and from those judged queries that teach readers.
 
@@ -67,34 +84,33 @@ def shop_encoder(settings: Settings, items: pa.Table, lessons: Lessons, ids: Ids
         found = build_encoder(wanted, cache / "encoder", threads)
         given = wanted.model != "auto" or len(items) < FEWEST_TO_TRAIN
         if found is None or given or _unread(items, found) <= wanted.max_unknown_share:
-            return _tuned(found, settings, items, lessons, ids, cache) if found and wanted.fine_tune else found
+            return _tuned(found, settings, items, lessons, cache) if found and wanted.fine_tune else found
     teaching = library("shopkeeper.learn.models.subword", JOB, needs="torch")
     trained: Encoder = teaching.learned(
-        items, _clicks(lessons.searches, ids), Chinese.of(()), wanted.max_tokens, settings.train, cache / "models"
+        items, _clicks(lessons), Chinese.of(()), wanted.max_tokens, settings.train, cache / "models"
     )
     return trained
 
 
-def _clicks(searches: pa.Table, ids: Ids) -> Any:
+def _clicks(lessons: Lessons) -> Any:
     """What searches led to: `Clicks` of models/subword.py, each item once for each search."""
     pairs = [
         (found["query"], item)
-        for found in searches.select(["query", "clicked", "carted", "bought"]).to_pylist()
+        for found in lessons.searches.select(["query", "clicked", "carted", "bought"]).to_pylist()
         for item in {**dict.fromkeys(found["clicked"]), **dict.fromkeys(found["carted"] + found["bought"])}
     ][-MOST_CLICKS:]
-    rows = ids.rows(item for _, item in pairs)
+    rows = lessons.ids.rows(item for _, item in pairs)
     queries = [query for (query, _), row in zip(pairs, rows, strict=True) if row >= 0]
     return library("shopkeeper.learn.models.subword", JOB, needs="torch").Clicks(queries, rows[rows >= 0])
 
 
 def _tuned(
-    base: SentenceEncoder, settings: Settings, items: pa.Table, lessons: Lessons, ids: Ids, cache: Path
+    base: SentenceEncoder, settings: Settings, items: pa.Table, lessons: Lessons, cache: Path
 ) -> SentenceEncoder:
     """The same, tuned, or its student; as it is where neither is better on queries that they have not learned from."""
     teaching, wanted = library("shopkeeper.learn.models.sentence", JOB, needs="torch"), settings.encoder
     rows, texts = readable_texts(items, base, wanted.max_unknown_share)
-    judged = [one for one in lessons.judged if teaches_readers(one.request.query)]
-    known = teaching.Known.of(_clicks(lessons.searches, ids), judged, rows)
+    known = teaching.Known.of(_clicks(lessons), lessons.judged, rows)
     known = known.take(np.flatnonzero(base.unknown_shares(known.queries) <= wanted.max_unknown_share))
     tokenizer, network = _pretrained(wanted)
     found = teaching.tuned(

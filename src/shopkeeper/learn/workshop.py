@@ -25,7 +25,7 @@ from shopkeeper.learn.encoder import Lessons, shop_encoder
 from shopkeeper.learn.examination import Examination, examination_of, weigh
 from shopkeeper.learn.fit import Fitter
 from shopkeeper.learn.refinement import refine
-from shopkeeper.learn.requests import Asked, judgements_of, requests_of, searches_of, with_visits
+from shopkeeper.learn.requests import Asked, requests_of, searches_of, with_visits
 from shopkeeper.learn.searches import load_searches
 from shopkeeper.learn.split import Part, split
 from shopkeeper.learn.suggestions import learn_suggestions, queries_learned
@@ -75,9 +75,7 @@ class Workshop:
         now = _after(catalogue, interactions)
         parts = split(interactions, settings.train, now)
         unseen = parts.validation.now if parts else now  # what is chosen and measured by, no encoder has learned from
-        judged = judgements_of(tables.table("judgements"), catalogue.ids)
-        lessons = Lessons(load_searches(tables.folder, before=unseen), judged)
-        encoder = shop_encoder(settings, items, lessons, catalogue.ids, cache)
+        encoder = shop_encoder(settings, items, Lessons(tables, catalogue.ids, unseen), cache)
         progress("build encoder", 1, 1)
         spared = {name for surface in held for name in surface.sources}  # what serves now is to defend itself
         named = dict.fromkeys(name for surface in (*settings.surfaces.values(), *held) for name in surface.sources)
