@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -16,7 +16,7 @@ from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.engine.wording import Analyser
 from shopkeeper.errors import DataError, ReleaseError
-from shopkeeper.learn.costs import costs_of, together
+from shopkeeper.learn.costs import Cost, costs_of, together
 from shopkeeper.learn.evaluate import SERVED, Figures, evaluate
 from shopkeeper.learn.groups import groups_of
 from shopkeeper.learn.incumbent import Incumbent, defend
@@ -26,7 +26,6 @@ from shopkeeper.learn.replay import Scorer, fused
 from shopkeeper.learn.report import Evaluation, write_report
 from shopkeeper.learn.requests import Asked, judgements_of
 from shopkeeper.learn.reranking import Lessons, check, earned
-from shopkeeper.learn.searches import load_searches
 from shopkeeper.learn.split import Part, Split, split
 from shopkeeper.learn.stages import Stage, stages_of
 from shopkeeper.learn.synonyms import propose
@@ -73,38 +72,17 @@ def train(
             incumbent.require_whole(shop)
         parts = split(shop.interactions, settings.train, shop.now)
         judged, readers = _judged(tables, shop)
-        winners, unleaking = _choose(shop, parts.validation, judged, progress) if parts else ({}, 0)
-        if judged and (SEARCH not in winners or winners[SEARCH].choice.figures is None):  # no clicks could decide
-            winners[SEARCH] = _choose_by_judgements(shop, judged, progress)
-            incumbent = incumbent and incumbent.without(SEARCH)
-        of_rankers = together(winner.choice.costs for winner in winners.values())
-        if incumbent:
-            winners = defend(incumbent, shop, parts.test if parts else None, winners, progress)
-        rankers = {name: winner.ranker for name, winner in winners.items() if winner.ranker}
-        shop = shop.with_surfaces({name: winner.surface for name, winner in winners.items()})
-        if settings.cross_encoder.model != "none" and SEARCH in winners:
-            shop, told = _reread(shop, parts, winners[SEARCH], judged, readers, cache, progress)
-            winners = {**winners, SEARCH: winners[SEARCH].noting(cross_encoder=told)}
+        chosen = _chosen(shop, parts, judged, readers, incumbent, cache, progress)
+        shop, rankers = chosen.shop, chosen.rankers
         asked = shop.requests(parts.test) if parts else {}
         figures, stages = _measure(shop, parts.test, asked, rankers, progress) if parts else ({}, {})
         engine = shop.released(rankers)
-        figures |= _judge(engine, judged, winners.get(SEARCH), settings.train.seed, progress)
+        figures |= _judge(engine, judged, chosen.winners.get(SEARCH), settings.train.seed, progress)
         progress("publish", 0, 1)
         engine.save(draft)
         _save_images(tables, shop, draft)
-        evaluation = Evaluation(
-            items=len(shop.catalogue),
-            events=len(shop.interactions),
-            surfaces=figures,
-            choices={name: winner.choice for name, winner in winners.items()},
-            checked_for_leaks=unleaking,
-            costs=costs_of(engine, asked, shop.fitter.seconds, draft / "sources") | of_rankers,
-            unasked=_unasked(shop, figures),
-            synonyms=propose(load_searches(tables.folder), Analyser.of(settings.search.languages)),
-            stages=stages,
-            looked_at=tuple(shop.examination.looked.tolist()) if shop.examination else (),
-            looked_at_by_swaps=shop.examination.swapped if shop.examination else 0,
-        )
+        costs = costs_of(engine, asked, shop.fitter.seconds, draft / "sources") | chosen.costs
+        evaluation = _evaluation(chosen, figures, stages, costs)
         write_report(evaluation, draft / "evaluation", settings.shop.name, shop.now)
         release = releases.publish(
             draft,
@@ -116,6 +94,66 @@ def train(
         releases.prune(settings.release.keep)
         progress("publish", 1, 1)
         return release
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """winners: by surface; shop: as they serve it; checked: how many requests were checked for leaks; costs: of all
+    rankers that competed."""
+
+    shop: Workshop
+    winners: Mapping[str, Winner]
+    checked: int
+    costs: dict[str, Cost]
+
+    @property
+    def rankers(self) -> dict[str, Ranker]:
+        return {name: winner.ranker for name, winner in self.winners.items() if winner.ranker}
+
+
+def _chosen(
+    shop: Workshop,
+    parts: Split | None,
+    judged: Sequence[Asked],
+    readers: Sequence[Asked],
+    incumbent: Incumbent | None,
+    cache: Path,
+    progress: Progress,
+) -> _Chosen:
+    winners, unleaking = _choose(shop, parts.validation, judged, progress) if parts else ({}, 0)
+    if judged and (SEARCH not in winners or winners[SEARCH].choice.figures is None):  # no clicks could decide
+        winners[SEARCH] = _choose_by_judgements(shop, judged, progress)
+        incumbent = incumbent and incumbent.without(SEARCH)
+    costs = together(winner.choice.costs for winner in winners.values())
+    if incumbent:
+        winners = defend(incumbent, shop, parts.test if parts else None, winners, progress)
+    shop = shop.with_surfaces({name: winner.surface for name, winner in winners.items()})
+    if shop.settings.cross_encoder.model != "none" and SEARCH in winners:
+        shop, told = _reread(shop, parts, winners[SEARCH], judged, readers, cache, progress)
+        winners = {**winners, SEARCH: winners[SEARCH].noting(cross_encoder=told)}
+    return _Chosen(shop, winners, unleaking, costs)
+
+
+def _evaluation(
+    chosen: _Chosen,
+    figures: dict[str, Figures],
+    stages: dict[str, dict[str, Stage]],
+    costs: dict[str, Cost],
+) -> Evaluation:
+    shop, examination = chosen.shop, chosen.shop.examination
+    return Evaluation(
+        items=len(shop.catalogue),
+        events=len(shop.interactions),
+        surfaces=figures,
+        choices={name: winner.choice for name, winner in chosen.winners.items()},
+        checked_for_leaks=chosen.checked,
+        costs=costs,
+        unasked=_unasked(shop, figures),
+        synonyms=propose(shop.searches, Analyser.of(shop.settings.search.languages)),
+        stages=stages,
+        looked_at=tuple(examination.looked.tolist()) if examination else (),
+        looked_at_by_swaps=examination.swapped if examination else 0,
+    )
 
 
 def _save_images(tables: Tables, shop: Workshop, draft: Path) -> None:
