@@ -108,6 +108,25 @@ def test_a_price_that_nothing_has_is_passed_over_and_said() -> None:
     assert not any(each.field == "price" for each in slate.understood)
 
 
+def test_a_word_of_many_categories_speaks_for_none_of_them() -> None:
+    """Of such a word the likeliest categories alone are kept; the others are not what it speaks against."""
+    rows = [
+        {
+            "item_id": f"{kind}-{at}",
+            "title": f"red {'mug' if kind == 29 else 'tool'} {at}",
+            "categories": [f"Kind {kind}"],
+        }
+        for kind in range(30)
+        for at in range(4)
+    ]
+    rows += [{"item_id": f"rug-{at}", "title": "mug rug in red", "categories": ["Kind 0"]} for at in range(2)]
+    understanding = engine_of(items_table(rows)).understanding
+    assert understanding is not None
+    (reading,) = understanding.reading("red mug")
+    assert reading.value == "Kind 29"
+    assert reading.confidence > 0.5
+
+
 @pytest.mark.parametrize("query", ["shoes for men under 65", "shoes 50-100", "100以下电视"])
 def test_what_may_be_no_price_leaves_nothing_out_and_is_still_looked_for(query: str) -> None:
     slate, off = search(query), search(query, OFF)

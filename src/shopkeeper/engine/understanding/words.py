@@ -34,7 +34,8 @@ def together(gains: Iterable[Gains]) -> Gains:
 @dataclass(frozen=True)
 class WordCategories:
     """hashes uint32 [w], ascending, of terms; word w speaks of categories[starts[w]:starts[w + 1]] (int32, ascending),
-    each by the logarithm of how much likelier it makes it, logs float32; of all others by floors float32 [w].
+    each by the logarithm of how much likelier it makes it, logs float32; of all others, on the whole, by floors float32
+    [w].
     prior: float32 [c], the share of each category among the items and clicks.
     """
 
@@ -87,12 +88,14 @@ class WordCategories:
         place = np.arange(len(order)) - firsts[owner[order]]
         kept = np.sort(order[place < KEPT])
         sizes = np.bincount(owner[kept], minlength=len(words))
+        left = np.maximum(np.rint(totals - np.bincount(owner[kept], counts[kept], minlength=len(words))), 0.0)
+        others = np.maximum(1.0 - np.bincount(owner[kept], prior[categories[kept]], minlength=len(words)), 1e-9)
         return cls(
             hashes=words,
             starts=np.concatenate(([0], np.cumsum(sizes, dtype=np.int64))),
             categories=categories[kept],
             logs=np.log(shares[kept] / prior[categories[kept]]).astype(np.float32),
-            floors=np.log(SMOOTHING / (totals + SMOOTHING)).astype(np.float32),
+            floors=np.log((left / others + SMOOTHING) / (totals + SMOOTHING)).astype(np.float32),
             prior=prior.astype(np.float32),
         )
 
