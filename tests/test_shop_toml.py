@@ -156,6 +156,13 @@ def test_synonyms_are_read_as_solr_writes_them() -> None:
     )
 
 
+@pytest.mark.parametrize("model", ["trained", "none"])
+def test_what_is_not_pretrained_cannot_be_tuned(model: str) -> None:
+    text = f'[encoder]\nmodel = "{model}"\nfine_tune = true\n'
+    with pytest.raises(SettingsError, match=rf"line 3: encoder.fine_tune is true.*'{model}'.*nothing to tune"):
+        parse_settings(text)
+
+
 @pytest.mark.parametrize("line", ["sofa", "a => b => c", "=> b", "a, => b", "a =>", ","])
 def test_a_line_that_says_no_synonyms_is_refused(line: str) -> None:
     with pytest.raises(SettingsError, match=r"synonyms\.txt, line 2: .* says no synonyms"):

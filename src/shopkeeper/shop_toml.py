@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from shopkeeper.errors import SettingsError, did_you_mean, expected_in_words, read_misfit
-from shopkeeper.settings import DEFAULT_SURFACES, Rule, Settings, Surface, Synonym
+from shopkeeper.settings import DEFAULT_SURFACES, EncoderSettings, Rule, Settings, Surface, Synonym
 
 SYNONYMS, DICTIONARY = "synonyms.txt", "dictionary.txt"
 
@@ -35,7 +35,9 @@ def read_settings(path: Path) -> Settings:
     text = _text_of(path)
     if text is None:
         raise SettingsError(
-            "there is no shop.toml", where=str(path.parent), remedy="Make a shop with: shopkeeper new DIR --from SOURCE"
+            "there is no shop.toml",
+            where=str(path.parent),
+            remedy="Name a shop with --shop DIR, or make one with: shopkeeper new DIR --from SOURCE",
         )
     settings = parse_settings(text, where=str(path))
     synonyms, words = path.with_name(SYNONYMS), path.with_name(DICTIONARY)
@@ -116,7 +118,17 @@ class _Reader:
             for field in msgspec.structs.fields(Settings)
             if field.name in self.raw and field.name not in ("surfaces", "rules", "synonyms")
         }
+        self._tunable(tables.get("encoder", EncoderSettings()))
         return Settings(**tables, surfaces=self._surfaces(), rules=self._rules(), synonyms=self._synonyms())
+
+    def _tunable(self, encoder: EncoderSettings) -> None:
+        if encoder.fine_tune and encoder.model in ("trained", "none"):
+            raise SettingsError(
+                f"encoder.fine_tune is true, and encoder.model {encoder.model!r}, of which there is nothing to tune",
+                where=self._line(["encoder", "fine_tune"]),
+                expected='encoder.model "auto", "bundled", a directory, or a Hugging Face name',
+                remedy="Name a pretrained model, or set: encoder.fine_tune = false",
+            )
 
     def _surfaces(self) -> dict[str, Surface]:
         surfaces = dict(DEFAULT_SURFACES)

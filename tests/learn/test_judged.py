@@ -131,11 +131,8 @@ def replaced(one: Asked, at: int) -> Asked:
 def test_queries_that_taught_the_encoder_are_neither_learned_from_nor_measured(tmp_path: Path) -> None:
     tables = shop_of(tmp_path, by_price)
     shop = Workshop.open(tables, settings(), tmp_path / "cache", silent)
-    tuned = msgspec.structs.replace(shop.settings, encoder=EncoderSettings(fine_tune=True))
-    asked = [
-        {one.request.query for one in _judged(tables, replace(shop, settings=each))[0]}
-        for each in (shop.settings, tuned)
-    ]
+    tuned = replace(shop, made=shop.made._replace(tuned=True))
+    asked = [{one.request.query for one in _judged(tables, each)[0]} for each in (shop, tuned)]
     assert asked[0] - asked[1] == {query for query in QUERIES if teaches_readers(query)}
     assert asked[1] == {query for query in QUERIES if not teaches_readers(query)}
 

@@ -164,6 +164,8 @@ def metrics(measured: Mapping[str, Any]) -> None:
             say(f"  a cross-encoder: {read_again}", "dim")
         if contest := choice.get("contest"):
             say(f"  held against what release {contest['incumbent']} chose: {_contest(contest)}", "dim")
+    if came := measured.get("encoder"):
+        say(f"The encoder: {came}", "dim")
     costs = [
         (name, *("" if cost[figure] is None else f"{cost[figure]:,.2f}" for figure in COSTS))
         for name, cost in measured.get("costs", {}).items()

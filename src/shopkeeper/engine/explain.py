@@ -30,7 +30,7 @@ def explain(engine: Engine, request: Request, item_id: str, within: str) -> Expl
         return explanation
     said = "; ".join(map(_understood, context.understood))
     return msgspec.structs.replace(
-        explanation, text=f"{explanation.text}. Understood: {said}", understood=context.understood
+        explanation, text=f"{explanation.text.removesuffix('.')}. Understood: {said}", understood=context.understood
     )
 
 

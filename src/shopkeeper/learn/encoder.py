@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -66,30 +66,33 @@ class Lessons:
         return [one for one in asked if teaches_readers(one.request.query)]
 
 
-def shop_encoder(settings: Settings, items: pa.Table, lessons: Lessons, cache: Path) -> Encoder | None:
+class Made(NamedTuple):
+    """tuned: whether the encoder has learned from clicks and from the judged queries that teach what reads texts; told:
+    what came of that, in words, where it was asked for."""
+
+    encoder: Encoder | None
+    tuned: bool = False
+    told: str = ""
+
+
+def shop_encoder(settings: Settings, items: pa.Table, lessons: Lessons, cache: Path) -> Made:
     """The encoder that the settings name; "auto" is the bundled one where it can read the titles, else one that is
     trained. With `fine_tune` a pretrained one learns from clicks, and from those judged queries that teach readers.
 
-    Raises as `build_encoder`, and SettingsError where what is to be tuned is not pretrained.
+    Raises as `build_encoder`.
     """
     wanted, threads = settings.encoder, settings.train.threads
-    if wanted.fine_tune and wanted.model in ("trained", "none"):
-        raise SettingsError(
-            f"there is nothing to tune: encoder.fine_tune is true, and encoder.model {wanted.model!r}",
-            where="shop.toml",
-            expected='"auto", "bundled", a directory, or a Hugging Face name',
-            remedy="Name a pretrained model, or set: encoder.fine_tune = false",
-        )
     if wanted.model != "trained":
         found = build_encoder(wanted, cache / "encoder", threads)
         given = wanted.model != "auto" or len(items) < FEWEST_TO_TRAIN
         if found is None or given or _unread(items, found) <= wanted.max_unknown_share:
-            return _tuned(found, settings, items, lessons, cache) if found and wanted.fine_tune else found
+            return _tuned(found, settings, items, lessons, cache) if found and wanted.fine_tune else Made(found)
     teaching = library("shopkeeper.learn.models.subword", JOB, needs="torch")
     trained: Encoder = teaching.learned(
         items, _clicks(lessons), Chinese.of(()), wanted.max_tokens, settings.train, cache / "models"
     )
-    return trained
+    told = "the pretrained one cannot read the titles, and one that is trained here serves: there is nothing to tune"
+    return Made(trained, told=told if wanted.fine_tune else "")
 
 
 def _clicks(lessons: Lessons) -> Any:
@@ -104,16 +107,14 @@ def _clicks(lessons: Lessons) -> Any:
     return library("shopkeeper.learn.models.subword", JOB, needs="torch").Clicks(queries, rows[rows >= 0])
 
 
-def _tuned(
-    base: SentenceEncoder, settings: Settings, items: pa.Table, lessons: Lessons, cache: Path
-) -> SentenceEncoder:
+def _tuned(base: SentenceEncoder, settings: Settings, items: pa.Table, lessons: Lessons, cache: Path) -> Made:
     """The same, tuned, or its student; as it is where neither is better on queries that they have not learned from."""
     teaching, wanted = library("shopkeeper.learn.models.sentence", JOB, needs="torch"), settings.encoder
     rows, texts = readable_texts(items, base, wanted.max_unknown_share)
     known = teaching.Known.of(_clicks(lessons), lessons.judged, rows)
     known = known.take(np.flatnonzero(base.unknown_shares(known.queries) <= wanted.max_unknown_share))
     tokenizer, network = _pretrained(wanted)
-    found = teaching.tuned(
+    found, told = teaching.tuned(
         network,
         known,
         base.tokens(known.queries),
@@ -123,9 +124,9 @@ def _tuned(
         cache / "models",
     )
     if found is None:
-        return base
+        return Made(base, told=told)
     _write(tokenizer, found.network, wanted.max_tokens, cache / "tuned", found.convincing)
-    return SentenceEncoder.load(cache / "tuned", threads=settings.train.threads)
+    return Made(SentenceEncoder.load(cache / "tuned", threads=settings.train.threads), tuned=True, told=told)
 
 
 def _unread(items: pa.Table, encoder: Encoder) -> float:
@@ -194,11 +195,18 @@ def _pretrained(settings: EncoderSettings) -> tuple[Any, Any]:
             return tokenizer, transformers.AutoModel.from_pretrained(model, attn_implementation="eager", **local)
         except (OSError, ValueError) as error:
             raise SettingsError(
-                f"there is no encoder {model!r} that can be read: {str(error).splitlines()[0]}",
+                unreadable("encoder", model, error, download=settings.download),
                 where=_SETTING,
                 expected='"auto", "bundled", "trained", "none", a directory, or a Hugging Face name',
                 remedy="A name that is not on this machine is fetched with: encoder.download = true",
             ) from error
+
+
+def unreadable(what: str, model: str, error: Exception, *, download: bool) -> str:
+    """Why a model cannot be had, in words. What the libraries say of a name that may not be fetched speaks of a hub."""
+    here = download or Path(model).is_dir()
+    why = str(error).splitlines()[0].strip(" .:") if here else "it is no directory, and was not fetched before"
+    return f"there is no {what} {model!r} that can be read: {why}"
 
 
 def _write(tokenizer: Any, network: Any, max_tokens: int, target: Path, convincing: float | None = None) -> None:

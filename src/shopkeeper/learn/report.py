@@ -33,7 +33,8 @@ class Evaluation(msgspec.Struct, frozen=True):
     costs: of each source and ranker; unasked: surfaces that no request was held back for, so that nothing measured
     them; stages: by surface, what each stage of an answer costs and brings; looked_at: the chance that each place of a
     list is looked at, against the first, by which clicks on searches are weighed; looked_at_by_swaps: of how many of
-    the first places it is known from what chance exchanged."""
+    the first places it is known from what chance exchanged; encoder: what came of tuning it, where that was asked
+    for."""
 
     items: int
     events: int
@@ -46,6 +47,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     stages: dict[str, dict[str, Stage]] = {}
     looked_at: tuple[float, ...] = ()
     looked_at_by_swaps: int = 0
+    encoder: str = ""
 
 
 def write_report(evaluation: Evaluation, directory: Path, shop: str, now: float) -> None:

@@ -127,8 +127,9 @@ def decided(engine: Engine, reranker: Reranker, lessons: Lessons, progress: Prog
     budget_ms = engine.settings.surfaces[reranker.surface].budget_ms
     said = (
         f"NDCG@{K} is {ndcg[WITH]:.3f} with it and {ndcg[WITHOUT]:.3f} without "
-        f"({gained.value:+.3f}, {gained.low:+.3f} to {gained.high:+.3f}) on {len(lessons.judging):,} requests, "
-        f"95 of 100 answers come within {ms[WITH]:.3g} and {ms[WITHOUT]:.3g} ms, and it weighs {reranker.weight:g}"
+        f"({gained.value:+.3f}, {gained.low:+.3f} to {gained.high:+.3f}), on the {len(lessons.judging):,} requests "
+        f"that chose; 95 of 100 answers come within {ms[WITH]:.3g} ms with it and {ms[WITHOUT]:.3g} without; "
+        f"what it reads weighs {reranker.weight:g} in the order"
     )
     if beats.chance_better < CONFIDENCE:
         return None, f"not kept, as it is not surely better: {said}"

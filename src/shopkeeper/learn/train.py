@@ -153,6 +153,7 @@ def _evaluation(
         stages=stages,
         looked_at=tuple(examination.looked.tolist()) if examination else (),
         looked_at_by_swaps=examination.swapped if examination else 0,
+        encoder=shop.made.told,
     )
 
 
@@ -175,7 +176,7 @@ def _judged(tables: Tables, shop: Workshop) -> tuple[list[Asked], list[Asked]]:
     them where they are very many."""
     settings = shop.settings
     asked = judgements_of(tables.table("judgements"), shop.catalogue.ids) if SEARCH in settings.surfaces else []
-    reads = settings.encoder.fine_tune or settings.cross_encoder.model != "none"
+    reads = shop.made.tuned or settings.cross_encoder.model != "none"
     teaches = [reads and teaches_readers(one.request.query) for one in asked]
     judged, teaching = ([one for one, own in zip(asked, teaches, strict=True) if own is kind] for kind in (False, True))
     return _some(judged, settings), _some(teaching, settings)

@@ -21,7 +21,7 @@ from shopkeeper.engine.ranking.statistics import Statistics
 from shopkeeper.engine.sources import recipes
 from shopkeeper.learn.asof import Inferred
 from shopkeeper.learn.clicks import count_clicks
-from shopkeeper.learn.encoder import Lessons, shop_encoder
+from shopkeeper.learn.encoder import Lessons, Made, shop_encoder
 from shopkeeper.learn.examination import Examination, examination_of, weigh
 from shopkeeper.learn.fit import Fitter
 from shopkeeper.learn.refinement import refine
@@ -51,7 +51,7 @@ class Workshop:
     examination: Examination | None
     searches: pa.Table
     settings: Settings
-    encoder: Encoder | None
+    made: Made
     fitter: Fitter
     understander: Understander
     open_to_choice: Collection[str]
@@ -75,12 +75,12 @@ class Workshop:
         now = _after(catalogue, interactions)
         parts = split(interactions, settings.train, now)
         unseen = parts.validation.now if parts else now  # what is chosen and measured by, no encoder has learned from
-        encoder = shop_encoder(settings, items, Lessons(tables, catalogue.ids, unseen), cache)
+        made = shop_encoder(settings, items, Lessons(tables, catalogue.ids, unseen), cache)
         progress("build encoder", 1, 1)
         spared = {name for surface in held for name in surface.sources}  # what serves now is to defend itself
         named = dict.fromkeys(name for surface in (*settings.surfaces.values(), *held) for name in surface.sources)
         fitter = Fitter(
-            recipes(named), catalogue, items, settings, encoder, cache, progress, spared=spared, tables=tables
+            recipes(named), catalogue, items, settings, made.encoder, cache, progress, spared=spared, tables=tables
         )
         return cls(
             tables=tables.folder,
@@ -91,7 +91,7 @@ class Workshop:
             examination=examination_of(tables.folder),
             searches=searches,
             settings=settings,
-            encoder=encoder,
+            made=made,
             fitter=fitter,
             understander=Understander(catalogue, searches, settings.search.languages),
             open_to_choice={
@@ -101,6 +101,10 @@ class Workshop:
             },
             now=now,
         )
+
+    @property
+    def encoder(self) -> Encoder | None:
+        return self.made.encoder
 
     def with_surfaces(self, surfaces: Mapping[str, Surface]) -> Workshop:
         settings = msgspec.structs.replace(self.settings, surfaces={**self.settings.surfaces, **surfaces})

@@ -16,7 +16,6 @@ from transformers import AutoModel
 from worlds import write_shop
 
 from shopkeeper.engine.encoder import SentenceEncoder
-from shopkeeper.errors import SettingsError
 from shopkeeper.learn.encoder import build_encoder
 from shopkeeper.learn.judged import teaches_readers
 from shopkeeper.learn.models import sentence
@@ -64,7 +63,7 @@ class Base:
         layers: int = 0,
         work: Path | None = None,
         config: SentenceConfig = QUICK,
-    ) -> Tuned | None:
+    ) -> tuple[Tuned | None, str]:
         known = Known.of(clicks, (), ROWS)
         read = self.encoder.tokens(known.queries), self.encoder.tokens(TITLES)
         student = StudentConfig(rate=5e-3, epochs=10, patience=10, batch=16)
@@ -90,8 +89,9 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def taught(base: Base, work: Path) -> Tuned:
-    found = base.tuned(pairs(), work=work)
+    found, told = base.tuned(pairs(), work=work)
     assert found is not None
+    assert told.startswith("the tuned model serves: NDCG@10 is 0.")
     return found
 
 
@@ -113,17 +113,22 @@ def test_pairs_by_chance_leave_the_encoder_as_it_was(base: Base, taught: Tuned) 
     network = base.network()
     network.load_state_dict(taught.network.state_dict())
     mixed = [*pairs().queries, *pairs(seed=1).queries], np.concatenate((pairs().rows, pairs(seed=1).rows))
-    assert base.tuned(Clicks(*mixed), network, config=SentenceConfig(rate=3e-3, epochs=1, batch=16)) is None
+    found, told = base.tuned(Clicks(*mixed), network, config=SentenceConfig(rate=3e-3, epochs=1, batch=16))
+    assert found is None
+    assert told.startswith("it stays as it was: NDCG@10 is 0.")
 
 
 def test_few_queries_teach_nothing(base: Base) -> None:
     few = pairs()
-    assert base.tuned(Clicks(few.queries[:60], few.rows[:60])) is None
+    told = "not tuned: of 60 queries that led to something too few can be watched"
+    assert base.tuned(Clicks(few.queries[:60], few.rows[:60])) == (None, told)
 
 
 def test_the_student_is_smaller_and_near_its_teacher(base: Base, taught: Tuned, work: Path) -> None:
-    student = base.tuned(pairs(), layers=1, work=work)
+    student, told = base.tuned(pairs(), layers=1, work=work)
     assert student is not None
+    assert told.startswith("its student serves: NDCG@10 is 0.")
+    assert "its student, with 1 of its 2 layers, has " in told
     assert student.network.config.num_hidden_layers == len(student.network.encoder.layer) == 1
     both = (base.vectors(network, TITLES) for network in (student.network, taught.network))
     cosines = torch.stack(list(both)).prod(0).sum(1)
@@ -135,10 +140,10 @@ def test_the_same_seed_gives_the_same_and_what_was_learned_is_kept(
     base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = SentenceConfig(rate=3e-3, epochs=2, batch=16)
-    first = base.tuned(pairs(), config=one)
-    second = base.tuned(pairs(), work=tmp_path, config=one)
+    first, _ = base.tuned(pairs(), config=one)
+    second, _ = base.tuned(pairs(), work=tmp_path, config=one)
     monkeypatch.setattr(Teacher, "batches", lambda *_: pytest.fail("it is learned again"))
-    third = base.tuned(pairs(), work=tmp_path, config=one)
+    third, _ = base.tuned(pairs(), work=tmp_path, config=one)
     assert first is not None
     assert second is not None
     assert third is not None
@@ -194,8 +199,8 @@ def test_it_knows_half_of_the_judged_queries_and_nothing_that_is_measured_later(
     base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = list[Known]()
-    monkeypatch.setattr(sentence, "tuned", lambda _, known, *__: told.append(known))
-    opened(base, tmp_path)
+    monkeypatch.setattr(sentence, "tuned", lambda _, known, *__: (told.append(known), "not tuned"))
+    assert opened(base, tmp_path).made.told == "not tuned"
     judged = {row["query"] for row in GRADED if teaches_readers(row["query"])}
     asked = [query for query in told[0].queries if set(query.split()) <= {*COLOURS}]
     assert {*told[0].queries} - {*asked} == judged
@@ -206,17 +211,13 @@ def test_it_knows_half_of_the_judged_queries_and_nothing_that_is_measured_later(
 def test_what_was_tuned_is_what_serves(
     base: Base, taught: Tuned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sentence, "tuned", lambda *_: Tuned(taught.network, 0.37))
-    encoder = opened(base, tmp_path).encoder
+    monkeypatch.setattr(sentence, "tuned", lambda *_: (Tuned(taught.network, 0.37), "tuned"))
+    made = opened(base, tmp_path).made
+    assert (made.tuned, made.told) == (True, "tuned")
+    encoder = made.encoder
     assert encoder is not None
     cosines = (encoder.encode(TITLES) * base.vectors(taught.network, TITLES).numpy()).sum(axis=1)
     assert cosines.min() > 0.99
     encoder.save(tmp_path / "release")
     assert SentenceEncoder.load(tmp_path / "release").convincing == 0.37
     assert SentenceEncoder.load(tmp_path / "release").digest == encoder.digest != base.encoder.digest
-
-
-@pytest.mark.parametrize("model", ["trained", "none"])
-def test_what_is_not_pretrained_cannot_be_tuned(base: Base, tmp_path: Path, model: str) -> None:
-    with pytest.raises(SettingsError, match=rf"nothing to tune.*'{model}'"):
-        opened(base, tmp_path, model=model)

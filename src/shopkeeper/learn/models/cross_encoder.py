@@ -21,7 +21,7 @@ from shopkeeper.engine.context import Epoch
 from shopkeeper.engine.cross_encoder import CrossEncoder
 from shopkeeper.engine.transformer import width
 from shopkeeper.errors import DivergedError, SettingsError
-from shopkeeper.learn.encoder import bundled_weights, quiet, write_files
+from shopkeeper.learn.encoder import bundled_weights, quiet, unreadable, write_files
 from shopkeeper.learn.libraries import library
 from shopkeeper.learn.metrics import ndcg
 from shopkeeper.learn.models.config import LoopConfig
@@ -149,7 +149,7 @@ def opened(settings: CrossEncoderSettings) -> tuple[Any, Any, bool]:
             )
         except (OSError, ValueError) as error:
             raise SettingsError(
-                f"there is no cross-encoder {settings.model!r} that can be read: {str(error).splitlines()[0]}",
+                unreadable("cross-encoder", settings.model, error, download=settings.download),
                 where="shop.toml, cross_encoder.model",
                 expected='"none", "bundled", a directory, or a Hugging Face name',
                 remedy="A name that is not on this machine is fetched with: cross_encoder.download = true",

@@ -175,9 +175,10 @@ def tuned(
     work: Path | None = None,
     config: SentenceConfig | None = None,
     student: StudentConfig | None = None,
-) -> Tuned | None:
+) -> tuple[Tuned | None, str]:
     """A network of transformers, fitted in place to what is known, or its student of fewer layers, if it has more; None
-    where that is no better on the watched queries than the network was before, or too few can be watched.
+    where that is no better on the watched queries than the network was before, or too few can be watched. And what came
+    of it, in words.
 
     queries, items: the tokens of what is known. What is learned is kept in `work`, for whoever asks for the same again.
     """
@@ -185,18 +186,17 @@ def tuned(
     with seeded(settings):
         teacher = Teacher(known, queries, items, config, settings)
         if not teacher.can_watch:
-            _log.info("The encoder stays as it was: of %d queries too few can be watched.", len(queries))
-            return None
+            return None, f"not tuned: of {len(queries):,} queries that led to something too few can be watched"
         model = Pooled(network).to(device_of(settings.device))
         before = teacher.watch(model)
         read = (*teacher.arrays, *model.arrays())
         checkpoint = checkpoint_at(work, "sentence", read, (settings.seed, msgspec.to_builtins(config)))
         after = _fitted(model, teacher.batches, teacher.loss, teacher.watch, config, settings, checkpoint)
-        told = "Of %d queries that it did not learn from, the encoder has NDCG@%d %.4f as it came, and %.4f tuned."
-        _log.info(told, teacher.n_watched, K, before, after)
+        found = f"NDCG@{K} is {before:.4f} as it came, and {after:.4f} tuned"
+        told = f"{found}, of {teacher.n_watched:,} queries that it did not learn from"
         if after <= before:
-            _log.info("The encoder stays as it was.")
-            return None
+            return None, f"it stays as it was: {told}"
+        serving = "the tuned model"
         if 0 < student_layers < model.layers:
             smaller = Pooled(with_layers(network, student_layers))
             read = (*teacher.arrays, *model.arrays())
@@ -205,9 +205,10 @@ def tuned(
             )
             lesson = Distillation(model, teacher, student, settings)
             after = _fitted(smaller, lesson.batches, lesson.loss, teacher.watch, student, settings, checkpoint)
-            _log.info("Its student of %d layers has %.4f.", student_layers, after)
-            model = smaller if after > before else model
-        return Tuned(model.network.cpu(), teacher.convincing(model))
+            told += f"; its student, with {student_layers} of its {model.layers} layers, has {after:.4f}"
+            if after > before:
+                model, serving = smaller, "its student"
+        return Tuned(model.network.cpu(), teacher.convincing(model)), f"{serving} serves: {told}"
 
 
 def _fitted(
