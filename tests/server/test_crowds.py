@@ -27,6 +27,7 @@ from shopkeeper.shop import Shop
 
 IDLE = 10_000
 SPARE = 1_000  # files that the test itself, and the server, may need besides
+USUAL = 1_024  # files that a process may open, unless it asks for more
 LARGE = b"GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n"
 SEARCH = {"query": "red mug"}
 
@@ -123,7 +124,7 @@ def many_files() -> Iterator[int]:
 
 @pytest.mark.slow
 def test_ten_thousand_idle_connections_keep_nobody_out(shop: Shop, many_files: int) -> None:
-    resource.setrlimit(resource.RLIMIT_NOFILE, (256, many_files))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (USUAL, many_files))
     with serving("--shop", shop.directory) as server, contextlib.ExitStack() as stack:
         assert server.post("/v1/search", SEARCH)[0] == 200
         resource.setrlimit(resource.RLIMIT_NOFILE, (many_files, many_files))
