@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 MAX_HEAD_BYTES = 64_000  # far above what a request may have (see access), so that only abuse is cut off here
 HEAD_S = 20.0  # in which the head of a request must have come, and with it the first word of a connection
@@ -24,6 +24,7 @@ class Guarded(HttpToolsProtocol):
         self._unsent: asyncio.TimerHandle | None = None  # the next look at what is not taken yet
         self._in_body = False
         self._rest: asyncio.TimerHandle | None = None  # for the end of a body that is answered
+        self._unanswered: list[RequestResponseCycle] = []  # of which uvicorn tells the last alone that nobody listens
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -34,6 +35,9 @@ class Guarded(HttpToolsProtocol):
         self._ended()
         if self._unsent is not None:
             self._unsent.cancel()
+        for cycle in self._unanswered:
+            cycle.disconnected = True
+            cycle.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -52,6 +56,8 @@ class Guarded(HttpToolsProtocol):
         self._done()
         self._in_body = True
         super().on_headers_complete()
+        if self.cycle is not None:  # an upgrade to another protocol has none
+            self._unanswered.append(self.cycle)
 
     def on_message_complete(self) -> None:
         self._ended()
@@ -63,6 +69,7 @@ class Guarded(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        self._unanswered = [cycle for cycle in self._unanswered if not cycle.response_complete]
         self._watch()
         if self._in_body and self.cycle.response_complete:  # else, another request than the answered one
             self._rest = self.loop.call_later(REST_S, self.transport.close)
