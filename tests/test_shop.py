@@ -218,6 +218,8 @@ def test_only_searches_of_the_whole_shop_can_be_without_an_answer(shop: Shop) ->
         Request(query="unicorn"),
         Request(query="dragon", filter="price < 1"),
         Request(query="mug", refinements={"brand": ("Nobody",)}),
+        Request(query="mugg zebra", verbatim=True),
+        Request(query="griffin under 20", without=("price <= 20",)),
     ):
         shop.show(request, shop.answer(request))
     shop.close()

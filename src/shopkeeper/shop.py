@@ -297,7 +297,7 @@ class Shop:
 
     def show(self, request: Request, slate: Slate) -> None:
         """Have the log tell, soon, that this slate was shown in answer to this request. Never fails."""
-        narrowed = bool(request.filter or request.refinements)
+        narrowed = bool(request.filter or request.refinements or request.without or request.verbatim)
         shown = Shown(
             slate=slate.id,
             surface=slate.surface,
