@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +60,11 @@ def ask(connection: http.client.HTTPConnection, path: str, body: object = None, 
 
 
 @contextlib.contextmanager
-def serving(*arguments: object) -> Iterator[Server]:
-    """`shopkeeper serve` with these arguments on a free port; it and all its processes are gone afterwards."""
-    command = [sys.executable, "-m", "shopkeeper", "serve", "--port", "0", *map(str, arguments)]
+def serving(*arguments: object, through: Sequence[str] = ()) -> Iterator[Server]:
+    """`shopkeeper serve` with these arguments on a free port; it and all its processes are gone afterwards.
+
+    `through`: a command that becomes the server, as prlimit(1) does."""
+    command = [*through, sys.executable, "-m", "shopkeeper", "serve", "--port", "0", *map(str, arguments)]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 
 from shopkeeper.data.curation import FILE as CURATION
 from shopkeeper.data.curation import Curation, check_id, check_synonym
-from shopkeeper.data.eventlog import EventLog
+from shopkeeper.data.eventlog import EventLog, LazyLog
 from shopkeeper.data.eventlog.unanswered import Unanswered
 from shopkeeper.data.mapping import Mapping, append_mapping, read_mapping, write_mapping
 from shopkeeper.data.tables import Tables
@@ -69,10 +68,9 @@ class Shop:
     def __init__(self, directory: str | Path) -> None:
         self.directory = Path(directory)
         self.releases = ReleaseStore(self.directory / "releases")
-        self._log: EventLog | None = None
-        self._opening = threading.Lock()
+        self._log = LazyLog(self.directory / "events.sqlite")
         self.curation = Curation(self.directory / CURATION)
-        self._live = LiveEngine(self.directory / "shop.toml", self.releases, lambda: self.log, self.curation)
+        self._live = LiveEngine(self.directory / "shop.toml", self.releases, self._log.opened, self.curation)
 
     @classmethod
     def new(cls, directory: str | Path, sources: Sequence[str | Path], *, name: str | None = None) -> Shop:
@@ -130,7 +128,7 @@ class Shop:
         if not (self.directory / "mapping.toml").exists():
             write_mapping(self.propose_mapping(), self.directory / "mapping.toml")
         data = self.settings.data
-        log = self.log if self._log_path.exists() else None
+        log = self.log if self._log.path.exists() else None
         return ingest(self.mapping, data.located(self.directory), self.directory, data, progress, log=log)
 
     def train(
@@ -237,10 +235,7 @@ class Shop:
         """End `follow`, and write what the log has queued. What is asked afterwards opens it again."""
         self._live.close()
         self.curation.close()
-        with self._opening:
-            log, self._log = self._log, None
-        if log is not None:
-            log.close()
+        self._log.close()
 
     def answer(self, request: Request, within: str = "") -> Slate:
         """Of the person's past, only what was done with the items that the filter `within` lets through counts, and is
@@ -400,14 +395,7 @@ class Shop:
     @property
     def log(self) -> EventLog:
         """The shop's event log, opened once. Raises DataError."""
-        with self._opening:
-            if self._log is None:
-                self._log = EventLog(self._log_path)
-            return self._log
-
-    @property
-    def _log_path(self) -> Path:
-        return self.directory / "events.sqlite"
+        return self._log.opened()
 
 
 @contextlib.contextmanager

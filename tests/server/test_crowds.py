@@ -116,18 +116,18 @@ def test_who_ends_a_body_that_was_refused_may_go_on(shop: Shop, monkeypatch: pyt
 
 @pytest.fixture
 def many_files() -> Iterator[int]:
-    """How many files this process may open now; the processes that it starts begin with the few that are usual."""
+    """How many files this process may open now."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     yield hard
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.slow
 def test_ten_thousand_idle_connections_keep_nobody_out(shop: Shop, many_files: int) -> None:
-    resource.setrlimit(resource.RLIMIT_NOFILE, (USUAL, many_files))
-    with serving("--shop", shop.directory) as server, contextlib.ExitStack() as stack:
+    limited = ("prlimit", f"--nofile={USUAL}:{many_files}")
+    with serving("--shop", shop.directory, through=limited) as server, contextlib.ExitStack() as stack:
         assert server.post("/v1/search", SEARCH)[0] == 200
-        resource.setrlimit(resource.RLIMIT_NOFILE, (many_files, many_files))
         before, count = _memory(server), min(IDLE, many_files - SPARE)
         silent = [stack.enter_context(socket.create_connection((server.host, server.port))) for _ in range(count)]
         for asked in silent[::100]:

@@ -101,20 +101,33 @@ def held(pid: int) -> int:
     return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
 
 
-def test_an_engine_that_is_let_go_frees_its_files_without_looking_for_cycles(tmp_path: Path) -> None:
-    shop = small_shop.open_shop(tmp_path)
+@pytest.fixture
+def no_cycles_looked_for() -> Iterator[None]:
     gc.collect()
     gc.disable()
-    try:
-        engine = open_release(shop.releases.current(), shop.settings)
-        for request in (Request(query="mug", facets=("brand",)), Request(surface="home"), Request(query="red lamp")):
-            engine.answer(request)
-        engine.explain(Request(query="mug"), "mug-red")
-        assert engine.release in mapped(os.getpid())
-        del engine
-        assert shop.releases.current().id not in mapped(os.getpid())
-    finally:
-        gc.enable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_cycles_looked_for")
+def test_an_engine_that_is_let_go_frees_its_files(tmp_path: Path) -> None:
+    shop = small_shop.open_shop(tmp_path)
+    engine = open_release(shop.releases.current(), shop.settings)
+    for request in (Request(query="mug", facets=("brand",)), Request(surface="home"), Request(query="red lamp")):
+        engine.answer(request)
+    engine.explain(Request(query="mug"), "mug-red")
+    assert engine.release in mapped(os.getpid())
+    del engine
+    assert shop.releases.current().id not in mapped(os.getpid())
+
+
+@pytest.mark.usefixtures("no_cycles_looked_for")
+def test_a_shop_that_is_let_go_frees_its_files(tmp_path: Path) -> None:
+    shop = small_shop.open_shop(tmp_path)
+    release = shop.search("mug").release
+    assert release in mapped(os.getpid())
+    del shop
+    assert release not in mapped(os.getpid())
 
 
 def _asked_of(release: str, shoppers: list[Shopper]) -> bool:
