@@ -41,6 +41,11 @@ def test_unknown_shares(encoder: Encoder) -> None:
     assert shares.tolist() == [0, 0.5, 1, 1, 0]
 
 
+def test_a_word_is_known_if_it_has_a_meaning_of_its_own(encoder: Encoder) -> None:
+    assert encoder.knows("mug")
+    assert not any(map(encoder.knows, ("mugg", "red mug", "", "杯子")))
+
+
 def test_saved_equals_loaded(encoder: Encoder, tmp_path: Path) -> None:
     encoder.save(tmp_path / "copy")
     np.testing.assert_array_equal(

@@ -23,13 +23,18 @@ def test_case_and_blanks_make_no_other_query() -> None:
     assert CLICKS.of("杯子")[0].tolist() == [0]
 
 
+def test_the_first_query_that_is_known_counts() -> None:
+    assert CLICKS.of("red mgu", "red mug", "杯子")[0].tolist() == [3, 7]
+    assert CLICKS.of("red mgu", "mug")[0].tolist() == []
+
+
 @pytest.mark.parametrize("query", ["", "mug", "red mugs", "\ud800"])
 def test_what_nobody_asked_led_to_nothing(query: str) -> None:
-    assert not CLICKS.features(query, np.arange(9, dtype=np.int32)).any()
+    assert not CLICKS.features(np.arange(9, dtype=np.int32), query).any()
 
 
 def test_features_of_what_was_clicked_and_what_was_not() -> None:
-    features = CLICKS.features("red mug", np.array([0, 3, 7, 8], np.int32))
+    features = CLICKS.features(np.array([0, 3, 7, 8], np.int32), "red mug")
     shares = features[:, CLICK_FEATURES.index("query_click_share")]
     assert shares == pytest.approx([0, 5 / (6 + PRIOR), 1 / (6 + PRIOR), 0])
     assert features[:, 0] == pytest.approx(np.log1p([0, 5, 1, 0]))
@@ -53,4 +58,4 @@ def test_saved_equals_loaded(tmp_path: Path) -> None:
     CLICKS.save(tmp_path)
     loaded = QueryClicks.load(tmp_path)
     rows = np.arange(9, dtype=np.int32)
-    np.testing.assert_array_equal(loaded.features("red mug", rows), CLICKS.features("red mug", rows))
+    np.testing.assert_array_equal(loaded.features(rows, "red mug"), CLICKS.features(rows, "red mug"))

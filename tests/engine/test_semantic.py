@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from small_encoder import make_encoder
-from source_contract import SourceContract, context_of, interactions_of, items_table, material_of
+from source_contract import NOW, SourceContract, context_of, interactions_of, items_table, material_of
 
 from shopkeeper.engine.context import Material
 from shopkeeper.engine.encoder import Encoder
+from shopkeeper.engine.pipeline import Engine
+from shopkeeper.engine.ranking.statistics import Statistics
+from shopkeeper.engine.sources.lexical import Lexical
 from shopkeeper.engine.sources.semantic import Semantic, SemanticSource
+from shopkeeper.settings import Settings
+from shopkeeper.vocabulary import Ids, Request
 
 ROWS = [
     {"item_id": "1", "title": "red mug"},
@@ -81,3 +88,30 @@ def test_items_are_encoded_once_for_all_sources(material: Material) -> None:
     assert material.meanings is material.meanings
     assert material.meanings is not None
     np.testing.assert_allclose(np.linalg.norm(material.meanings.vectors, axis=1), 1, rtol=1e-5)
+
+
+def asked(encoder: Encoder, titles: Sequence[str], query: str) -> tuple[str, list[int]]:
+    """How an engine reads the query for its meaning, and what is found by that."""
+    items = items_table([{"item_id": str(at), "title": title} for at, title in enumerate(titles)])
+    material = material_of(items, interactions_of([]), encoder)
+    engine = Engine(
+        catalogue=material.catalogue,
+        interactions=material.interactions,
+        actors=Ids(()),
+        sources={recipe.name: recipe.fit(material) for recipe in (Lexical(), Semantic())},
+        statistics=Statistics.fit(material.catalogue, material.interactions, NOW),
+        settings=Settings(),
+        encoder=encoder,
+    )
+    context = engine.context(Request(query=query))
+    return context.meant, engine.sources["semantic"].retrieve(context, 10).rows.tolist()
+
+
+def test_misspelt_words_are_read_as_the_shop_reads_them(material: Material) -> None:
+    assert material.encoder is not None
+    assert asked(material.encoder, ["red mug", "blue cup", "kettle"], "Scarlet ketle ") == ("scarlet kettle", [2])
+
+
+def test_words_that_the_encoder_knows_are_not_read_as_what_looks_alike(material: Material) -> None:
+    assert material.encoder is not None
+    assert asked(material.encoder, ["seal of wax", "green chair"], "seat ") == ("seat ", [1])

@@ -90,7 +90,8 @@ class Context:
     allowed: the same of all that may stand there, by filters and availability too. Sources must obey it;
     visible: bool [n_items] or None (everything): what whoever asks may know of at all, as the filter of the key has it;
     rules: the merchant's that hold for it, the first to be heard first; None where nobody has looked yet;
-    understood: what the query asks for besides the words that `request.query` has left; notes: what to say of that.
+    understood: what the query asks for besides the words that `request.query` has left; notes: what to say of that;
+    corrected: these words as they were read, where some are misspelt, else "".
     """
 
     request: Request
@@ -107,6 +108,12 @@ class Context:
     rules: Sequence[ReadRule] | None = None
     understood: tuple[Chip, ...] = ()
     notes: tuple[str, ...] = ()
+    corrected: str = ""
+
+    @property
+    def meant(self) -> str:
+        """The query, for what goes by more than its words."""
+        return self.corrected or self.request.query
 
     @property
     def wordless(self) -> bool:

@@ -48,6 +48,10 @@ class Encoder(Protocol):
         """float32 [len(texts)]: the share of each text that it cannot read; 1 for an empty text."""
         ...
 
+    def knows(self, word: str) -> bool:
+        """Whether it has a meaning for this very word, rather than for pieces of it."""
+        ...
+
 
 class SentenceEncoder:
     """In ONNX Runtime, from a directory that holds `model.onnx` and `tokenizer.json` (which says where to truncate).
@@ -109,6 +113,11 @@ class SentenceEncoder:
                 if encoding.ids:
                     shares[i] = self._unreadable(text, encoding) / len(encoding.ids)
         return shares
+
+    def knows(self, word: str) -> bool:
+        """Whether the word is one token, which misspelt ones are not."""
+        (token, *others) = self._tokenizer.encode(word, add_special_tokens=False).ids or [self._unknown]
+        return not others and token != self._unknown
 
     def _unreadable(self, text: str, encoding: Encoding) -> int:
         if text.isascii():

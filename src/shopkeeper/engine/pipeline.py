@@ -249,7 +249,7 @@ class Engine:
         Raises RequestError when the request cannot be answered as it was asked.
         """
         surface_of(request, self.settings.surfaces)
-        return self._understood(self.context_of(request, within), request.query)
+        return self._corrected(self._understood(self.context_of(request, within), request.query))
 
     def context_of(self, request: Request, within: str = "") -> Context:
         """The `context` of a request that is still being made: it may lack what its surface needs."""
@@ -283,10 +283,21 @@ class Engine:
         search, text = self.settings.search, self.text_source(context.request.surface)
         if self.understanding is None or search.understanding == "off" or text is None or context.request.verbatim:
             return context
-        masks = self.policies.masks
-        readings = told_readings(self.understanding.reading(context.request.query), context.visible, masks)
+        query, masks = context.request.query, self.policies.masks
+        read = self.understanding.reading(query, text.plan(query).read_as)
+        readings = told_readings(read, context.visible, masks)
         told = applied(context, readings, search, masks.mask, lambda words, mask: text.matches(words, mask, 1)[1])
-        return told if context.request.query == typed else unplaced(told)
+        return told if query == typed else unplaced(told)
+
+    def _corrected(self, context: Context) -> Context:
+        """With its query as it was read, but for words that the encoder knows: of these it knows what they mean, and
+        the shop merely one that looks alike."""
+        request, text = context.request, self.text_source(context.request.surface)
+        plan = text.plan(request.query, request.verbatim) if text and request.query else None
+        if plan is None or not plan.read_as:
+            return context
+        corrected = plan.corrected_but_for(self.encoder.knows) if self.encoder else plan.corrected
+        return replace(context, corrected=corrected)
 
     def _agreeing(self, chip: Chip, rows: Rows) -> Scores:
         """How much each of rows int32 [n] agrees with what was understood: float32 [n] in [0, 1]."""
@@ -350,7 +361,7 @@ class Engine:
         if self.understanding is not None:
             asked = np.concatenate((asked, understood_features(context, pool.rows, self._agreeing)), axis=1)
         if self.query_clicks is not None:
-            clicks = self.query_clicks.features(context.request.query, pool.rows)
+            clicks = self.query_clicks.features(pool.rows, context.request.query, context.meant)
             asked = np.concatenate((asked, clicks), axis=1)
         return features(context, pool, self.catalogue, self.statistics, asked, self._text_features(surface))
 

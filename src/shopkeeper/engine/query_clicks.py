@@ -50,18 +50,19 @@ class QueryClicks:
         known, counts = np.unique(keys[first], return_counts=True)
         return cls(known, starts_of(counts), rows[first].astype(np.int32), sums.astype(np.float32))
 
-    def of(self, query: str) -> tuple[Rows, Scores]:
-        """The items that the query led to, int32 [k], ascending, and the interest in each, float32 [k]."""
-        key = np.uint64(query_key(query))
-        at = int(self.keys.searchsorted(key))
-        if at == len(self.keys) or self.keys[at] != key:
-            return self.rows[:0], self.interest[:0]
-        mine = slice(int(self.starts[at]), int(self.starts[at + 1]))
-        return self.rows[mine], self.interest[mine]
+    def of(self, *queries: str) -> tuple[Rows, Scores]:
+        """The items that the first known of these queries led to, int32 [k], ascending, and the interest in each,
+        float32 [k]."""
+        for key in map(np.uint64, map(query_key, queries)):
+            at = int(self.keys.searchsorted(key))
+            if at < len(self.keys) and self.keys[at] == key:
+                mine = slice(int(self.starts[at]), int(self.starts[at + 1]))
+                return self.rows[mine], self.interest[mine]
+        return self.rows[:0], self.interest[:0]
 
-    def features(self, query: str, rows: Rows) -> Scores:
-        """float32 [n, len(CLICK_FEATURES)] of rows int32 [n]."""
-        clicked, interest = self.of(query)
+    def features(self, rows: Rows, *queries: str) -> Scores:
+        """float32 [n, len(CLICK_FEATURES)] of rows int32 [n], after the first of these queries that is known."""
+        clicked, interest = self.of(*queries)
         own, total = np.zeros(len(rows), np.float32), float(interest.sum())
         if len(clicked):
             at = np.minimum(np.searchsorted(clicked, rows), len(clicked) - 1)

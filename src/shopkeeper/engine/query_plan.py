@@ -4,7 +4,7 @@ another name, in another script."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -42,10 +42,13 @@ class Wanted(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """corrected: the query as it was read, "" where as written; suggestion: another query that may be meant. phrases
+    """text: the query, folded; read_as: words of it that the shop does not know, each with what it was read as;
+    corrected: the query as it was read, "" where as written; suggestion: another query that may be meant. phrases
     and excluded are terms side by side, which an item must hold, or must not."""
 
     wanted: tuple[Wanted, ...]
+    text: str = ""
+    read_as: tuple[tuple[str, str], ...] = ()
     corrected: str = ""
     suggestion: str = ""
     phrases: tuple[Stems, ...] = ()
@@ -55,6 +58,10 @@ class Plan(NamedTuple):
     def needed(self) -> list[Wanted]:
         """The words that an item should hold."""
         return [wanted for wanted in self.wanted if not wanted.optional]
+
+    def corrected_but_for(self, known: Callable[[str], bool]) -> str:
+        """As `corrected`, where some of the words that the shop does not know are known elsewhere."""
+        return _rewritten(self.text, {word: meant for word, meant in self.read_as if not known(word)})
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,8 @@ class Planner:
             told = " ".join(word.text for word in words)  # the words were parted
         return Plan(
             tuple(wanted),
+            told,
+            tuple(read_as.items()),
             _rewritten(told, read_as),
             _rewritten(told, read_as | suggested) if suggested else "",
             tuple(self._terms(phrase) for phrase in asked.quoted if self._terms(phrase)),

@@ -27,7 +27,7 @@ def reread(engine: Engine, context: Context, pool: Pool, scores: Scores) -> Scor
     if reranker is None or not len(pool.rows):
         return scores
     first = engine.by_score(pool, scores)[: reranker.depth]
-    read = reranker.reader.score(context.request.query, texts_of(engine.catalogue, pool.rows[first]))
+    read = reranker.reader.score(context.meant, texts_of(engine.catalogue, pool.rows[first]))
     new = scores.copy()
     new[first] = reranker.again(scores[first], read, np.delete(scores, first))
     return new

@@ -100,7 +100,7 @@ def shown(engine: Engine, asked: Sequence[Asked], progress: Progress) -> Iterato
             kept = gains > 0
             kept[engine.by_score(pool, engine.score(context, pool))[:depth]] = True
         if gains.any() and np.count_nonzero(kept) > 1:
-            yield context.request.query, texts_of(engine.catalogue, pool.rows[kept]), gains[kept], one.weight
+            yield context.meant, texts_of(engine.catalogue, pool.rows[kept]), gains[kept], one.weight
 
 
 def weighed(engine: Engine, name: str, reader: Reader, lessons: Lessons, progress: Progress) -> float:

@@ -193,6 +193,23 @@ def test_what_a_rule_searches_for_instead_has_no_place_in_what_was_typed() -> No
     assert all((each.text, each.start, each.end) == ("", 0, 0) for each in understood)
 
 
+@pytest.mark.parametrize(
+    ("query", "field", "text", "value"),
+    [
+        ("niike shoes", "brand", "niike", "Nike"),
+        ("red shoees under 65", "category", "shoees", "Shoes"),
+        ("youyiku lianyiqun", "brand", "youyiku", "优衣库"),  # pinyin
+    ],
+)
+def test_what_is_misspelt_is_understood_in_its_place(query: str, field: str, text: str, value: str) -> None:
+    found = chip(search(query), field)
+    assert (found.value, found.text, query[found.start : found.end]) == (value, text, text)
+
+
+def test_as_it_is_written_what_is_misspelt_says_nothing() -> None:
+    assert not search("niike shoees", verbatim=True).understood
+
+
 def test_a_word_that_is_passed_over_is_named_as_it_was_read() -> None:
     slate = search("runing apple iphone ")
     assert (slate.corrected, slate.dropped) == ("running apple iphone", ("running",))

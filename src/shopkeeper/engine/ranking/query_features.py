@@ -83,7 +83,7 @@ def _meanings(context: Context, rows: Rows, liked: Rows, weights: Scores, meanin
     columns: Columns = {"meaning": np.nan, "top_meaning": np.nan}
     if meaning is None or not len(meaning.vectors) or not len(rows):
         return columns
-    vectors, asked = meaning.vectors.of(rows), meaning.vector(context.request.query)
+    vectors, asked = meaning.vectors.of(rows), meaning.vector(context.meant)
     wanted = vectors[np.searchsorted(rows, liked)].T @ weights
     length = float(np.linalg.norm(wanted))
     both = np.stack([wanted / max(length, 1e-9), asked if asked is not None else np.zeros_like(wanted)], axis=1)

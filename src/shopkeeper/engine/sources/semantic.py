@@ -31,7 +31,7 @@ class SemanticSource:
         self._vector = lru_cache(maxsize=_REMEMBERED)(partial(_encode, encoder, max_unknown_share))
 
     def retrieve(self, context: Context, limit: int) -> Candidates:
-        vector = self.vector(context.request.query)
+        vector = self.vector(context.meant)
         if vector is None or not len(self.vectors):
             return Candidates.none()
         rows, scores = self.vectors.search(vector, limit, context.allowed)
@@ -46,7 +46,7 @@ class SemanticSource:
         return self._vector(" ".join(query[:_MAX_QUERY_CHARACTERS].split()))
 
     def reason(self, context: Context, row: int) -> str:  # noqa: ARG002
-        return f"close in meaning to “{' '.join(context.request.query[:60].split())}”"
+        return f"close in meaning to “{' '.join(context.meant[:60].split())}”"
 
     def updated(self, changed: Material, rows: Rows) -> SemanticSource:
         if changed.meanings is None or not len(self.vectors):

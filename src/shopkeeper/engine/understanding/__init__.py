@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, ParamSpec, TypeVar
 from weakref import WeakMethod
 
 import msgspec
@@ -32,8 +32,9 @@ from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.settings import Language
 from shopkeeper.vocabulary import Rows
 
-Asked = TypeVar("Asked")
+Asked = ParamSpec("Asked")
 Told = TypeVar("Told")
+ReadAs = tuple[tuple[str, str], ...]
 
 LABEL, PRICE, MEASURE, ORDER, ITEM, CATEGORY = "label", "price", "measure", "order", "item", "category"
 ORDER_FIELD = "sort"  # of the readings that ask for an order
@@ -118,18 +119,19 @@ class Understanding:
         """At most MAX_QUERY_WORDS, in order."""
         return units_of(folded(query[:MAX_QUERY_CHARACTERS]).text, self._stem)[:MAX_QUERY_WORDS]
 
-    def reading(self, query: str) -> tuple[Reading, ...]:
+    def reading(self, query: str, read_as: ReadAs = ()) -> tuple[Reading, ...]:
         """What the query asks for, as `read`; the last queries are remembered."""
-        return self._read(query)
+        return self._read(query, read_as)
 
-    def read(self, query: str) -> tuple[Reading, ...]:
+    def read(self, query: str, read_as: ReadAs = ()) -> tuple[Reading, ...]:
         """In the order of the query, the whole of it last; what is said in words does not overlap. What is quoted or
-        excluded says nothing here."""
+        excluded says nothing here. read_as: words of the query, folded, that are misspelt, each with what is meant."""
         query = plain_text(query[:MAX_QUERY_CHARACTERS])
         text = folded(query[:MAX_QUERY_CHARACTERS])
         taken = bytearray(len(text.text))
         found = list(_free((*self._item(query, text), *self._amounts(text)), taken))
-        units = [unit for unit in units_of(text.text, self._stem)[:MAX_QUERY_WORDS] if not taken[unit.start]]
+        units = units_of(text.text, self._stem, dict(read_as))[:MAX_QUERY_WORDS]
+        units = [unit for unit in units if not taken[unit.start]]
         gains = self._gains(units)
         found += _free((*self._labels(units, gains), *_orders(text)), taken)
         found.sort(key=lambda reading: reading.start)
@@ -216,15 +218,15 @@ class Understanding:
         return cls(catalogue, values, words, knowledge)
 
 
-def _weakly(method: Callable[[Asked], Told]) -> Callable[[Asked], Told]:
+def _weakly(method: Callable[Asked, Told]) -> Callable[Asked, Told]:
     """A method that does not keep its object: what a swap leaves behind must go at once, not when cycles are next
     looked for."""
     kept = WeakMethod(method)
 
-    def call(asked: Asked) -> Told:
+    def call(*asked: Asked.args, **named: Asked.kwargs) -> Told:
         bound = kept()
         assert bound is not None
-        return bound(asked)
+        return bound(*asked, **named)
 
     return call
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from itertools import groupby
 from typing import NamedTuple
@@ -44,12 +44,14 @@ def folded(text: str) -> Folded:
     return Folded("".join(parts), [*places, len(text)])
 
 
-def units_of(text: str, stem: Callable[[str], str]) -> list[Unit]:
-    """The units of a folded text, in order."""
+def units_of(text: str, stem: Callable[[str], str], read_as: Mapping[str, str] = {}) -> list[Unit]:
+    """The units of a folded text, in order. read_as: of some words, others that stand in their places."""
     found: list[Unit] = []
     for token in _TOKEN.finditer(text):
         start, word = token.start(), token[0]
-        if word.isascii():
+        if word in read_as:
+            found.extend(unit._replace(start=start, end=token.end()) for unit in units_of(read_as[word], stem))
+        elif word.isascii():
             found.append(Unit(stem(word), start, token.end(), unspaced=False))
         else:
             found.extend(_parted(word, start, stem))
