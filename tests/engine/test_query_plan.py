@@ -93,6 +93,33 @@ def test_the_words_beside_say_what_was_meant() -> None:
     assert source.plan("tikc ").corrected == "tick"
 
 
+COMPANY = [
+    *["USB stick"] * 9,
+    *["Wireless mouse"] * 9,
+    *["Memory card"] * 9,
+    "Tick repellent",
+    "Mounting frame",
+    "Moun tea",
+    "Carry bag",
+]
+
+
+@pytest.mark.parametrize(
+    ("query", "corrected", "suggestion"),
+    [
+        ("wireless mouw ", "wireless mouse", ""),  # two errors in four letters; "moun" has one
+        ("mouw ", "moun", ""),
+        ("memory carr", "memory card", ""),  # which "carry" begins with
+        ("carr", "", ""),
+        ("usb tick ", "", "usb stick"),  # a word of its own
+        ("usb mouse ", "", ""),  # nothing has both, nor one and what looks like the other
+    ],
+)
+def test_more_is_forgiven_for_what_stands_beside_the_others(query: str, corrected: str, suggestion: str) -> None:
+    plan = shop(COMPANY)[0].plan(query)
+    assert (plan.corrected, plan.suggestion) == (corrected, suggestion)
+
+
 @pytest.mark.parametrize("query", ["light bulb ", "lightbulb "])
 def test_words_are_found_joined_and_parted(made: tuple[LexicalSource, Material], query: str) -> None:
     assert {"Light bulb, warm white", "Lightbulb, cold"} <= found(made[0], query)

@@ -21,6 +21,7 @@ _LIKELY = 0.05  # as the likeliest correction: less likely ones are no readings
 _MAX_PREFIXES, _MAX_CORRECTIONS, _CONSIDERED = 8, 4, 24
 _RARE = 3  # a word of fewer items than this may be a misspelling that found its like
 _OUTNUMBERED = 30  # and so may one whose like has so many times its items
+_OUTNUMBERED_BESIDE = 5  # or so many, where that stands beside the other words of the query, and the word never does
 _SHORTEST, _SHORTEST_TYPED = 4, 2
 
 
@@ -124,13 +125,13 @@ class Planner:
         typed = list(self._typed(word, unfinished)) if known < _RARE else []
         parted = self._parted(word)
         readings += [*shared, *begun, *typed, *parted]
-        if not known and (shared or begun or typed or parted or self.index.holds_stem(stem)):
+        if not known and (shared or typed or parted or self.index.holds_stem(stem)):
             return tuple(readings), typed[0].text if typed else ""
-        corrections = self._corrections(word, known, beside)
+        corrections = self._corrections(word, known, [each.text for each in begun], beside)
         if corrections and not known:
             readings = []  # nothing is written so
         readings += [self._alike(word, other, weight) for other, weight in corrections]
-        if unfinished and not known and not corrections:
+        if unfinished and not (known or begun or corrections):
             readings += [self._alike(word, other, _PREFIX) for other in self._begun_near(word)]
         return tuple(readings), corrections[0][0] if corrections else ""
 
@@ -156,17 +157,11 @@ class Planner:
         own = self.index.rarity(word.text)
         return Reading((self.analyser.stem(other),), weight * min(1.0, own / self.index.rarity(other)), other)
 
-    def _corrections(self, word: Word, known: int, beside: Sequence[str]) -> list[tuple[str, float]]:
+    def _corrections(
+        self, word: Word, known: int, begun: Sequence[str], beside: Sequence[str]
+    ) -> list[tuple[str, float]]:
         """Words like this one that the shop knows far better, with weights: the one that is most likely meant first."""
-        tolerance = _tolerance(word.text) if word.text.isalpha() else 0
-        found = self.index.near(word.text, tolerance, 8 * _CONSIDERED) if tolerance else []
-        if len(word.text) < _SHORTEST:  # a letter may be missing, and no other is told from another word
-            found = [near for near in found if len(near.word) > len(word.text)]
-        if known:
-            least = known + 1 if known < _RARE else _OUTNUMBERED * known
-            found = [near for near in found if near.errors == 1 and near.items >= least][:_CONSIDERED]
-            found = [near for near in found if self._named(near.word, ()) >= least]
-        found = [near for near in found if near.word not in self.wording.stop_words][:_CONSIDERED]
+        found = self._meant(word, known, begun, beside)
         named = [self._named(near.word, beside) for near in found]
         if not any(named):
             named = [self._named(near.word, ()) for near in found]
@@ -180,6 +175,39 @@ class Planner:
         first = _DOUBTED if known else _CORRECTED
         best = likely[0][0] if likely else 0.0
         return [(other, first * (share / best) ** 0.5) for share, other in likely if share > _LIKELY * best]
+
+    def _meant(self, word: Word, known: int, begun: Sequence[str], beside: Sequence[str]) -> list[Near]:
+        """Words that may be meant by this one, or by the beginning of `begun` that it is. Where no item has what is
+        written together with all of `beside`, more is forgiven to find what some have."""
+        if not word.text.isalpha() or len(word.text) < _SHORTEST - 1:
+            return []
+        forgiven = 1 if known or len(word.text) <= _SHORTEST else 2
+        most = 2 if beside and not known and len(word.text) == _SHORTEST else forgiven
+        near = [
+            each
+            for each in self.index.near(word.text, most, 8 * _CONSIDERED)
+            if each.word not in self.wording.stop_words
+        ]
+        meant, others = list[Near](), list[Near]()
+        for each in near:
+            if each.errors <= forgiven and self._is_likelier(each, word.text, known, begun):
+                meant.append(each)
+            elif each.items >= max(_RARE, _OUTNUMBERED_BESIDE * known):
+                others.append(each)
+        written = map(self.analyser.stem, (word.text, *begun))
+        if beside and others and not any(self.index.together((stem, *beside)) for stem in written):
+            least = _RARE if known else 1
+            meant += [each for each in others[:_CONSIDERED] if self._named(each.word, beside) >= least]
+        return meant[:_CONSIDERED]
+
+    def _is_likelier(self, near: Near, word: str, known: int, begun: Sequence[str]) -> bool:
+        """Whether a word that looks like `word` is meant rather than that, whatever stands beside it."""
+        if len(word) < _SHORTEST and len(near.word) <= len(word):
+            return False  # of these a letter may be missing, and no other is told from another word
+        if not known:
+            return not begun
+        least = known + 1 if known < _RARE else _OUTNUMBERED * known
+        return near.items >= least and self._named(near.word, ()) >= least
 
     def _named(self, word: str, beside: Sequence[str]) -> int:
         return self.index.named(self.analyser.stem(word), beside)
@@ -281,11 +309,6 @@ def _unspaced_readings(word: Word, index: TextIndex) -> Iterator[Reading]:
 
 def _is_code(word: Word, other: Word) -> bool:
     return not (word.unspaced or other.unspaced) and any(map(str.isdecimal, word.text + other.text))
-
-
-def _tolerance(word: str) -> int:
-    """Errors forgiven: none in the shortest words, where most neighbours are other words."""
-    return 0 if len(word) < _SHORTEST - 1 else 1 if len(word) <= _SHORTEST else 2
 
 
 def _likelihood(near: Near, word: str) -> float:

@@ -225,14 +225,20 @@ class TextIndex:
 
     def named(self, stem: str, beside: Sequence[str] = ()) -> int:
         """How many items have this stem in a title, brand or category, and all of `beside` in any field."""
+        return self._count_of((stem, _NAMING), *((other, FIELDS) for other in beside))
+
+    def together(self, stems: Iterable[str]) -> int:
+        """How many items have all of these, in any field."""
+        return self._count_of(*((stem, FIELDS) for stem in stems))
+
+    def _count_of(self, *asked: tuple[str, Sequence[str]]) -> int:
+        """How many items have every stem in one of its fields."""
         must, should = tantivy.Occur.Must, tantivy.Occur.Should
-        query = tantivy.Query.boolean_query(
-            [
-                (must, tantivy.Query.boolean_query([(should, self._term(field, each)) for field in fields]))
-                for each, fields in ((stem, _NAMING), *((other, FIELDS) for other in beside))
-            ]
+        each = (
+            tantivy.Query.boolean_query([(should, self._term(field, stem)) for field in fields])
+            for stem, fields in asked
         )
-        return self._count(query)
+        return self._count(tantivy.Query.boolean_query([(must, query) for query in each]))
 
     def _term(self, field: str, stem: str) -> tantivy.Query:
         return tantivy.Query.term_query(self.schema, field, stem, "basic")
