@@ -14,7 +14,8 @@ from worlds import COLOURS, THINGS, catalogue, searches, write_shop
 
 from shopkeeper.data.tables import Tables
 from shopkeeper.engine.pipeline import Engine
-from shopkeeper.learn.judged import FOLDS, Judgements, folds_of, teaches_readers
+from shopkeeper.learn import judged as judging
+from shopkeeper.learn.judged import FEWEST_JUDGED_TO_LEARN, FOLDS, Judgements, folds_of, parted, teaches_readers
 from shopkeeper.learn.rankers import trees
 from shopkeeper.learn.requests import Asked, judgements_of
 from shopkeeper.learn.tournament import compete, compete_judged
@@ -73,6 +74,31 @@ def test_folds_are_of_like_size_and_keep_one_query_together() -> None:
     assert folds_of(queries[::-1]).tolist() == folds[:-1][::-1].tolist()
 
 
+def test_queries_that_are_read_alike_are_in_one_fold(tmp_path: Path) -> None:
+    """A price is understood, and taken out of the query."""
+    told = [{**row, "query": f"{row['query']} under {price}"} for price in (16, 17, 18) for row in judged(by_price)]
+    tables = write_shop(tmp_path, catalogue(ITEMS), [], told)
+    shop = Workshop.open(tables, settings(), tmp_path / "cache", silent)
+    asked = judgements_of(tables.table("judgements"), shop.catalogue.ids)
+    judgements = Judgements.of(shop.engine({}), asked, seed=0, progress=silent)
+    folds: dict[str, set[int]] = {}
+    for one, fold in zip(asked, judgements.folds.tolist(), strict=True):
+        folds.setdefault(one.request.query.split(" under ")[0], set()).add(fold)
+    assert len(folds) == len(QUERIES)
+    assert all(len(own) == 1 for own in folds.values())
+
+
+@pytest.mark.parametrize(("queries", "shared"), [(70, False), (400, True)])
+def test_a_half_is_given_away_only_where_both_are_enough_to_learn_from(queries: int, shared: bool) -> None:
+    nothing = np.empty(0, np.int32)
+    asked = [Asked(Request(query=f"query {at}"), nothing, nothing.astype(np.float32)) for at in range(queries)]
+    rankers, readers = parted(asked)
+    assert bool(readers) == shared
+    assert len(rankers) + len(readers) == queries
+    assert len(rankers) >= FEWEST_JUDGED_TO_LEARN
+    assert all(teaches_readers(one.request.query) for one in readers)
+
+
 def test_only_judged_items_are_learned_from(tmp_path: Path) -> None:
     """Half of the catalogue was shown to nobody."""
     tables = shop_of(tmp_path, by_price)
@@ -128,7 +154,10 @@ def replaced(one: Asked, at: int) -> Asked:
     return Asked(msgspec.structs.replace(one.request, time=float(at)), best, np.ones(1, np.float32))
 
 
-def test_queries_that_taught_the_encoder_are_neither_learned_from_nor_measured(tmp_path: Path) -> None:
+def test_queries_that_taught_the_encoder_are_neither_learned_from_nor_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "FEWEST_JUDGED_TO_LEARN", 20)
     tables = shop_of(tmp_path, by_price)
     shop = Workshop.open(tables, settings(), tmp_path / "cache", silent)
     tuned = replace(shop, made=shop.made._replace(tuned=True))

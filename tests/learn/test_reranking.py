@@ -22,7 +22,6 @@ from shopkeeper.learn.judged import teaches_readers
 from shopkeeper.learn.requests import Asked, judgements_of
 from shopkeeper.learn.reranking import Lessons, earned
 from shopkeeper.learn.stages import READER, stages_of
-from shopkeeper.learn.tournament import FUSED, Choice, Winner
 from shopkeeper.learn.train import JUDGED, train
 from shopkeeper.learn.workshop import Workshop
 from shopkeeper.release.store import ReleaseStore
@@ -31,7 +30,7 @@ from shopkeeper.vocabulary import Request, Scores, silent
 
 ITEMS = 240
 SEARCH = msgspec.structs.replace(DEFAULT_SURFACES["search"], sources=("lexical",), rank="fused", budget_ms=0.0)
-QUERIES = [f"{colour} {thing} brand {brand}" for colour in COLOURS for thing in THINGS for brand in range(4)]
+QUERIES = [f"{colour} {thing} brand {brand}" for colour in COLOURS for thing in THINGS for brand in range(6)]
 
 
 class Shown(NamedTuple):
@@ -107,7 +106,7 @@ def clicks(engine: Engine, n: int = 240, choose: Callable[[list[int]], int] = ma
 
 
 def by_clicks(asked: Sequence[Asked], readers: Sequence[Asked] = ()) -> Lessons:
-    return Lessons.of(Winner(SEARCH, None, Choice(FUSED, "")), asked, readers, ())
+    return Lessons.by_clicks(asked, readers)
 
 
 def test_what_reads_well_is_kept_and_told(shop: Workshop, taught: dict[str, Any], tmp_path: Path) -> None:
@@ -163,15 +162,13 @@ def test_nothing_that_watches_or_judges_is_learned_from(shop: Workshop) -> None:
 def test_of_judged_queries_one_half_teaches_and_the_other_is_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A cross-encoder by chance is not kept."""
     given: list[Lessons] = []
-    monkeypatch.setattr(Lessons, "of", _kept(Lessons.of, given))
+    monkeypatch.setattr(Lessons, "by_judgements", _kept(Lessons.by_judgements, given))
     tables = write_shop(tmp_path, catalogue(ITEMS), [], judgements())
     model = str(write_bert(tmp_path / "bert"))
     release = train(tables, settings(model=model), ReleaseStore(tmp_path / "releases"))
     metrics = release.manifest.metrics
-    assert metrics["choices"]["search"]["cross_encoder"].startswith("not kept")
-    assert not (release.path / "reranker").exists()
+    assert (release.path / "reranker").exists() == metrics["cross_encoder"].startswith("kept: ")
     measured = [query for query in QUERIES if not teaches_readers(query)]
     assert metrics["surfaces"][JUDGED]["requests"] == len(measured)
     (lessons,) = given
@@ -189,7 +186,7 @@ def test_what_is_kept_is_released_and_measured(tmp_path: Path, monkeypatch: pyte
     tables = write_shop(tmp_path, items, [], judgements())
     release = train(tables, settings(), ReleaseStore(tmp_path / "releases"))
     metrics = release.manifest.metrics
-    assert metrics["choices"]["search"]["cross_encoder"].startswith("kept: ")
+    assert metrics["cross_encoder"].startswith("kept: ")
     assert "kept: " in (release.path / "evaluation" / "report.html").read_text(encoding="utf-8")
     placements = Engine.open(release.path).answer(Request(query="red mug", size=3)).placements
     assert [number(placement.item.title) for placement in placements] == [216, 192, 168]
@@ -201,6 +198,13 @@ def _kept(make: Callable[..., Lessons], given: list[Lessons]) -> Callable[..., L
         return given[-1]
 
     return of
+
+
+def test_a_shop_in_which_nobody_searched_is_told_so(tmp_path: Path) -> None:
+    tables = write_shop(tmp_path, catalogue(ITEMS))
+    release = train(tables, settings(model=str(write_bert(tmp_path / "bert"))), ReleaseStore(tmp_path / "releases"))
+    assert "nothing that anybody searched for" in release.manifest.metrics["cross_encoder"]
+    assert "nothing that anybody searched for" in (release.path / "evaluation" / "report.html").read_text("utf-8")
 
 
 def test_graded_items_alone_teach(shop: Workshop, taught: dict[str, Any], tmp_path: Path) -> None:

@@ -160,12 +160,11 @@ def metrics(measured: Mapping[str, Any]) -> None:
         say(f"{surface} is served by {choice['winner']}: {choice['why']}", "dim")
         for name, why in choice.get("dropped", {}).items():
             say(f"  {name}: {why}", "dim")
-        if read_again := choice.get("cross_encoder"):
-            say(f"  a cross-encoder: {read_again}", "dim")
         if contest := choice.get("contest"):
             say(f"  held against what release {contest['incumbent']} chose: {_contest(contest)}", "dim")
-    if came := measured.get("encoder"):
-        say(f"The encoder: {came}", "dim")
+    for name in ("encoder", "cross_encoder"):
+        if came := measured.get(name):
+            say(f"The {name.replace('_', '-')}: {came}", "dim")
     costs = [
         (name, *("" if cost[figure] is None else f"{cost[figure]:,.2f}" for figure in COSTS))
         for name, cost in measured.get("costs", {}).items()

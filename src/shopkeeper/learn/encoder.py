@@ -28,7 +28,7 @@ from shopkeeper.engine.item_text import item_texts
 from shopkeeper.engine.meaning import readable_texts
 from shopkeeper.engine.transformer import FILES, MODEL_FILE, TOKENIZER_FILE
 from shopkeeper.errors import SettingsError
-from shopkeeper.learn.judged import teaches_readers
+from shopkeeper.learn.judged import parted
 from shopkeeper.learn.libraries import library
 from shopkeeper.learn.requests import Asked, judgements_of
 from shopkeeper.learn.searches import load_searches
@@ -63,7 +63,7 @@ class Lessons:
     def judged(self) -> list[Asked]:
         """The queries that people have graded, as far as they teach what reads texts."""
         asked = judgements_of(self.tables.table("judgements"), self.ids)
-        return [one for one in asked if teaches_readers(one.request.query)]
+        return parted(asked)[1]
 
 
 class Made(NamedTuple):

@@ -25,7 +25,7 @@ from shopkeeper.learn.requests import Asked
 from shopkeeper.vocabulary import Progress, Request, Scores
 
 FOLDS = 5
-FEWEST_JUDGED = 30  # queries to choose by
+FEWEST_JUDGED_TO_LEARN = 50  # queries: each brings a dozen grades or more, where a click is one
 
 Fit = Callable[[Examples, Examples], Ranker]  # of what is learned from, and what is watched
 
@@ -61,7 +61,7 @@ class Judgements:
 
     @classmethod
     def of(cls, engine: Engine, asked: Sequence[Asked], *, seed: int, progress: Progress) -> Judgements:
-        folds = folds_of([one.request.query for one in asked])
+        folds = folds_of([engine.context(one.request).request.query for one in asked])
         examples = [
             examples_of(
                 engine,
@@ -98,7 +98,7 @@ class Judgements:
 
 def folds_of(queries: Sequence[str]) -> npt.NDArray[np.int64]:
     """int64 [queries]: of like size, and the same whatever the order. What differs in case and blanks alone is one
-    query, and in one fold."""
+    query, and in one fold; so are "mug under 6" and "mug under 8", where queries are given as they are read."""
     texts = [folded_line(query) for query in queries]
     order = sorted(set(texts), key=lambda text: md5(text.encode(), usedforsecurity=False).digest())
     places = {text: place % FOLDS for place, text in enumerate(order)}
@@ -112,8 +112,17 @@ def judged_ndcg(engine: Engine, answers: Ranks, among_judged: Ranks, asked: Sequ
     return (measure(engine, answers, asked)["ndcg"] + measure(engine, among_judged, asked)["ndcg"]) / 2
 
 
+def parted(asked: Sequence[Asked]) -> tuple[list[Asked], list[Asked]]:
+    """The judged queries from which rankers learn, and by which all is measured; and those, the other half by MD5,
+    from which networks learn that read texts: such a one would tell a ranker the answers that it has seen. All are
+    the rankers' where either half would be too few to learn from."""
+    halves: tuple[list[Asked], list[Asked]] = ([], [])
+    for one in asked:
+        halves[teaches_readers(one.request.query)].append(one)
+    return halves if min(map(len, halves)) >= FEWEST_JUDGED_TO_LEARN else ([*asked], [])
+
+
 def teaches_readers(query: str) -> bool:
-    """Whether a judged query is of the half, by MD5, that networks which read texts may learn from. Rankers learn from
-    the other half, and all is measured by it: what reads texts would tell a ranker the answers that it has seen."""
+    """Whether a judged query is of the half that teaches what reads texts, where there are enough."""
     digest = md5(folded_line(query).encode() + b"|reader", usedforsecurity=False).digest()
     return digest[0] < 128

@@ -34,6 +34,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     them; stages: by surface, what each stage of an answer costs and brings; looked_at: the chance that each place of a
     list is looked at, against the first, by which clicks on searches are weighed; looked_at_by_swaps: of how many of
     the first places it is known from what chance exchanged; encoder: what came of tuning it, where that was asked
+    for; cross_encoder: whether one reads the first answers of search again, and what that brings, where one was asked
     for."""
 
     items: int
@@ -48,6 +49,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     looked_at: tuple[float, ...] = ()
     looked_at_by_swaps: int = 0
     encoder: str = ""
+    cross_encoder: str = ""
 
 
 def write_report(evaluation: Evaluation, directory: Path, shop: str, now: float) -> None:

@@ -21,7 +21,7 @@ from shopkeeper.learn.libraries import library
 from shopkeeper.learn.metrics import Values, compare
 from shopkeeper.learn.replay import Scorer, answered, gains_of, replay
 from shopkeeper.learn.requests import Asked
-from shopkeeper.learn.tournament import CONFIDENCE, FEWEST_TO_JUDGE, LEARN_SHARE, WATCH_SHARE, Winner
+from shopkeeper.learn.tournament import CONFIDENCE, FEWEST_TO_JUDGE, LEARN_SHARE, WATCH_SHARE
 from shopkeeper.settings import CrossEncoderSettings
 from shopkeeper.vocabulary import Progress, Scores
 
@@ -33,28 +33,30 @@ JOB = "learning the cross-encoder"
 
 @dataclass(frozen=True)
 class Lessons:
-    """learning, watching, judging: of the requests to one surface, none in two of them; by_judgements: whether people's
-    grades judge. unseen: where the ranker learned from those that judge, the same in folds."""
+    """learning, watching, judging: of the requests to one surface, none in two of them; graded: whether the last are
+    queries that people have graded. unseen: where the ranker learned from these, the same in folds."""
 
     learning: Sequence[Asked]
     watching: Sequence[Asked]
     judging: Sequence[Asked]
-    by_judgements: bool
+    graded: bool = False
     unseen: InFolds | None = None
 
     @classmethod
-    def of(cls, winner: Winner, asked: Sequence[Asked], readers: Sequence[Asked], judged: Sequence[Asked]) -> Lessons:
-        """asked: the requests that chose the winner, oldest first; readers, judged: queries that people have graded, of
-        which the one teach networks that read, and the others judge where no clicks can."""
-        if winner.choice.by_judgements:
-            watched = folds_of([one.request.query for one in readers]) == 0
-            learning, watching = (
-                [one for one, out in zip(readers, watched.tolist(), strict=True) if out is held]
-                for held in (False, True)
-            )
-            return cls(learning, watching, judged, by_judgements=True, unseen=winner.unseen)
+    def by_clicks(cls, asked: Sequence[Asked], readers: Sequence[Asked]) -> Lessons:
+        """asked: the requests that chose what serves, oldest first; readers: judged queries that teach networks that
+        read."""
         learn, watch = (int(len(asked) * share) for share in (LEARN_SHARE, LEARN_SHARE + WATCH_SHARE))
-        return cls([*asked[:learn], *readers], asked[learn:watch], asked[watch:], by_judgements=False)
+        return cls([*asked[:learn], *readers], asked[learn:watch], asked[watch:])
+
+    @classmethod
+    def by_judgements(cls, readers: Sequence[Asked], judged: Sequence[Asked], unseen: InFolds | None) -> Lessons:
+        """judged: the queries that chose what serves."""
+        watched = folds_of([one.request.query for one in readers]) == 0
+        learning, watching = (
+            [one for one, out in zip(readers, watched.tolist(), strict=True) if out is held] for held in (False, True)
+        )
+        return cls(learning, watching, judged, graded=True, unseen=unseen)
 
 
 def check(settings: CrossEncoderSettings) -> None:
@@ -144,7 +146,7 @@ def _values(
     """float64 [requests] of each scorer, by what the winner of the surface was chosen by."""
     answers = partial(replay, engine, asked, scorers, K, progress=progress, stage="read the first answers again")
     rows = answers()
-    if not lessons.by_judgements:
+    if not lessons.graded:
         return {system: measure(engine, rows[system], asked)["ndcg"] for system in scorers}
     among = answers(among_judged=True)
     return {system: judged_ndcg(engine, rows[system], among[system], asked) for system in scorers}

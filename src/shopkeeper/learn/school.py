@@ -12,7 +12,7 @@ from shopkeeper.engine.ranking.query_features import FUSED
 from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.engine.ranking.recipe import Examples, RankerRecipe, ranker_recipes
 from shopkeeper.errors import DivergedError
-from shopkeeper.learn.judged import Fit, InFolds, Judgements
+from shopkeeper.learn.judged import FEWEST_JUDGED_TO_LEARN, Fit, InFolds, Judgements
 from shopkeeper.learn.rankers.beside import beside_fusion
 from shopkeeper.learn.replay import Scorer, examples_of, learned
 from shopkeeper.learn.requests import Asked
@@ -20,7 +20,6 @@ from shopkeeper.vocabulary import Progress
 
 LEARNED = "learned"  # as `Surface.rank` has it
 FEWEST_TO_LEARN = 100  # requests
-FEWEST_JUDGED_TO_LEARN = 50  # queries: each brings a dozen grades or more, where a click is one
 WITH_JUDGEMENTS, BESIDE_FUSION = "{}, with judgements", "{}, beside the fusion"
 MOST_OF_JUDGED = 5.0  # requests that one judged query may count as, beside clicks
 

@@ -55,8 +55,7 @@ class Choice(msgspec.Struct, frozen=True):
     short, they learned nothing, or the fusion is better without them, with why; pace: how long the contestants' answers
     take; costs: of every ranker;
     by_judgements: whether people's judgements decided, and no clicks; from_judgements: whether the winner learned from
-    them; cross_encoder: in a sentence, whether one reads the first answers again, and what that brings; "" where none
-    was wanted."""
+    them."""
 
     winner: str
     why: str
@@ -71,7 +70,6 @@ class Choice(msgspec.Struct, frozen=True):
     costs: dict[str, Cost] = {}
     by_judgements: bool = False
     from_judgements: bool = False
-    cross_encoder: str = ""
 
     @property
     def ndcg(self) -> dict[str, Estimate]:

@@ -20,7 +20,7 @@ from shopkeeper.learn.costs import Cost, costs_of, together
 from shopkeeper.learn.evaluate import SERVED, Figures, evaluate
 from shopkeeper.learn.groups import groups_of
 from shopkeeper.learn.incumbent import Incumbent, defend
-from shopkeeper.learn.judged import teaches_readers
+from shopkeeper.learn.judged import parted
 from shopkeeper.learn.leaks import checked, leaks, refuse
 from shopkeeper.learn.replay import Scorer, fused
 from shopkeeper.learn.report import Evaluation, write_report
@@ -60,10 +60,7 @@ def train(
     knows the future; MissingExtraError and SettingsError for an encoder or a model that cannot be had or fitted.
     """
     with releases.draft() as draft, tables.held() as tables:
-        if not tables.folder.is_dir():
-            raise DataError("there are no tables", where=str(tables.named), remedy="Make them with: shopkeeper ingest")
-        check_fits(settings)
-        check(settings.cross_encoder)
+        _require(tables, settings)
         incumbent = _incumbent(releases) if if_better else None
         cache = releases.root.parent / "cache"
         live = tables.live  # before the tables are read: an event that comes twice is better than one lost
@@ -73,10 +70,10 @@ def train(
         parts = split(shop.interactions, settings.train, shop.now)
         judged, readers = _judged(tables, shop)
         chosen = _chosen(shop, parts, judged, readers, incumbent, cache, progress)
-        shop, rankers = chosen.shop, chosen.rankers
+        shop = chosen.shop
         asked = shop.requests(parts.test) if parts else {}
-        figures, stages = _measure(shop, parts.test, asked, rankers, progress) if parts else ({}, {})
-        engine = shop.released(rankers)
+        figures, stages = _measure(shop, parts.test, asked, chosen.rankers, progress) if parts else ({}, {})
+        engine = shop.released(chosen.rankers)
         figures |= _judge(engine, judged, chosen.winners.get(SEARCH), settings.train.seed, progress)
         progress("publish", 0, 1)
         engine.save(draft)
@@ -96,15 +93,24 @@ def train(
         return release
 
 
+def _require(tables: Tables, settings: Settings) -> None:
+    """Raises as `train`, before anything is read."""
+    if not tables.folder.is_dir():
+        raise DataError("there are no tables", where=str(tables.named), remedy="Make them with: shopkeeper ingest")
+    check_fits(settings)
+    check(settings.cross_encoder)
+
+
 @dataclass(frozen=True)
 class _Chosen:
     """winners: by surface; shop: as they serve it; checked: how many requests were checked for leaks; costs: of all
-    rankers that competed."""
+    rankers that competed; reread: what came of reading the first answers again."""
 
     shop: Workshop
     winners: Mapping[str, Winner]
     checked: int
     costs: dict[str, Cost]
+    reread: str
 
     @property
     def rankers(self) -> dict[str, Ranker]:
@@ -121,17 +127,17 @@ def _chosen(
     progress: Progress,
 ) -> _Chosen:
     winners, unleaking = _choose(shop, parts.validation, judged, progress) if parts else ({}, 0)
-    if judged and (SEARCH not in winners or winners[SEARCH].choice.figures is None):  # no clicks could decide
+    by_judgements = bool(judged) and (SEARCH not in winners or winners[SEARCH].choice.figures is None)
+    if by_judgements:  # no clicks could decide
         winners[SEARCH] = _choose_by_judgements(shop, judged, progress)
         incumbent = incumbent and incumbent.without(SEARCH)
     costs = together(winner.choice.costs for winner in winners.values())
     if incumbent:
         winners = defend(incumbent, shop, parts.test if parts else None, winners, progress)
     shop = shop.with_surfaces({name: winner.surface for name, winner in winners.items()})
-    if shop.settings.cross_encoder.model != "none" and SEARCH in winners:
-        shop, told = _reread(shop, parts, winners[SEARCH], judged, readers, cache, progress)
-        winners = {**winners, SEARCH: winners[SEARCH].noting(cross_encoder=told)}
-    return _Chosen(shop, winners, unleaking, costs)
+    graded = (judged, readers) if by_judgements else ([], readers)
+    shop, reread = _reread(shop, parts, winners.get(SEARCH), *graded, cache, progress)
+    return _Chosen(shop, winners, unleaking, costs, reread)
 
 
 def _evaluation(
@@ -154,6 +160,7 @@ def _evaluation(
         looked_at=tuple(examination.looked.tolist()) if examination else (),
         looked_at_by_swaps=examination.swapped if examination else 0,
         encoder=shop.made.told,
+        cross_encoder=chosen.reread,
     )
 
 
@@ -177,9 +184,8 @@ def _judged(tables: Tables, shop: Workshop) -> tuple[list[Asked], list[Asked]]:
     settings = shop.settings
     asked = judgements_of(tables.table("judgements"), shop.catalogue.ids) if SEARCH in settings.surfaces else []
     reads = shop.made.tuned or settings.cross_encoder.model != "none"
-    teaches = [reads and teaches_readers(one.request.query) for one in asked]
-    judged, teaching = ([one for one, own in zip(asked, teaches, strict=True) if own is kind] for kind in (False, True))
-    return _some(judged, settings), _some(teaching, settings)
+    judged, readers = parted(asked) if reads else (asked, [])
+    return _some(judged, settings), _some(readers, settings)
 
 
 def _some(asked: Sequence[Asked], settings: Settings) -> list[Asked]:
@@ -219,20 +225,24 @@ def _choose(shop: Workshop, part: Part, judged: Sequence[Asked], progress: Progr
 def _reread(
     shop: Workshop,
     parts: Split | None,
-    winner: Winner,
+    winner: Winner | None,
     judged: Sequence[Asked],
     readers: Sequence[Asked],
     cache: Path,
     progress: Progress,
 ) -> tuple[Workshop, str]:
-    """The shop whose engines read the first answers of search again, if that is earned; and what came of it."""
+    """The shop whose engines read the first answers of search again, if that is earned; and what came of it, "" where
+    it is not wanted. judged: by what people have graded, where no clicks decide."""
+    if shop.settings.cross_encoder.model == "none":
+        return shop, ""
+    if winner is None:
+        return shop, "nothing that anybody searched for, or graded, says whether it helps"
     rankers = {SEARCH: winner.ranker} if winner.ranker else {}
-    if winner.choice.by_judgements or parts is None:
-        engine, asked = shop.engine(rankers), list[Asked]()
+    if judged or parts is None:
+        engine, lessons = shop.engine(rankers), Lessons.by_judgements(readers, judged, winner.unseen)
     else:
         engine = shop.engine_of(parts.validation, rankers, "fit for validation")
-        asked = shop.requests(parts.validation).get(SEARCH, [])
-    lessons = Lessons.of(winner, asked, readers, judged)
+        lessons = Lessons.by_clicks(shop.requests(parts.validation).get(SEARCH, []), readers)
     reranker, told = earned(engine, SEARCH, lessons, cache, progress)
     return replace(shop, reranker=reranker), told
 

@@ -16,6 +16,7 @@ from transformers import AutoModel
 from worlds import write_shop
 
 from shopkeeper.engine.encoder import SentenceEncoder
+from shopkeeper.learn import judged
 from shopkeeper.learn.encoder import build_encoder
 from shopkeeper.learn.judged import teaches_readers
 from shopkeeper.learn.models import sentence
@@ -199,12 +200,13 @@ def test_it_knows_half_of_the_judged_queries_and_nothing_that_is_measured_later(
     base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = list[Known]()
+    monkeypatch.setattr(judged, "FEWEST_JUDGED_TO_LEARN", 20)
     monkeypatch.setattr(sentence, "tuned", lambda _, known, *__: (told.append(known), "not tuned"))
     assert opened(base, tmp_path).made.told == "not tuned"
-    judged = {row["query"] for row in GRADED if teaches_readers(row["query"])}
+    graded = {row["query"] for row in GRADED if teaches_readers(row["query"])}
     asked = [query for query in told[0].queries if set(query.split()) <= {*COLOURS}]
-    assert {*told[0].queries} - {*asked} == judged
-    assert 0 < len(judged) < len(GRADED)
+    assert {*told[0].queries} - {*asked} == graded
+    assert 0 < len(graded) < len(GRADED)
     assert 75 <= len(asked) <= 80  # the newest fifth of the events is measured
 
 
