@@ -56,7 +56,7 @@ def test_not_a_candidate_and_what_each_source_says() -> None:
 
 def test_not_found_by_the_words(engine: Engine) -> None:
     told = engine.explain(Request(query="mug", time=NOW), "chair-red")
-    assert (told.verdict, told.text) == ("not a candidate", "lexical does not know it for this request")
+    assert (told.verdict, told.text) == ("not a candidate", "lexical does not find it")
 
 
 def test_unknown_item_with_the_nearest(engine: Engine) -> None:

@@ -125,7 +125,7 @@ def _word_of(engine: Engine, context: Context, name: str, row: int) -> str:
         return f"{name} has nothing to say here"
     place = np.flatnonzero(found == row)
     if not len(place):
-        return f"{name} does not know it for this request"
+        return f"{name} does not find it"
     return f"{name} ranks it {_ordinal(int(place[0]) + 1)}, beyond its {limit} candidates"
 
 
