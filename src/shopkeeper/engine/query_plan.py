@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -181,6 +182,9 @@ class Planner:
         written together with all of `beside`, more is forgiven to find what some have."""
         if not word.text.isalpha() or len(word.text) < _SHORTEST - 1:
             return []
+        alone = cache(lambda: self._stands_alone((word.text, *begun), beside))
+        if begun and not known and not alone():
+            return []
         forgiven = 1 if known or len(word.text) <= _SHORTEST else 2
         most = 2 if beside and not known and len(word.text) == _SHORTEST else forgiven
         near = [
@@ -194,11 +198,15 @@ class Planner:
                 meant.append(each)
             elif each.items >= max(_RARE, _OUTNUMBERED_BESIDE * known):
                 others.append(each)
-        written = map(self.analyser.stem, (word.text, *begun))
-        if beside and others and not any(self.index.together((stem, *beside)) for stem in written):
+        if others and alone():
             least = _RARE if known else 1
             meant += [each for each in others[:_CONSIDERED] if self._named(each.word, beside) >= least]
         return meant[:_CONSIDERED]
+
+    def _stands_alone(self, words: Sequence[str], beside: Sequence[str]) -> bool:
+        """Whether no item has one of these words together with all of `beside`, of which there are some."""
+        stems = map(self.analyser.stem, words)
+        return bool(beside) and not any(self.index.together((stem, *beside)) for stem in stems)
 
     def _is_likelier(self, near: Near, word: str, known: int, begun: Sequence[str]) -> bool:
         """Whether a word that looks like `word` is meant rather than that, whatever stands beside it."""

@@ -250,7 +250,8 @@ class TextIndex:
         return self._count(tantivy.Query.boolean_query(phrases))
 
     def _count(self, query: tantivy.Query) -> int:
-        result: Any = self._searcher.search(query, 1)
+        unscored = tantivy.Query.const_score_query(query, 1.0)  # which is half of the work
+        result: Any = self._searcher.search(unscored, 1)
         return int(result.count)
 
     def _rows(self, addresses: list[tantivy.DocAddress]) -> Rows:
