@@ -17,6 +17,7 @@ from worlds import COLOURS, THINGS, catalogue, write_shop
 
 from shopkeeper.engine.cross_encoder import CrossEncoder
 from shopkeeper.engine.pipeline import Engine
+from shopkeeper.engine.ranking.reranker import Reranker
 from shopkeeper.learn import reranking
 from shopkeeper.learn.judged import teaches_readers
 from shopkeeper.learn.requests import Asked, judgements_of
@@ -141,6 +142,26 @@ def test_what_is_too_slow_is_not_kept(taught: dict[str, Any], tmp_path: Path) ->
     assert told.startswith("not kept, as it takes more than the 1e-06 ms of the surface")
 
 
+@pytest.mark.parametrize(("wanted", "stays"), [(max, True), (min, False)])
+def test_what_stands_stays_unless_it_is_surely_beaten(
+    shop: Workshop, taught: dict[str, Any], tmp_path: Path, wanted: Callable[[list[int]], int], stays: bool
+) -> None:
+    """What is learned anew is noise. What stands puts the highest numbers first, and nothing the lowest."""
+    taught["reader"] = Reader(lambda text: float(crc32(text.encode()) % 97))
+    engine, standing = shop.engine({}), Reranker(Reader(number), "search", 10, 1.0)
+    lessons = by_clicks(clicks(engine, choose=wanted))
+    reranker, told = earned(engine, "search", lessons, tmp_path, silent, standing)
+    assert reranker is (standing if stays else None)
+    assert ("with that of the current release" in told) == stays
+
+
+def test_what_stands_stays_where_too_few_requests_judge(shop: Workshop, tmp_path: Path) -> None:
+    engine, standing = shop.engine({}), Reranker(Reader(number), "search", 10, 1.0)
+    reranker, told = earned(engine, "search", by_clicks(clicks(engine, 40)), tmp_path, silent, standing)
+    assert reranker is standing
+    assert told.endswith("; that of the current release stays")
+
+
 def test_too_few_requests_judge_nothing(shop: Workshop, taught: dict[str, Any], tmp_path: Path) -> None:
     engine = shop.engine({})
     assert earned(engine, "search", by_clicks(clicks(engine, 40)), tmp_path, silent) == (
@@ -190,6 +211,15 @@ def test_what_is_kept_is_released_and_measured(tmp_path: Path, monkeypatch: pyte
     assert "kept: " in (release.path / "evaluation" / "report.html").read_text(encoding="utf-8")
     placements = Engine.open(release.path).answer(Request(query="red mug", size=3)).placements
     assert [number(placement.item.title) for placement in placements] == [216, 192, 168]
+
+    counting.score = lambda _, texts: np.zeros(len(texts), np.float32)  # type: ignore[method-assign]
+    again = train(tables, settings(), ReleaseStore(tmp_path / "releases"), if_better=True)
+    assert again.manifest.metrics["cross_encoder"].startswith("not kept, as it is not surely better: ")
+    assert (again.path / "reranker").is_dir()
+    others = msgspec.structs.replace(settings(), cross_encoder=CrossEncoderSettings())
+    without = train(tables, others, ReleaseStore(tmp_path / "releases"), if_better=True)
+    assert without.manifest.metrics["cross_encoder"] == ""
+    assert not (without.path / "reranker").exists()
 
 
 def _kept(make: Callable[..., Lessons], given: list[Lessons]) -> Callable[..., Lessons]:

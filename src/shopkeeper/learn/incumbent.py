@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from shopkeeper.engine.keeping import RANKERS
+from shopkeeper.engine.keeping import RANKERS, RERANKER
 from shopkeeper.engine.opening import settings_of
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.ranker import Ranker
+from shopkeeper.engine.ranking.reranker import Reranker
 from shopkeeper.engine.sources import recipes
 from shopkeeper.errors import DataError, ReleaseError, SettingsError
 from shopkeeper.learn.evaluate import SERVED, K, measure
@@ -25,7 +26,7 @@ from shopkeeper.learn.split import Part
 from shopkeeper.learn.tournament import CONFIDENCE, FEWEST_TO_JUDGE, Contest, Winner, mute
 from shopkeeper.learn.workshop import Workshop
 from shopkeeper.release.store import Release
-from shopkeeper.settings import Surface
+from shopkeeper.settings import CrossEncoderSettings, Surface
 from shopkeeper.vocabulary import Progress
 
 TOO_FEW = "too few requests came since it was chosen to judge by: it stays"
@@ -39,12 +40,15 @@ LEAST_LEFT = 0.5  # of the items and of the events that the incumbent knew: with
 
 @dataclass(frozen=True)
 class Incumbent:
-    """What won each surface when the release was trained, and how many items and events it knew."""
+    """What won each surface when the release was trained, and how many items and events it knew; and what reads its
+    first answers again, by these settings."""
 
     release: str
     winners: dict[str, Winner]
     items: int
     events: int
+    reranker: Reranker | None
+    cross_encoder: CrossEncoderSettings
 
     @classmethod
     def of(cls, release: Release) -> Incumbent:
@@ -54,13 +58,25 @@ class Incumbent:
             evaluation = msgspec.convert(release.manifest.metrics, Evaluation)
         except msgspec.ValidationError as error:
             raise ReleaseError(f"it does not say how it was chosen ({error})", where=str(release.path)) from None
-        surfaces = settings_of(release).surfaces
+        settings, reranker = settings_of(release), release.path / RERANKER
+        surfaces = settings.surfaces
         winners = {
             name: Winner(surfaces[name], _ranker(release, name, surfaces[name]), choice)
             for name, choice in evaluation.choices.items()
             if name in surfaces and _installed(surfaces[name])
         }
-        return cls(release.id, winners, evaluation.items, evaluation.events)
+        return cls(
+            release.id,
+            winners,
+            evaluation.items,
+            evaluation.events,
+            Reranker.load(reranker) if reranker.is_dir() else None,
+            settings.cross_encoder,
+        )
+
+    def rereading(self, wanted: CrossEncoderSettings) -> Reranker | None:
+        """What reads the first answers again, where that is what is wanted today."""
+        return self.reranker if wanted == self.cross_encoder else None
 
     def without(self, name: str) -> Incumbent:
         """Where its choice for a surface is not held against the new one."""

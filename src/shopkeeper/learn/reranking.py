@@ -18,7 +18,7 @@ from shopkeeper.learn.evaluate import K, measure
 from shopkeeper.learn.judged import InFolds, folds_of, judged_ndcg
 from shopkeeper.learn.latency import time_answers
 from shopkeeper.learn.libraries import library
-from shopkeeper.learn.metrics import Values, compare
+from shopkeeper.learn.metrics import Comparison, Values, compare
 from shopkeeper.learn.replay import Scorer, answered, gains_of, replay
 from shopkeeper.learn.requests import Asked
 from shopkeeper.learn.tournament import CONFIDENCE, FEWEST_TO_JUDGE, LEARN_SHARE, WATCH_SHARE
@@ -27,7 +27,8 @@ from shopkeeper.vocabulary import Progress, Scores
 
 WEIGHTS = (0.25, 0.5, 1.0, 2.0)  # of what is read, against what ordered the candidates
 FEWEST_WATCHED = 10  # requests, to stop and to choose a weight by
-WITHOUT, WITH = "without the cross-encoder", "with the cross-encoder"
+WITHOUT, WITH, STANDING = "without", "with it", "with that of the current release"
+STAYS = "; that of the current release stays"
 JOB = "learning the cross-encoder"
 
 
@@ -65,15 +66,19 @@ def check(settings: CrossEncoderSettings) -> None:
         library("shopkeeper.learn.models.cross_encoder", JOB, needs="torch").opened(settings)
 
 
-def earned(engine: Engine, name: str, lessons: Lessons, work: Path, progress: Progress) -> tuple[Reranker | None, str]:
+def earned(
+    engine: Engine, name: str, lessons: Lessons, work: Path, progress: Progress, standing: Reranker | None = None
+) -> tuple[Reranker | None, str]:
     """What reads the first answers of the surface `name` again, where that is surely better and quick enough, and what
-    came of it, in a sentence. engine: as it would serve without.
+    came of it, in a sentence. engine: as it would serve without; standing: what reads them in the release that serves
+    now, which stays unless it is surely beaten, by what is learned now or by nothing.
 
     Raises as `check`.
     """
     watching, judging = len(lessons.watching), len(lessons.judging)
     if watching < FEWEST_WATCHED or judging < FEWEST_TO_JUDGE:
-        return None, f"too few requests to stop it by ({watching}), or to judge it ({judging})"
+        why = f"too few requests to stop it by ({watching}), or to judge it ({judging})"
+        return standing, why + (STAYS if standing else "")
     teaching = library("shopkeeper.learn.models.cross_encoder", JOB, needs="torch")
     lists, watched = (
         [teaching.Shown(*told) for told in shown(engine, asked, progress)]
@@ -84,10 +89,10 @@ def earned(engine: Engine, name: str, lessons: Lessons, work: Path, progress: Pr
     try:
         encoder = teaching.learned(lists, watched, settings, training, work / "cross_encoder", work / "models")
     except DivergedError as error:
-        return None, error.why
+        return standing, error.why + (STAYS if standing else "")
     progress(JOB, 1, 1)
     weight = weighed(engine, name, encoder, lessons, progress)
-    return decided(engine, Reranker(encoder, name, settings.depth, weight), lessons, progress)
+    return decided(engine, Reranker(encoder, name, settings.depth, weight), standing, lessons, progress)
 
 
 def shown(engine: Engine, asked: Sequence[Asked], progress: Progress) -> Iterator[tuple[str, list[str], Scores, float]]:
@@ -114,30 +119,71 @@ def weighed(engine: Engine, name: str, reader: Reader, lessons: Lessons, progres
     return float(max(scorers, key=lambda weight: float(values[weight].mean())))
 
 
-def decided(engine: Engine, reranker: Reranker, lessons: Lessons, progress: Progress) -> tuple[Reranker | None, str]:
+def decided(
+    engine: Engine, learned: Reranker, standing: Reranker | None, lessons: Lessons, progress: Progress
+) -> tuple[Reranker | None, str]:
     """As `earned`, of one that is learned."""
-    scorers: dict[str, Scorer] = {
-        system: each.score if lessons.unseen is None else lessons.unseen.scorer(each)
-        for system, each in {WITHOUT: engine, WITH: engine.rereading(reranker)}.items()
-    }
-    values = _values(engine, lessons.judging, scorers, lessons, progress)
-    ndcg = {system: float(values[system].mean()) for system in scorers}
-    beats = compare(values[WITH], values[WITHOUT], engine.settings.train.seed)
-    gained = beats.difference
-    laps = time_answers(engine, lessons.judging, scorers, progress=progress)
-    ms = {system: laps.answer_ms(system, laps.sources) for system in scorers}
-    budget_ms = engine.settings.surfaces[reranker.surface].budget_ms
+    rerankers = {WITHOUT: None, WITH: learned} | ({STANDING: standing} if standing else {})
+    tried = _Tried.of(engine, learned.surface, rerankers, lessons, progress)
+    stands = STANDING in tried.quick and not tried.surely_better(WITHOUT, STANDING)
+    serves = STANDING if stands else WITHOUT
+    gained, ndcg, ms = tried.compared(WITH, serves).difference, tried.ndcg, tried.ms
     said = (
-        f"NDCG@{K} is {ndcg[WITH]:.3f} with it and {ndcg[WITHOUT]:.3f} without "
+        f"NDCG@{K} is {ndcg[WITH]:.3f} with it and {ndcg[serves]:.3f} {serves} "
         f"({gained.value:+.3f}, {gained.low:+.3f} to {gained.high:+.3f}), on the {len(lessons.judging):,} requests "
-        f"that chose; 95 of 100 answers come within {ms[WITH]:.3g} ms with it and {ms[WITHOUT]:.3g} without; "
-        f"what it reads weighs {reranker.weight:g} in the order"
+        f"that chose; 95 of 100 answers come within {ms[WITH]:.3g} ms with it and {ms[WITHOUT]:.3g} without any; "
+        f"what it reads weighs {learned.weight:g} in the order"
     )
-    if beats.chance_better < CONFIDENCE:
-        return None, f"not kept, as it is not surely better: {said}"
-    if budget_ms and ms[WITH] > budget_ms:
-        return None, f"not kept, as it takes more than the {budget_ms:g} ms of the surface: {said}"
-    return reranker, f"kept: {said}"
+    if not tried.surely_better(WITH, serves):
+        return rerankers[serves], f"not kept, as it is not surely better: {said}"
+    if WITH not in tried.quick:
+        return rerankers[serves], f"not kept, as it takes more than the {tried.budget_ms:g} ms of the surface: {said}"
+    return learned, f"kept: {said}"
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """Rerankers, and none, on the requests that judge. values: float64 [requests] of each; ms: within which 95 of 100
+    answers come."""
+
+    values: Mapping[str, Values]
+    ms: Mapping[str, float]
+    budget_ms: float
+    seed: int
+
+    @classmethod
+    def of(
+        cls,
+        engine: Engine,
+        surface: str,
+        rerankers: Mapping[str, Reranker | None],
+        lessons: Lessons,
+        progress: Progress,
+    ) -> _Tried:
+        engines = {system: engine.rereading(reranker) for system, reranker in rerankers.items()}
+        scorers: dict[str, Scorer] = {
+            system: each.score if lessons.unseen is None else lessons.unseen.scorer(each)
+            for system, each in engines.items()
+        }
+        values = _values(engine, lessons.judging, scorers, lessons, progress)
+        laps = time_answers(engine, lessons.judging, scorers, progress=progress)
+        ms = {system: laps.answer_ms(system, laps.sources) for system in scorers}
+        return cls(values, ms, engine.settings.surfaces[surface].budget_ms, engine.settings.train.seed)
+
+    @property
+    def ndcg(self) -> dict[str, float]:
+        return {system: float(values.mean()) for system, values in self.values.items()}
+
+    @property
+    def quick(self) -> set[str]:
+        """Those within the budget of the surface."""
+        return {system for system, ms in self.ms.items() if not self.budget_ms or ms <= self.budget_ms}
+
+    def compared(self, one: str, other: str) -> Comparison:
+        return compare(self.values[one], self.values[other], self.seed)
+
+    def surely_better(self, one: str, other: str) -> bool:
+        return self.compared(one, other).chance_better >= CONFIDENCE
 
 
 def _values(

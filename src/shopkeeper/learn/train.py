@@ -14,6 +14,7 @@ from shopkeeper.data.tables import Tables
 from shopkeeper.engine.models import check_fits
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.ranker import Ranker
+from shopkeeper.engine.ranking.reranker import Reranker
 from shopkeeper.engine.wording import Analyser
 from shopkeeper.errors import DataError, ReleaseError
 from shopkeeper.learn.costs import Cost, costs_of, together
@@ -135,8 +136,9 @@ def _chosen(
     if incumbent:
         winners = defend(incumbent, shop, parts.test if parts else None, winners, progress)
     shop = shop.with_surfaces({name: winner.surface for name, winner in winners.items()})
+    standing = incumbent.rereading(shop.settings.cross_encoder) if incumbent else None
     graded = (judged, readers) if by_judgements else ([], readers)
-    shop, reread = _reread(shop, parts, winners.get(SEARCH), *graded, cache, progress)
+    shop, reread = _reread(shop, parts, winners.get(SEARCH), *graded, standing, cache, progress)
     return _Chosen(shop, winners, unleaking, costs, reread)
 
 
@@ -228,22 +230,23 @@ def _reread(
     winner: Winner | None,
     judged: Sequence[Asked],
     readers: Sequence[Asked],
+    standing: Reranker | None,
     cache: Path,
     progress: Progress,
 ) -> tuple[Workshop, str]:
     """The shop whose engines read the first answers of search again, if that is earned; and what came of it, "" where
-    it is not wanted. judged: by what people have graded, where no clicks decide."""
+    it is not wanted. judged: by what people have graded, where no clicks decide; standing: the incumbent's."""
     if shop.settings.cross_encoder.model == "none":
         return shop, ""
     if winner is None:
-        return shop, "nothing that anybody searched for, or graded, says whether it helps"
+        return replace(shop, reranker=standing), "nothing that anybody searched for, or graded, says whether it helps"
     rankers = {SEARCH: winner.ranker} if winner.ranker else {}
     if judged or parts is None:
         engine, lessons = shop.engine(rankers), Lessons.by_judgements(readers, judged, winner.unseen)
     else:
         engine = shop.engine_of(parts.validation, rankers, "fit for validation")
         lessons = Lessons.by_clicks(shop.requests(parts.validation).get(SEARCH, []), readers)
-    reranker, told = earned(engine, SEARCH, lessons, cache, progress)
+    reranker, told = earned(engine, SEARCH, lessons, cache, progress, standing)
     return replace(shop, reranker=reranker), told
 
 
