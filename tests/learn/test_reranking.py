@@ -148,7 +148,7 @@ def test_what_stands_stays_unless_it_is_surely_beaten(
 ) -> None:
     """What is learned anew is noise. What stands puts the highest numbers first, and nothing the lowest."""
     taught["reader"] = Reader(lambda text: float(crc32(text.encode()) % 97))
-    engine, standing = shop.engine({}), Reranker(Reader(number), "search", 10, 1.0)
+    engine, standing = shop.engine({}), Reranker(Reader(number), "search", 10, 4.0)
     lessons = by_clicks(clicks(engine, choose=wanted))
     reranker, told = earned(engine, "search", lessons, tmp_path, silent, standing)
     assert reranker is (standing if stays else None)
