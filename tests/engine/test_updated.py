@@ -160,7 +160,7 @@ def test_an_item_that_came_and_went_at_once_is_new_when_it_comes_again(opened: C
 
 
 def test_of_many_items_some_are_read_later(opened: Callable[[], Engine], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shopkeeper.engine.pipeline.READ_AT_ONCE", 2)
+    monkeypatch.setattr("shopkeeper.engine.renewing.READ_AT_ONCE", 2)
     engine = opened().updated([put(Item(id=f"k{n}", title="Kettle")) for n in range(5)])
 
     def by_meaning() -> set[str]:

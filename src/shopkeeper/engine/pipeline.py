@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,17 +12,14 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from shopkeeper.data.schema import items_table
 from shopkeeper.engine.browsing import Overview, browse, matching
 from shopkeeper.engine.context import (
     Candidates,
     Context,
     FittedSource,
-    Material,
     first_of,
     lookups_of,
     retrieve_all,
-    updated,
 )
 from shopkeeper.engine.encoder import Encoder
 from shopkeeper.engine.encoders import load_encoder
@@ -37,6 +34,7 @@ from shopkeeper.engine.ranking.ranker import Ranker
 from shopkeeper.engine.ranking.reranker import Reranker
 from shopkeeper.engine.ranking.statistics import Statistics
 from shopkeeper.engine.recent_searches import RecentSearches
+from shopkeeper.engine.renewing import read_on, renewed
 from shopkeeper.engine.requests import asked_surface, surface_of
 from shopkeeper.engine.rereading import reread
 from shopkeeper.engine.slate import Stopwatch, answer
@@ -60,11 +58,9 @@ from shopkeeper.errors import ReleaseError, ShopkeeperError
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.release.images import Images
 from shopkeeper.release.interactions import Interactions
-from shopkeeper.release.overlay import LiveCatalogue, lay_over
 from shopkeeper.release.store import REMEDY
 from shopkeeper.settings import Fusion, Rule, Settings, Surface, Synonym
 from shopkeeper.vocabulary import (
-    UNKNOWN_ROW,
     Change,
     Chip,
     Event,
@@ -74,12 +70,9 @@ from shopkeeper.vocabulary import (
     Request,
     Rows,
     Scores,
-    Seconds,
     Slate,
     Suggested,
 )
-
-READ_AT_ONCE = 32  # new items whose meaning an update waits for: about a third of a second
 
 
 @dataclass(frozen=True)
@@ -131,7 +124,7 @@ class Engine:
         self.policies = Policies(catalogue, settings)
         self.policies.check()
         self.overview = Overview(catalogue)
-        self._n_released, self._unread = len(catalogue), tuple[str, ...]()
+        self.n_released, self.unread = len(catalogue), tuple[str, ...]()
         gap = settings.data.session_gap_minutes
         self._state = State(interactions, actors, catalogue.ids, session_gap_minutes=gap)
         learned = {name for name, surface in settings.surfaces.items() if surface.rank == "learned"}
@@ -149,30 +142,11 @@ class Engine:
         """The engine after `changes` in the shop; this one goes on as it is. Both know the same of people, and only the
         newest of engines that grew from one another may be updated.
 
-        Of many items at once, only the first READ_AT_ONCE are found by meaning; `unread` are the others.
+        Of many items at once, only the first READ_AT_ONCE are found by meaning; `unread` are the ids of the others.
         """
-        changes = list(self._news(changes))
-        newer = copy.copy(self)
-        live = self.catalogue if isinstance(self.catalogue, LiveCatalogue) else lay_over(self.catalogue)
-        newer.catalogue = live = live.after(changes)
-        newer.policies = Policies(newer.catalogue, self.settings, self.policies.rules.book)
-        newer.overview = Overview(newer.catalogue)
-        times = {change.id: change.time for change in changes if change.item is not None}
-        newer._unread = (*(id_ for id_ in self._unread if id_ not in times), *list(times)[READ_AT_ONCE:])
-        newer._take_in(live.ids.places(times), np.fromiter(times.values(), np.float64), self.sources)
+        newer = renewed(self, changes)
         self._state.items = newer.catalogue.ids
         return newer
-
-    def _news(self, changes: Sequence[Change]) -> Iterator[Change]:
-        """Without what is known: a shop that sends its whole catalogue every night changes prices and stocks."""
-        spoken_of = set[str]()
-        for change in changes:
-            row = self.catalogue.ids.row(change.id)
-            if change.item is not None and row != UNKNOWN_ROW and change.id not in spoken_of:
-                change = change.news_of(self.catalogue.item(row))
-            spoken_of.add(change.id)
-            if change.item is not None or change.deleted or change.figures:
-                yield change
 
     def obeying(self, rules: Sequence[Rule]) -> Engine:
         """The engine under these rules and no others. Raises SettingsError when one cannot be followed."""
@@ -207,40 +181,9 @@ class Engine:
         newer.reranker = reranker
         return newer
 
-    @property
-    def unread(self) -> tuple[str, ...]:
-        """New and changed items whose meaning is not known yet."""
-        return self._unread
-
     def reading(self) -> Engine:
         """The engine once some of the `unread` are read; as `updated`."""
-        newer = copy.copy(self)
-        newer._unread = self._unread[READ_AT_ONCE:]
-        reading = {name: source for name, source in self.sources.items() if getattr(source, "reads_meaning", False)}
-        rows = self.catalogue.ids.rows(self._unread[:READ_AT_ONCE])
-        there = rows[rows >= 0]  # the others were deleted meanwhile
-        newer._take_in(there, np.full(len(there), np.nan), reading)
-        return newer
-
-    def _take_in(self, rows: Rows, times: Seconds, sources: Mapping[str, FittedSource]) -> None:
-        """Let `sources` know the items int32 [k], which came or changed at `times` float64 [k]. One that is deleted
-        already counts as any other that is: it is known, and cannot be had."""
-        if not len(rows):
-            return
-        changed = Material(
-            self.catalogue,
-            items_table(self.catalogue.items(rows)),
-            self.interactions.where(np.zeros(len(self.interactions), np.bool_)),
-            time.time(),
-            self.settings,
-            self.encoder,
-            READ_AT_ONCE,
-            times,
-        )
-        self.statistics = self.statistics.updated(self.catalogue, rows, times)
-        self.sources = self.sources | {
-            name: updated(source, changed, rows, self._n_released) for name, source in sources.items()
-        }
+        return read_on(self)
 
     def context(self, request: Request, within: str = "") -> Context:
         """Ids become rows, and the person's past is looked up, up to `request.time` where it is given. Of the past,
