@@ -27,7 +27,7 @@ from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.reranker import Reranker
 from shopkeeper.engine.rereading import texts_of
 from shopkeeper.learn import metrics
-from shopkeeper.learn.models.cross_encoder import Shown, learned
+from shopkeeper.learn.models.cross_encoder import Graded, learned
 from shopkeeper.learn.requests import Asked, judgements_of
 from shopkeeper.learn.reranking import WEIGHTS
 from shopkeeper.learn.workshop import Workshop
@@ -125,8 +125,8 @@ def in_order(engine: Engine, one: Asked) -> Judged:
     return Judged(context.request.query, rows, scores, grades)
 
 
-def read_of(engine: Engine, one: Judged) -> Shown:
-    return Shown(one.query, texts_of(engine.catalogue, one.rows), one.grades)
+def read_of(engine: Engine, one: Judged) -> Graded:
+    return Graded(one.query, texts_of(engine.catalogue, one.rows), one.grades)
 
 
 def ndcg(engine: Engine, encoder: CrossEncoder, weight: float, lists: Sequence[Judged], told: Set) -> metrics.Values:

@@ -9,12 +9,13 @@ import pytest
 from small_encoder import make_encoder
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
+from shopkeeper.engine import encoder as engine_encoder
 from shopkeeper.engine.encoder import Encoder, SentenceEncoder
 from shopkeeper.errors import ReleaseError
 
 
 @pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> SentenceEncoder:
     return make_encoder(tmp_path_factory.mktemp("encoder"))
 
 
@@ -29,6 +30,25 @@ def test_a_batch_equals_one_by_one(encoder: Encoder) -> None:
     texts = ["red mug", "", "lamp " * 90, *(f"{'blue ' * (i % 7)}chair" for i in range(200))]
     single = np.concatenate([encoder.encode([text]) for text in texts])
     np.testing.assert_allclose(encoder.encode(texts), single, atol=1e-6)
+
+
+def test_tokens_are_made_of_some_texts_at_a_time(encoder: SentenceEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tokenizers say of a text takes many times the room of its tokens."""
+    texts, at_once = ["red mug", "", "a red lamp", "chair", "blue"], list[int]()
+    together = encoder.tokens(texts)
+    monkeypatch.setattr(engine_encoder, "_CHUNK", 2)
+    encodings = SentenceEncoder._encodings
+    monkeypatch.setattr(
+        SentenceEncoder, "_encodings", lambda self, some: (at_once.append(len(some)), encodings(self, some))[1]
+    )
+    tokens = encoder.tokens(texts)
+    assert at_once == [2, 2, 1]
+    assert tokens.ids.dtype == np.int32
+    np.testing.assert_array_equal(tokens.ids, together.ids)
+    assert [text.tolist() for text in tokens.take(range(len(texts)))] == [
+        encoding.ids for encoding in encodings(encoder, texts)
+    ]
+    assert len(encoder.tokens([])) == 0
 
 
 def test_nothing_to_encode(encoder: Encoder) -> None:

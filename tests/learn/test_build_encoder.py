@@ -10,8 +10,7 @@ from small_bert import save_bert
 
 from shopkeeper.engine.encoder import Encoder
 from shopkeeper.errors import MissingExtraError, SettingsError
-from shopkeeper.learn import encoder as learn_encoder
-from shopkeeper.learn import libraries
+from shopkeeper.learn import libraries, pretrained
 from shopkeeper.learn.encoder import build_encoder
 from shopkeeper.settings import EncoderSettings
 
@@ -85,7 +84,7 @@ def test_a_missing_library_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_other_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(learn_encoder, "BUNDLED_SHA256", "0" * 64)
+    monkeypatch.setattr(pretrained, "BUNDLED_SHA256", "0" * 64)
     with pytest.raises(SettingsError, match="the bundled weights have the digest 53aa51172d142c89"):
         build_encoder(EncoderSettings(), tmp_path / "encoder", threads=1)
 

@@ -34,7 +34,7 @@ SEARCH = msgspec.structs.replace(DEFAULT_SURFACES["search"], sources=("lexical",
 QUERIES = [f"{colour} {thing} brand {brand}" for colour in COLOURS for thing in THINGS for brand in range(6)]
 
 
-class Shown(NamedTuple):
+class Graded(NamedTuple):
     query: str
     texts: Sequence[str]
     gains: Scores
@@ -86,12 +86,12 @@ def taught(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the planted network was given; its reader is the one called "reader"."""
     told: dict[str, Any] = {"reader": Reader(number)}
 
-    def learned(lists: Sequence[Shown], watched: Sequence[Shown], *_: object) -> Reader:
+    def learned(lists: Sequence[Graded], watched: Sequence[Graded], *_: object) -> Reader:
         told.update(lists=lists, watched=watched)
         reader: Reader = told["reader"]
         return reader
 
-    monkeypatch.setattr(reranking, "library", lambda *_, **__: SimpleNamespace(Shown=Shown, learned=learned))
+    monkeypatch.setattr(reranking, "library", lambda *_, **__: SimpleNamespace(Graded=Graded, learned=learned))
     return told
 
 
@@ -201,7 +201,7 @@ def test_of_judged_queries_one_half_teaches_and_the_other_is_measured(
 def test_what_is_kept_is_released_and_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The longer an item's text the better; a planted cross-encoder counts words."""
     counting = CrossEncoder.load(write_counting(tmp_path / "counting", most=64))
-    taught = SimpleNamespace(Shown=Shown, learned=lambda *_: counting, opened=lambda _: None)
+    taught = SimpleNamespace(Graded=Graded, learned=lambda *_: counting, opened=lambda _: None)
     monkeypatch.setattr(reranking, "library", lambda *_, **__: taught)
     items = [{**item, "description": "word " * (number(item["title"]) // 24)} for item in catalogue(ITEMS)]
     tables = write_shop(tmp_path, items, [], judgements())

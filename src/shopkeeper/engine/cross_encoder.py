@@ -14,13 +14,13 @@ from shopkeeper.vocabulary import Scores
 class CrossEncoder:
     """In ONNX Runtime, from a directory as `Transformer` has it; the graph gives `score`, float32 [batch]."""
 
-    def __init__(self, directory: Path, *, threads: int = 1) -> None:
-        self._transformer = Transformer(directory, "score", "the cross-encoder", threads=threads)
+    def __init__(self, directory: Path) -> None:
+        self._transformer = Transformer(directory, "score", "the cross-encoder")
 
     @classmethod
-    def load(cls, directory: Path, *, threads: int = 1) -> CrossEncoder:
+    def load(cls, directory: Path) -> CrossEncoder:
         """Raises ReleaseError when a file is missing."""
-        return cls(directory, threads=threads)
+        return cls(directory)
 
     def save(self, directory: Path) -> None:
         self._transformer.save(directory)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Encoding, Tokenizer
 
-from shopkeeper.engine.transformer import Transformer, width
+from shopkeeper.engine.transformer import Tokens, Transformer, width
 from shopkeeper.vocabulary import Scores
 
 CONVINCING_FILE = "convincing.json"  # beside a graph to which CONVINCING does not apply
@@ -83,9 +83,10 @@ class SentenceEncoder:
     def save(self, directory: Path) -> None:
         self._transformer.save(directory)
 
-    def tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        """The `input_ids` of each text, as far as it is read."""
-        return [encoding.ids for encoding in self._encodings(texts)]
+    def tokens(self, texts: Sequence[str]) -> Tokens:
+        """Of each text, as far as it is read."""
+        chunks = (self._encodings(texts[start : start + _CHUNK]) for start in range(0, len(texts), _CHUNK))
+        return Tokens.of(encoding.ids for chunk in chunks for encoding in chunk)
 
     def encode(self, texts: Sequence[str]) -> Scores:
         """float32 [len(texts), dimension], each of length 1."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import shutil
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import cast
@@ -21,7 +22,28 @@ from shopkeeper.vocabulary import Scores
 MODEL_FILE, TOKENIZER_FILE = "model.onnx", "tokenizer.json"
 FILES = (MODEL_FILE, TOKENIZER_FILE)
 
-_Tokens = npt.NDArray[np.int64]
+_Ids = npt.NDArray[np.int64]
+Ids = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The `input_ids` of n texts. ids int32 [all], text after text; starts int64 [n + 1]: where each begins."""
+
+    ids: Ids
+    starts: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, texts: Iterable[Sequence[int]]) -> Tokens:
+        parts = [np.array(text, np.int32) for text in texts]
+        starts = np.cumsum([0, *map(len, parts)], dtype=np.int64)
+        return cls(np.concatenate([np.empty(0, np.int32), *parts]), starts)
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def take(self, places: Iterable[int]) -> list[Ids]:
+        return [self.ids[self.starts[at] : self.starts[at + 1]] for at in places]
 
 
 class Transformer:
@@ -73,7 +95,7 @@ class Transformer:
         return cast(Scores, self._session.run([self._output], fed)[0])
 
 
-def padded(tokens: Sequence[list[int]]) -> tuple[_Tokens, _Tokens]:
+def padded(tokens: Sequence[list[int] | Ids]) -> tuple[_Ids, _Ids]:
     """What graphs read: ids and mask, int64 [batch, length] both, the mask being 1 where there is a token."""
     ids = np.zeros((len(tokens), max(1, *map(len, tokens))), np.int64)
     mask = np.zeros_like(ids)

@@ -81,7 +81,7 @@ def earned(
         return standing, why + (STAYS if standing else "")
     teaching = library("shopkeeper.learn.models.cross_encoder", JOB, needs="torch")
     lists, watched = (
-        [teaching.Shown(*told) for told in shown(engine, asked, progress)]
+        [teaching.Graded(*told) for told in shown(engine, asked, progress)]
         for asked in (lessons.learning, lessons.watching)
     )
     settings, training = engine.settings.cross_encoder, engine.settings.train
@@ -96,7 +96,7 @@ def earned(
 
 
 def shown(engine: Engine, asked: Sequence[Asked], progress: Progress) -> Iterator[tuple[str, list[str], Scores, float]]:
-    """Of each request what `Shown` of models/cross_encoder.py has: the first candidates and those that were wanted, or
+    """Of each request what `Graded` of models/cross_encoder.py has: the first candidates and those that were wanted, or
     what people have graded and nothing else. Those that found nothing that was wanted teach nothing."""
     depth = engine.settings.cross_encoder.depth
     for one, context, pool in answered(engine, asked, progress, JOB):

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from shopkeeper.engine.context import Reached
 from shopkeeper.errors import DivergedError, SettingsError
+from shopkeeper.learn.models.lessons import checkpoint_at
 from shopkeeper.learn.models.loop import Epoch, Loop, Schedule, device_of
 
 FAST = Schedule(rate=0.05, warm_up=5, epochs=12, patience=12, keep_s=0.0)
@@ -98,6 +99,25 @@ def test_what_was_finished_is_not_learned_again(tmp_path: Path) -> None:
         raise AssertionError
 
     assert torch.equal(Loop(model(), FAST, checkpoint).fit(never, loss, closeness).weight, expected)
+
+
+def test_what_another_training_is_writing_beside_it_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`tune` and `train` share what is kept, and nothing stops them from running at once."""
+    save = torch.save
+
+    def saved(state: Any, path: Path) -> None:
+        save(state, path)
+        checkpoint_at(tmp_path, "line", (), ("another",))  # which tidies up
+
+    monkeypatch.setattr(torch, "save", saved)
+    checkpoint = checkpoint_at(tmp_path, "line", (), ("one",))
+    assert checkpoint is not None
+    Loop(model(), FAST, checkpoint).fit(batches, loss, closeness)
+    assert [path.name for path in checkpoint.parent.iterdir()] == [checkpoint.name]
+
+
+def test_of_a_few_steps_the_first_tenth_warm_up() -> None:
+    assert [Schedule().within(steps).warm_up for steps in (1, 6, 39, 5_000)] == [1, 1, 3, 100]
 
 
 def test_what_was_kept_and_cannot_be_read_is_learned_again(tmp_path: Path) -> None:

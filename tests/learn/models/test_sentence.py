@@ -12,15 +12,18 @@ import numpy as np
 import pytest
 import torch
 from small_bert import save_bert
-from transformers import AutoModel
+from transformers import AlbertConfig, AlbertModel, AutoModel
 from worlds import write_shop
 
 from shopkeeper.engine.encoder import SentenceEncoder
+from shopkeeper.engine.transformer import Tokens
 from shopkeeper.learn import judged
 from shopkeeper.learn.encoder import build_encoder
 from shopkeeper.learn.judged import teaches_readers
 from shopkeeper.learn.models import sentence
-from shopkeeper.learn.models.sentence import Known, Pooled, SentenceConfig, StudentConfig, Teacher, Tuned, tuned
+from shopkeeper.learn.models.loop import Loop
+from shopkeeper.learn.models.sentence import Known, SentenceConfig, StudentConfig, Teacher, TunedNetwork, tuned
+from shopkeeper.learn.models.sentence_network import Pooled
 from shopkeeper.learn.models.subword import Clicks
 from shopkeeper.learn.requests import Asked
 from shopkeeper.learn.workshop import Workshop
@@ -64,14 +67,14 @@ class Base:
         layers: int = 0,
         work: Path | None = None,
         config: SentenceConfig = QUICK,
-    ) -> tuple[Tuned | None, str]:
+    ) -> tuple[TunedNetwork | None, str]:
         known = Known.of(clicks, (), ROWS)
         read = self.encoder.tokens(known.queries), self.encoder.tokens(TITLES)
         student = StudentConfig(rate=5e-3, epochs=10, patience=10, batch=16)
         return tuned(network or self.network(), known, *read, layers, TRAIN, work, config, student)
 
     def vectors(self, network: Any, texts: Sequence[str]) -> torch.Tensor:
-        return Pooled(network).read_all(self.encoder.tokens(texts))
+        return Pooled(network).read_all(self.encoder.tokens(texts).take(range(len(texts))))
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +92,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def taught(base: Base, work: Path) -> Tuned:
+def taught(base: Base, work: Path) -> TunedNetwork:
     found, told = base.tuned(pairs(), work=work)
     assert found is not None
     assert told.startswith("the tuned model serves: NDCG@10 is 0.")
@@ -103,13 +106,13 @@ def found(base: Base, network: Any) -> float:
     return float(np.mean([TITLES[at] == title for at, title in zip(nearest, right, strict=True)]))
 
 
-def test_queries_that_nobody_asked_find_their_items(base: Base, taught: Tuned) -> None:
+def test_queries_that_nobody_asked_find_their_items(base: Base, taught: TunedNetwork) -> None:
     assert found(base, base.network()) < 0.5
     assert found(base, taught.network) > 0.8
     assert 0.2 <= taught.convincing <= 0.5
 
 
-def test_pairs_by_chance_leave_the_encoder_as_it_was(base: Base, taught: Tuned) -> None:
+def test_pairs_by_chance_leave_the_encoder_as_it_was(base: Base, taught: TunedNetwork) -> None:
     """It is one that knows better already."""
     network = base.network()
     network.load_state_dict(taught.network.state_dict())
@@ -119,13 +122,68 @@ def test_pairs_by_chance_leave_the_encoder_as_it_was(base: Base, taught: Tuned) 
     assert told.startswith("it stays as it was: NDCG@10 is 0.")
 
 
+def test_one_that_learned_nothing_stays_as_it_came(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights that decay are no gain."""
+    loss = Teacher.loss
+    monkeypatch.setattr(Teacher, "loss", lambda *told: 0.0 * loss(*told))
+    found, told = base.tuned(pairs(), config=SentenceConfig())
+    assert found is None
+    assert told.startswith("it stays as it was: NDCG@10 is 0.")
+    assert told.endswith("of 24 queries that it did not learn from, which is not surely better")
+
+
+@pytest.mark.parametrize(("gains", "better"), [((0.1, -0.09), False), ((0.1, 0.1), True)])
+def test_one_that_is_not_surely_better_stays_as_it_came(
+    base: Base, gains: tuple[float, float], better: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """gains: of every other query that is watched."""
+    values = [np.full(24, 0.5), *[0.5 + np.tile(gains, 12)] * 9]
+    monkeypatch.setattr(Teacher, "values", lambda *_: values.pop(0))
+    found, told = base.tuned(pairs(), config=SentenceConfig(epochs=1, batch=16))
+    assert (found is not None) == better
+    assert ("NDCG@10 is 0.5000 as it came, and 0.6000 tuned (+0.1000" in told) == better
+    assert told.endswith("not surely better") != better
+
+
+def test_whoever_watches_reckons_alike(base: Base) -> None:
+    """What a network was before is held against what it is while it learns, where products are in fewer bits."""
+    known, heard, network = Known.of(pairs(), (), ROWS), list[torch.dtype](), base.network()
+    network.encoder.layer[0].output.dense.register_forward_hook(lambda _, __, told: heard.append(told.dtype))
+    teacher = Teacher(known, base.encoder.tokens(known.queries), base.encoder.tokens(TITLES), QUICK, TRAIN)
+    with torch.autocast("cpu", torch.bfloat16):
+        figure = teacher.watch(Pooled(network))
+    assert {*heard} == {torch.float32}
+    assert figure == teacher.watch(Pooled(network))
+
+
+def test_few_queries_are_learned_at_the_full_rate(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    rates, rate = list[float](), Loop._rate
+    monkeypatch.setattr(Loop, "_rate", lambda *told: (rates.append(rate(*told)), rates[-1])[1])
+    clicks = pairs()
+    base.tuned(Clicks(clicks.queries[:100], clicks.rows[:100]), config=SentenceConfig())
+    assert max(rates) == SentenceConfig().rate
+
+
+def test_what_is_no_stack_of_layers_has_no_student(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ALBERT has one layer, which it uses several times."""
+    size = {"embedding_size": 16, "hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 2}
+    network = AlbertModel(AlbertConfig(vocab_size=64, intermediate_size=32, **size))
+    values = [np.zeros(24), *[np.ones(24)] * 9]
+    monkeypatch.setattr(Teacher, "values", lambda *_: values.pop(0))
+    found, told = base.tuned(pairs(), network, layers=3, config=SentenceConfig(epochs=1))
+    assert found is not None
+    assert found.network is network
+    assert told.startswith("the tuned model serves: ")
+    assert told.endswith("it has no student, as it is no stack of layers of which some could be taken")
+
+
 def test_few_queries_teach_nothing(base: Base) -> None:
     few = pairs()
     told = "not tuned: of 60 queries that led to something too few can be watched"
     assert base.tuned(Clicks(few.queries[:60], few.rows[:60])) == (None, told)
 
 
-def test_the_student_is_smaller_and_near_its_teacher(base: Base, taught: Tuned, work: Path) -> None:
+def test_the_student_is_smaller_and_near_its_teacher(base: Base, taught: TunedNetwork, work: Path) -> None:
     student, told = base.tuned(pairs(), layers=1, work=work)
     assert student is not None
     assert told.startswith("its student serves: NDCG@10 is 0.")
@@ -142,9 +200,11 @@ def test_the_same_seed_gives_the_same_and_what_was_learned_is_kept(
 ) -> None:
     one = SentenceConfig(rate=3e-3, epochs=2, batch=16)
     first, _ = base.tuned(pairs(), config=one)
+    base.tuned(pairs(), work=tmp_path, config=SentenceConfig(epochs=1, batch=16))
     second, _ = base.tuned(pairs(), work=tmp_path, config=one)
     monkeypatch.setattr(Teacher, "batches", lambda *_: pytest.fail("it is learned again"))
     third, _ = base.tuned(pairs(), work=tmp_path, config=one)
+    assert len([*(tmp_path / "sentence").iterdir()]) == 1  # which is large
     assert first is not None
     assert second is not None
     assert third is not None
@@ -170,7 +230,7 @@ def test_an_item_that_several_queries_led_to_is_right_for_all_of_them() -> None:
     queries = [f"query {at // 2}" for at in range(240)]
     known = Known.of(Clicks(queries, np.arange(240, dtype=np.int32) % 60), (), np.arange(60, dtype=np.int32))
     tokens = [[at] for at in range(120)]
-    teacher = Teacher(known, tokens, tokens[:60], SentenceConfig(batch=64), TRAIN)
+    teacher = Teacher(known, Tokens.of(tokens), Tokens.of(tokens[:60]), SentenceConfig(batch=64), TRAIN)
     lessons = list(teacher.batches(0))
     assert sum(len(lesson.items) for lesson in lessons) > 100
     for lesson in lessons:
@@ -184,7 +244,7 @@ ITEMS = [{"item_id": str(at), "title": title} for at, title in enumerate(TITLES)
 GRADED = [{"query": f"{one} {made}", "item_id": "1", "grade": 1.0} for one in COLOURS for made in THINGS.values()]
 
 
-def opened(base: Base, folder: Path, **encoder: Any) -> Workshop:
+def opened(base: Base, folder: Path, items: Sequence[dict[str, Any]] = ITEMS, **encoder: Any) -> Workshop:
     """A shop of 100 searches, an hour apart, each for an item that nobody else looked for."""
     events = []
     for at in range(100):
@@ -193,7 +253,7 @@ def opened(base: Base, folder: Path, **encoder: Any) -> Workshop:
         events.append({"event_id": f"q{at}", "type": "search", "time": at * HOUR, "query": query, **of})
         events.append({"event_id": f"v{at}", "type": "view", "time": at * HOUR + 60, "item_id": str(at % 48), **of})
     settings = Settings(encoder=EncoderSettings(**{"model": str(base.folder), "fine_tune": True} | encoder))
-    return Workshop.open(write_shop(folder, ITEMS, events, GRADED), settings, folder / "cache", silent)
+    return Workshop.open(write_shop(folder, items, events, GRADED), settings, folder / "cache", silent)
 
 
 def test_it_knows_half_of_the_judged_queries_and_nothing_that_is_measured_later(
@@ -210,10 +270,26 @@ def test_it_knows_half_of_the_judged_queries_and_nothing_that_is_measured_later(
     assert 75 <= len(asked) <= 80  # the newest fifth of the events is measured
 
 
-def test_what_was_tuned_is_what_serves(
-    base: Base, taught: Tuned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_of_many_items_some_are_read_besides_those_that_were_found(
+    base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sentence, "tuned", lambda *_: (Tuned(taught.network, 0.37), "tuned"))
+    """A catalogue of millions would fill the memory with its tokens."""
+    told = list[tuple[Known, Tokens]]()
+    monkeypatch.setattr(sentence, "AN_EPOCH", 10)
+    others = [{"item_id": f"other {at}", "title": "a lamp"} for at in range(200)]
+    monkeypatch.setattr(sentence, "tuned", lambda _, known, __, items, *___: (told.append((known, items)), "not tuned"))
+    opened(base, tmp_path, [*ITEMS, *others])
+    ((known, items),) = told
+    assert len(ITEMS) <= known.shares.shape[1] == len(items) <= len(ITEMS) + 10
+    assert len(np.unique(known.shares.indices)) == len(ITEMS)
+    by_chance = sentence.rows_to_read(Clicks([], ROWS[:0]), (), 1_000, seed=1)
+    assert len(by_chance) == len(np.unique(by_chance)) == 10
+
+
+def test_what_was_tuned_is_what_serves(
+    base: Base, taught: TunedNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sentence, "tuned", lambda *_: (TunedNetwork(taught.network, 0.37), "tuned"))
     made = opened(base, tmp_path).made
     assert (made.tuned, made.told) == (True, "tuned")
     encoder = made.encoder

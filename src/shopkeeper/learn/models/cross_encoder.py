@@ -20,14 +20,14 @@ from torch import Tensor, nn
 from shopkeeper.engine.context import Epoch
 from shopkeeper.engine.cross_encoder import CrossEncoder
 from shopkeeper.engine.transformer import width
-from shopkeeper.errors import DivergedError, SettingsError
-from shopkeeper.learn.encoder import bundled_weights, quiet, unreadable, write_files
-from shopkeeper.learn.libraries import library
-from shopkeeper.learn.metrics import ndcg
+from shopkeeper.errors import DivergedError
+from shopkeeper.learn.metrics import Values, compare, ndcg
 from shopkeeper.learn.models.config import LoopConfig
 from shopkeeper.learn.models.export import exported
 from shopkeeper.learn.models.lessons import checkpoint_at, seeded
 from shopkeeper.learn.models.loop import Loop, Schedule, device_of
+from shopkeeper.learn.pretrained import Named, read_tokenizer, write_files
+from shopkeeper.learn.tournament import CONFIDENCE
 from shopkeeper.settings import CrossEncoderSettings, Positive, TrainSettings
 from shopkeeper.vocabulary import Scores
 
@@ -50,7 +50,7 @@ class CrossEncoderConfig(LoopConfig, frozen=True, forbid_unknown_fields=True):
     texts: Positive = 8
 
 
-class Shown(NamedTuple):
+class Graded(NamedTuple):
     """What one request teaches: its query, the texts that stood in front, what each was worth, float32 [n], of which
     some is above 0, and what the request counts."""
 
@@ -93,17 +93,17 @@ class CrossEncoderNetwork(nn.Module):
 
 
 def learned(
-    lists: Sequence[Shown],
-    watched: Sequence[Shown],
+    lists: Sequence[Graded],
+    watched: Sequence[Graded],
     settings: CrossEncoderSettings,
     training: TrainSettings,
-    target: Path,
+    folder: Path,
     work: Path | None = None,
     config: CrossEncoderConfig | None = None,
 ) -> CrossEncoder:
-    """The cross-encoder of `settings`, taught by `lists` and stopped by `watched`, written into `target`. A model that
-    is a cross-encoder already is taken as it is with fewer than FEWEST lists, and where they teach it nothing. What is
-    learned is kept in `work`, for whoever asks for the same again.
+    """The cross-encoder of `settings`, taught by `lists` and stopped by `watched`, written into a folder in `folder`. A
+    model that is a cross-encoder already is taken as it is with fewer than FEWEST lists, and where it is not surely
+    better with what they teach it. What is learned is kept in `work`, for whoever asks for the same again.
 
     Raises MissingExtraError; SettingsError where there is no such model; DivergedError where there is nothing to learn
     from, or it comes to nothing.
@@ -113,48 +113,59 @@ def learned(
         network, tokenizer, ready = opened(settings)
         reader = CrossEncoderNetwork(network, tokenizer.model_input_names)
         if len(lists) >= FEWEST and watched:
-            teacher = Teacher(lists, watched, tokenizer, settings.max_tokens, config, training)
-            state = [weights.detach().numpy() for weights in network.parameters()]
+            teacher = Teacher(lists, watched, tokenizer, config, training)
+            before = teacher.values(reader.to(device_of(training.device)).eval()) if ready else None
             terms = (settings.max_tokens, training.seed, msgspec.to_builtins(config), teacher.told)
-            checkpoint = checkpoint_at(work, "cross_encoder", state, terms)
-            loop = Loop(
-                reader.to(device_of(training.device)),
-                replace(Schedule.of(config, training), average=AVERAGED),
-                checkpoint,
-            )
-            before = teacher.watch(reader.eval()) if ready else -math.inf
-            reader = loop.fit(teacher.batches, CrossEncoderNetwork.loss, teacher.watch, _tell).cpu()
-            if loop.reached("").figure <= before:
+            reader = _taught(reader, teacher, config, training, work, terms)
+            if before is not None and compare(teacher.values(reader), before, training.seed).chance_better < CONFIDENCE:
                 reader = CrossEncoderNetwork(opened(settings)[0], tokenizer.model_input_names)
         elif not ready:
             remedy = "Wait for more searches, or name a model that is a cross-encoder already."
             raise DivergedError(f"only {len(lists):,} lists to learn from", remedy=remedy)
-        _write(reader.eval(), tokenizer, settings.max_tokens, target)
-    return CrossEncoder.load(target)
+        return CrossEncoder.load(_write(reader.cpu().eval(), tokenizer, folder))
+
+
+def _taught(
+    reader: CrossEncoderNetwork,
+    teacher: Teacher,
+    config: CrossEncoderConfig,
+    training: TrainSettings,
+    work: Path | None,
+    terms: tuple[Any, ...],
+) -> CrossEncoderNetwork:
+    """The same, fitted in place. terms: what it hangs on, besides its weights."""
+    state = [weights.detach().cpu().numpy() for weights in reader.parameters()]
+    checkpoint = checkpoint_at(work, "cross_encoder", state, terms, kept=1)
+    schedule = Schedule.of(config, training).within(config.epochs * teacher.n_batches)
+    loop = Loop(reader, replace(schedule, average=AVERAGED), checkpoint)
+    return loop.fit(teacher.batches, CrossEncoderNetwork.loss, teacher.watch, _tell)
 
 
 def opened(settings: CrossEncoderSettings) -> tuple[Any, Any, bool]:
-    """The network and the tokenizer of that name, and whether it is a cross-encoder already. Raises SettingsError,
-    MissingExtraError."""
-    transformers = library("transformers", JOB)
-    name = bundled_weights() if settings.model == "bundled" else settings.model
-    local = {"local_files_only": not settings.download}
-    with quiet(transformers):
-        try:
-            config = transformers.AutoConfig.from_pretrained(name, **local)
-            ready = config.num_labels == 1 and "Classification" in "".join(config.architectures or ())
-            tokenizer = transformers.AutoTokenizer.from_pretrained(name, **local)
-            network = transformers.AutoModelForSequenceClassification.from_pretrained(
-                name, num_labels=1, ignore_mismatched_sizes=True, attn_implementation="eager", **local
-            )
-        except (OSError, ValueError) as error:
-            raise SettingsError(
-                unreadable("cross-encoder", settings.model, error, download=settings.download),
-                where="shop.toml, cross_encoder.model",
-                expected='"none", "bundled", a directory, or a Hugging Face name',
-                remedy="A name that is not on this machine is fetched with: cross_encoder.download = true",
-            ) from error
-    return network.float(), tokenizer, ready
+    """The network and the tokenizer of that name, tried on a long text, and whether it is a cross-encoder already.
+    Raises SettingsError, MissingExtraError."""
+    named = Named("cross_encoder", "cross-encoder", '"none", "bundled"', JOB, settings.model, settings.download)
+    with named.opening() as read:
+        config = read("AutoConfig")
+        ready = config.num_labels == 1 and "Classification" in "".join(config.architectures or ())
+        network = read(
+            "AutoModelForSequenceClassification",
+            num_labels=1,
+            ignore_mismatched_sizes=True,
+            attn_implementation="eager",
+        ).float()
+        tokenizer = read_tokenizer(read, network.config, settings.max_tokens)
+        if tokenizer.pad_token is None:
+            raise ValueError("its tokenizer has no token to pad with")
+        with torch.inference_mode():
+            network(**_pairs(tokenizer, ["a", "a"], ["a", "a " * settings.max_tokens]))
+    return network, tokenizer, ready
+
+
+def _pairs(tokenizer: Any, queries: Sequence[str], texts: Sequence[str]) -> dict[str, Tensor]:
+    """What networks take of p pairs, (p, t) each."""
+    told = tokenizer(queries, texts, truncation=True, padding=True, return_tensors="pt")
+    return {name: told[name] for name in tokenizer.model_input_names}
 
 
 def _tell(number: int, epoch: Epoch) -> None:
@@ -166,15 +177,19 @@ class Teacher:
 
     def __init__(
         self,
-        lists: Sequence[Shown],
-        watched: Sequence[Shown],
+        lists: Sequence[Graded],
+        watched: Sequence[Graded],
         tokenizer: Any,
-        max_tokens: int,
         config: CrossEncoderConfig,
         training: TrainSettings,
     ) -> None:
-        self._lists, self._watched, self._tokenizer, self._max_tokens = lists, watched, tokenizer, max_tokens
+        self._lists, self._watched, self._tokenizer = lists, watched, tokenizer
         self._config, self._seed, self._device = config, training.seed, device_of(training.device)
+
+    @property
+    def n_batches(self) -> int:
+        """Of an epoch."""
+        return math.ceil(len(self._lists) / self._config.batch)
 
     @property
     def told(self) -> list[tuple[str, tuple[str, ...], list[float], float]]:
@@ -189,42 +204,45 @@ class Teacher:
             lists = [self._lists[at] for at in order[first : first + self._config.batch]]
             yield self._batch([self._some(one, generator) for one in lists])
 
-    def _some(self, one: Shown, generator: np.random.Generator) -> Shown:
+    def _some(self, one: Graded, generator: np.random.Generator) -> Graded:
         best = int(np.argmax(one.gains))
         others = generator.permutation(np.delete(np.arange(len(one.gains)), best))[: self._config.texts - 1]
         kept = np.append(others, best)
         return one._replace(texts=[one.texts[at] for at in kept], gains=one.gains[kept])
 
-    def _batch(self, lists: Sequence[Shown]) -> Batch:
+    def _batch(self, lists: Sequence[Graded]) -> Batch:
         wanted = np.concatenate([one.weight * one.gains / one.gains.sum() for one in lists]).astype(np.float32)
         sizes = [len(one.texts) for one in lists]
         total = sum(one.weight for one in lists)
         return Batch(self._inputs(lists), sizes, torch.from_numpy(wanted).to(self._device), total)
 
-    def _inputs(self, lists: Sequence[Shown]) -> dict[str, Tensor]:
+    def _inputs(self, lists: Sequence[Graded]) -> dict[str, Tensor]:
         queries = [width(one.query) for one in lists for _ in one.texts]
         texts = [width(text) for one in lists for text in one.texts]
-        told = self._tokenizer(
-            queries, texts, truncation=True, max_length=self._max_tokens, padding=True, return_tensors="pt"
-        )
-        return {name: told[name].to(self._device) for name in self._tokenizer.model_input_names}
+        return {name: part.to(self._device) for name, part in _pairs(self._tokenizer, queries, texts).items()}
+
+    def watch(self, network: CrossEncoderNetwork) -> float:
+        """The mean of `values`."""
+        return float(self.values(network).mean())
 
     @torch.inference_mode()
-    def watch(self, network: CrossEncoderNetwork) -> float:
-        """NDCG of what is watched, as if there were nothing else."""
+    def values(self, network: CrossEncoderNetwork) -> Values:
+        """float64 [watched]: NDCG of each list that is watched, as if there were nothing else."""
         found = []
-        for one in self._watched:
-            scores = network(*self._inputs([one]).values()).float().cpu().numpy()
-            gains, ideal = one.gains[np.argsort(-scores, kind="stable")][:K], np.sort(one.gains)[::-1]
-            found.append(float(ndcg(gains[None], ideal[None])[0]))
-        return float(np.mean(found))
+        with torch.autocast(self._device.type, enabled=False):  # whoever asks, readings are to be held against another
+            for one in self._watched:
+                scores = network(*self._inputs([one]).values()).cpu().numpy()
+                gains, ideal = one.gains[np.argsort(-scores, kind="stable")][:K], np.sort(one.gains)[::-1]
+                found.append(float(ndcg(gains[None], ideal[None])[0]))
+        return np.array(found)
 
 
-def _write(network: CrossEncoderNetwork, tokenizer: Any, max_tokens: int, target: Path) -> None:
-    """The files of a CrossEncoder."""
-    pairs = tokenizer(["a", "a a"], ["a a a", "a"], padding=True, return_tensors="pt")  # a mask of ones is traced away
-    inputs = {name: pairs[name] for name in network.names}
+def _write(network: CrossEncoderNetwork, tokenizer: Any, folder: Path) -> Path:
+    """The files of a CrossEncoder, as `write_files` has it."""
+    inputs = _pairs(tokenizer, ["a", "a a"], ["a a a", "a"])  # of two lengths: a mask of ones alone is traced away
     axes = {**{name: {0: "B", 1: "T"} for name in inputs}, "score": {0: "B"}}
-    with quiet(library("transformers", JOB)):
-        graph = exported(network, inputs, axes, "score")
-        write_files(tokenizer, network.network.config, max_tokens, target, lambda path: path.write_bytes(graph))
+
+    def write_graph(path: Path) -> None:
+        path.write_bytes(exported(network, inputs, axes, "score"))
+
+    return write_files(tokenizer, folder, write_graph, JOB)

@@ -97,9 +97,9 @@ def checkpoint_of(
 
 
 def checkpoint_at(
-    work: Path | None, name: str, arrays: Iterable[npt.NDArray[Any]], terms: tuple[Any, ...]
+    work: Path | None, name: str, arrays: Iterable[npt.NDArray[Any]], terms: tuple[Any, ...], *, kept: int = KEPT
 ) -> Path | None:
-    """As `checkpoint_of`, of what learns from no histories."""
+    """As `checkpoint_of`, of what learns from no histories; `kept` stay in all."""
     if work is None:
         return None
     told = hashlib.sha256(msgspec.json.encode((FORMAT, __version__, str(torch.__version__), *terms)))
@@ -109,8 +109,6 @@ def checkpoint_at(
     if checkpoint.exists():
         checkpoint.touch()
     others = {*checkpoint.parent.glob("*.pt")} - {checkpoint}
-    for old in sorted(others, key=lambda path: path.stat().st_mtime)[: 1 - KEPT]:
-        old.unlink()
-    for half in checkpoint.parent.glob("*.unfinished"):
-        half.unlink()
+    for old in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)[kept - 1 :]:
+        old.unlink(missing_ok=True)
     return checkpoint

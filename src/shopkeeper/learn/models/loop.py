@@ -8,13 +8,14 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from shopkeeper.data.scratch import Scratch
 from shopkeeper.engine.context import Epoch, Reached
 from shopkeeper.errors import DivergedError, SettingsError
 from shopkeeper.learn.models.config import LoopConfig
@@ -67,6 +68,10 @@ class Schedule:
             seconds=60.0 * settings.budget_minutes,
             seed=settings.seed,
         )
+
+    def within(self, steps: int) -> Schedule:
+        """The same for a fit of so many steps at most, a tenth of which are enough to reach the rate."""
+        return replace(self, warm_up=min(self.warm_up, max(1, steps // 10)))
 
 
 class Loop(Generic[Model]):
@@ -173,13 +178,13 @@ class Loop(Generic[Model]):
     def _keep(self) -> None:
         if self.checkpoint is None or not (self._is_over() or time.monotonic() - self._kept >= self.schedule.keep_s):
             return
-        unfinished = self.checkpoint.with_suffix(".unfinished")
-        unfinished.parent.mkdir(parents=True, exist_ok=True)
+        self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
         state = {name: part.state_dict() for name, part in self._parts().items()}
         self._kept = time.monotonic()
         epochs = [epoch._asdict() for epoch in self.epochs]
-        torch.save(state | {"best": self._best, "steps": self._steps, "epochs": epochs}, unfinished)
-        os.replace(unfinished, self.checkpoint)
+        with Scratch(self.checkpoint.parent) as scratch:  # another training may keep the same
+            torch.save(state | {"best": self._best, "steps": self._steps, "epochs": epochs}, scratch / "unfinished")
+            os.replace(scratch / "unfinished", self.checkpoint)
 
     def _restore(self) -> None:
         if self.checkpoint is None or not self.checkpoint.exists():

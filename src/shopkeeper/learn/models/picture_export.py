@@ -11,11 +11,10 @@ from torch.nn import functional as F
 
 from shopkeeper.engine.encoder import Encoder, SentenceEncoder
 from shopkeeper.engine.transformer import MODEL_FILE, TOKENIZER_FILE
-from shopkeeper.errors import SettingsError
-from shopkeeper.learn.encoder import quiet, write_tokenizer
 from shopkeeper.learn.libraries import library
 from shopkeeper.learn.models.config import PictureConfig
 from shopkeeper.learn.models.export import exported
+from shopkeeper.learn.pretrained import Named, quiet, read_tokenizer, write_tokenizer
 
 JOB = "reading pictures with a pretrained model"
 PLAIN = (0.5, 0.5, 0.5)  # mean and deviation of colours where a model names none
@@ -61,28 +60,23 @@ def _pooled(told: Any) -> Tensor:
 def exported_model(config: PictureConfig, folder: Path, threads: int) -> tuple[bytes, int, Encoder | None]:
     """The graph of its vision part, the side of the pictures that it reads, and its text part where it has one, which
     lies in `folder`. Raises SettingsError where there is no such model, MissingExtraError."""
-    transformers = library("transformers", JOB)
-    with quiet(transformers):
-        local = {"local_files_only": not config.download}
-        try:
-            network = transformers.AutoModel.from_pretrained(config.model, attn_implementation="eager", **local).eval()
-            reading = transformers.AutoImageProcessor.from_pretrained(config.model, use_fast=False, **local)
-            both = hasattr(network, "get_text_features")
-            tokenizer = transformers.AutoTokenizer.from_pretrained(config.model, **local) if both else None
-        except (OSError, ValueError) as error:
-            raise SettingsError(
-                f"there is no model of pictures {config.model!r} that can be read: {str(error).splitlines()[0]}",
-                where="shop.toml, models.picture.model",
-                expected='"plain", "trained", "none", a directory, or a Hugging Face name',
-                remedy="A name that is not on this machine is fetched with: models.picture.download = true",
-            ) from error
+    named = Named(
+        "models.picture", "model of pictures", '"plain", "trained", "none"', JOB, config.model, config.download
+    )
+    with named.opening() as read:
+        network = read("AutoModel", attn_implementation="eager").eval()
+        reading = read("AutoImageProcessor", use_fast=False)
+        tokenizer = None
+        if hasattr(network, "get_text_features"):
+            tokenizer = read_tokenizer(read, network.config.text_config, config.max_tokens)
+    with quiet(library("transformers", JOB)):
         side = _side(network.config)
         means = (getattr(reading, name, None) or PLAIN for name in ("image_mean", "image_std"))
         inputs = {"pixels": torch.randint(0, 256, (2, 3, side, side), dtype=torch.uint8)}
         vision = exported(
             _Vision(network, *map(tuple, means)), inputs, {"pixels": {0: "b"}, "vector": {0: "b"}}, "vector"
         )
-        return vision, side, None if tokenizer is None else _text(network, tokenizer, config, folder, threads)
+        return vision, side, None if tokenizer is None else _text(network, tokenizer, folder, threads)
 
 
 def _side(config: Any) -> int:
@@ -90,7 +84,7 @@ def _side(config: Any) -> int:
     return int(side if isinstance(side, int) else max(side))
 
 
-def _text(network: Any, tokenizer: Any, config: PictureConfig, folder: Path, threads: int) -> Encoder:
+def _text(network: Any, tokenizer: Any, folder: Path, threads: int) -> Encoder:
     ids = torch.ones(2, 5, dtype=torch.long)
     ids[:, -1] = getattr(network.config.text_config, "eos_token_id", 1)  # where CLIP reads a text's meaning
     mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 1, 0]])  # a mask of ones alone would be traced away
@@ -98,5 +92,5 @@ def _text(network: Any, tokenizer: Any, config: PictureConfig, folder: Path, thr
     graph = exported(_Text(network), {"input_ids": ids, "attention_mask": mask}, axes, "vector")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MODEL_FILE).write_bytes(graph)
-    write_tokenizer(tokenizer, network.config.text_config, config.max_tokens, folder / TOKENIZER_FILE)
+    write_tokenizer(tokenizer, folder / TOKENIZER_FILE)
     return SentenceEncoder.load(folder, threads=threads)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from shopkeeper.data.scratch import Scratch
 from shopkeeper.engine.context import places_among
 from shopkeeper.errors import SettingsError
 from shopkeeper.learn.models.network import NextItem
@@ -60,12 +61,12 @@ def keep(work: Path, name: str, start: Start, catalogue: Catalogue) -> None:
     """As a file of the folder `work/name`, by the ids of the items, whose rows another training may number anew."""
     ids = catalogue.ids.texts.take(start.known).to_pylist()
     folder = work / name
-    kept, unfinished = folder / f"{start.now}.start", folder / "start.unfinished"
     folder.mkdir(parents=True, exist_ok=True)
-    torch.save({"weights": start.weights, "ids": ids}, unfinished)
-    os.replace(unfinished, kept)
+    with Scratch(folder) as scratch:
+        torch.save({"weights": start.weights, "ids": ids}, scratch / "unfinished")
+        os.replace(scratch / "unfinished", folder / f"{start.now}.start")
     for old in sorted(folder.glob("*.start"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
-        old.unlink()
+        old.unlink(missing_ok=True)
 
 
 def last_kept(work: Path, name: str, before: float, catalogue: Catalogue) -> Start | None:
