@@ -14,6 +14,7 @@ import logging
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,7 +30,7 @@ from shopkeeper.engine.rereading import texts_of
 from shopkeeper.learn import metrics
 from shopkeeper.learn.models.cross_encoder import Graded, learned
 from shopkeeper.learn.requests import Asked, judgements_of
-from shopkeeper.learn.reranking import WEIGHTS
+from shopkeeper.learn.reranking import WEIGHTS, Once
 from shopkeeper.learn.workshop import Workshop
 from shopkeeper.settings import CrossEncoderSettings
 from shopkeeper.vocabulary import Rows, Scores, silent
@@ -84,12 +85,13 @@ def contest(arguments: argparse.Namespace, work: Path) -> None:
         work / "models",
     )
     fitted = time.perf_counter() - begin
-    chosen = max(WEIGHTS, key=lambda weight: ndcg(engine, encoder, weight, lists[1], told).mean())
-    values = {
-        "untrained fusion": ndcg(engine, encoder, 0.0, lists[2], told),
-        "the cross-encoder alone": ndcg(engine, encoder, 1e6, lists[2], told),
-        f"both, the cross-encoder weighing {chosen:g}": ndcg(engine, encoder, chosen, lists[2], told),
+    chosen = weighed(engine, encoder, lists[1], told)
+    systems = {
+        "untrained fusion": replace(chosen, weight=0.0),
+        "the cross-encoder alone": replace(chosen, weight=1e6),
+        f"both, the cross-encoder weighing {chosen.weight:g}": chosen,
     }
+    values = {system: ndcg(engine, each, lists[2], told) for system, each in systems.items()}
     print("| system | NDCG@10, judged items | 95 % | above the fusion |")
     print("|---|---:|---|---|")
     for system, each in values.items():
@@ -129,12 +131,22 @@ def read_of(engine: Engine, one: Judged) -> Graded:
     return Graded(one.query, texts_of(engine.catalogue, one.rows), one.grades)
 
 
-def ndcg(engine: Engine, encoder: CrossEncoder, weight: float, lists: Sequence[Judged], told: Set) -> metrics.Values:
+def weighed(engine: Engine, encoder: CrossEncoder, watched: Sequence[Judged], told: Set) -> Reranker:
+    """As `weighed` of learn/reranking.py, of judged items."""
+    once = Once(encoder)
+    for one in watched:
+        once.score(one.query, texts_of(engine.catalogue, one.rows))
+    rerankers = [Reranker(once, "search", DEPTH, weight, once.spread) for weight in WEIGHTS]
+    return max(rerankers, key=lambda each: ndcg(engine, each, watched, told).mean())
+
+
+def ndcg(engine: Engine, reranker: Reranker, lists: Sequence[Judged], told: Set) -> metrics.Values:
     """float64 [queries]: NDCG@K of the judged items."""
-    reranker, values = Reranker(encoder, "search", DEPTH, weight), np.empty(len(lists))
+    values = np.empty(len(lists))
     for at, one in enumerate(lists):
-        read = encoder.score(one.query, texts_of(engine.catalogue, one.rows))
-        order = np.argsort(-reranker.again(one.scores, read, one.scores[:0]), kind="stable") if weight else slice(None)
+        read = reranker.reader.score(one.query, texts_of(engine.catalogue, one.rows))
+        again = reranker.again(one.scores, read, one.scores[:0])
+        order = np.argsort(-again, kind="stable") if reranker.weight else slice(None)
         gains = told.gain(one.grades) * (one.grades > 0)
         values[at] = metrics.ndcg(gains[order][None, :K], np.sort(gains)[None, ::-1])[0]
     return values

@@ -18,7 +18,8 @@ WORDS = ("mug", "plate", "red", "blue", "kids", "chef", "blunt", "sharp", "for",
 
 @dataclass(frozen=True)
 class Liking:
-    """Prefers texts that hold a word, the more the longer they are; `heard` is what it was asked."""
+    """Prefers texts that hold a word, the more the longer they are, and reads ASCII alone; `heard` is what it was
+    asked."""
 
     word: str
     heard: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
@@ -27,18 +28,22 @@ class Liking:
         self.heard.append((query, tuple(texts)))
         return np.array([100.0 * (self.word in text.split()) + len(text) / 100 for text in texts], np.float32)
 
+    def unknown_shares(self, texts: Sequence[str]) -> Scores:
+        return np.array([not text.isascii() for text in texts], np.float32)
+
     def save(self, directory: Path) -> None:
         raise NotImplementedError
 
 
-def write_counting(folder: Path, most: int) -> Path:
+def write_counting(folder: Path, most: int, words: Sequence[str] = ("mug",)) -> Path:
     """The files of a cross-encoder whose score is the number of tokens of the text, and not of the query, among the
-    `most` of both that it reads."""
+    `most` of both that it reads. words: that it knows."""
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "mug": 1, "|": 2}, unk_token="[UNK]"))
+    vocabulary = {word: at for at, word in enumerate(("[UNK]", "|", *words))}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.TemplateProcessing("$A", "$A |:0 $B:1", special_tokens=[("|", 2)])
+    tokenizer.post_processor = processors.TemplateProcessing("$A", "$A |:0 $B:1", special_tokens=[("|", 1)])
     tokenizer.enable_truncation(most)
     tokenizer.save(str(folder / "tokenizer.json"))
     nodes = [

@@ -53,10 +53,15 @@ def test_query_and_text_are_told_apart(folder: Path) -> None:
     assert encoder.score("", ["mug", "Ｍｕｇ mug"]).tolist() == [1, 2]
 
 
+def test_it_tells_what_it_cannot_read(folder: Path) -> None:
+    shares = CrossEncoder.load(folder).unknown_shares(["mug", "mug xyzzy", "Ｍｕｇ", "红色杯子", ""])
+    assert shares.tolist() == [0, 0.5, 0, 1, 1]
+
+
 def test_saved_with_its_weight_and_surface(folder: Path, tmp_path: Path) -> None:
-    Reranker(CrossEncoder.load(folder), "search", 7, 0.5).save(tmp_path)
+    Reranker(CrossEncoder.load(folder), "search", 7, 0.5, 0.25).save(tmp_path)
     loaded = Reranker.load(tmp_path)
-    assert (loaded.surface, loaded.depth, loaded.weight) == ("search", 7, 0.5)
+    assert (loaded.surface, loaded.depth, loaded.weight, loaded.spread) == ("search", 7, 0.5, 0.25)
     assert loaded.reader.score("mug", ["mug mug"]).tolist() == [2]
     (tmp_path / "model.onnx").unlink()
     with pytest.raises(ReleaseError, match=r"the cross-encoder lacks model\.onnx"):
@@ -90,11 +95,26 @@ def test_a_weight_of_nothing_changes_nothing(plain: Engine) -> None:
     assert ids(reading(plain, weight=0.0)) == ids(plain)
 
 
+def test_what_hardly_tells_items_apart_changes_nothing() -> None:
+    scores = np.linspace(1, 0, 20, dtype=np.float32)
+    read = np.random.default_rng(0).normal(0, 1e-6, 20).astype(np.float32)
+
+    def order(spread: float) -> list[int]:
+        again = Reranker(Liking("zebra"), "search", 20, 2.0, spread).again(scores, read, scores[:0])
+        return np.argsort(-again).tolist()
+
+    assert order(spread=0.0) != list(range(20))
+    assert order(spread=1.0) == list(range(20))
+    assert order(spread=1e-8) == order(spread=0.0)  # what tells them apart as usual, or better, counts in full
+
+
 @pytest.mark.parametrize(
     "request_",
     [
         Request(surface="search", query="mug", sort="-price", size=50, time=NOW),
         Request(surface="search", query="!?", size=50, time=NOW),
+        Request(surface="search", query="mug 红色杯子", size=50, time=NOW),
+        Request(surface="search", query="mug", filter="price = 7", size=50, time=NOW),
         Request(surface="popular", size=50, time=NOW),
     ],
 )
@@ -104,6 +124,29 @@ def test_where_there_is_nothing_to_read_nothing_is_read(plain: Engine, request_:
     assert ids(engine, request_) == ids(plain, request_)
     engine.explain(request_, "i3")
     assert not liking.heard
+
+
+def test_an_answer_that_shows_nothing_is_not_read(plain: Engine) -> None:
+    liking = Liking("zebra")
+    engine = plain.rereading(Reranker(liking, "search", DEPTH, 10.0))
+    request = Request(surface="search", query="mug", size=0, facets=("price",), time=NOW)
+    told, expected = engine.answer(request), plain.answer(request)
+    assert (told.total, told.facets, told.next) == (expected.total, expected.facets, expected.next)
+    assert not liking.heard
+    assert engine.explain(request, "i3").reasons[-1].source == "cross-encoder"
+
+
+def test_who_asks_for_an_item_by_its_id_gets_it_first() -> None:
+    chargers = [{"item_id": f"i{row}", "title": f"x200 charger {row}", "price": 5.0} for row in range(FOUND)]
+    plain = small_engine(items=items_table([{"item_id": "x200", "title": "hammer"}, *chargers]))
+    engine = reading(plain, depth=FOUND, word="charger")
+    for query in ("x200", "X 200"):
+        request = Request(surface="search", query=query, size=50, time=NOW)
+        assert ids(engine, request) == ids(plain, request)
+        assert ids(engine, request)[0] == "x200"
+        assert "cross-encoder" not in {reason.source for reason in engine.explain(request, "x200").reasons}
+    without = Request(surface="search", query="x200", filter="price = 5", size=50, time=NOW)
+    assert ids(engine, without) != ids(plain, without)
 
 
 def test_what_is_read_is_the_query_and_what_is_said_of_each(plain: Engine) -> None:

@@ -36,7 +36,7 @@ def test_tokens_are_made_of_some_texts_at_a_time(encoder: SentenceEncoder, monke
     """What tokenizers say of a text takes many times the room of its tokens."""
     texts, at_once = ["red mug", "", "a red lamp", "chair", "blue"], list[int]()
     together = encoder.tokens(texts)
-    monkeypatch.setattr(engine_encoder, "_CHUNK", 2)
+    monkeypatch.setattr(engine_encoder, "CHUNK", 2)
     encodings = SentenceEncoder._encodings
     monkeypatch.setattr(
         SentenceEncoder, "_encodings", lambda self, some: (at_once.append(len(some)), encodings(self, some))[1]

@@ -52,6 +52,9 @@ class Reader:
     def score(self, query: str, texts: Sequence[str]) -> Scores:  # noqa: ARG002
         return np.array([self.worth(text) for text in texts], np.float32)
 
+    def unknown_shares(self, texts: Sequence[str]) -> Scores:
+        return np.array([not text.isascii() for text in texts], np.float32)
+
     def save(self, directory: Path) -> None:
         raise NotImplementedError
 
@@ -115,6 +118,7 @@ def test_what_reads_well_is_kept_and_told(shop: Workshop, taught: dict[str, Any]
     reranker, told = earned(engine, "search", by_clicks(clicks(engine)), tmp_path, silent)
     assert reranker is not None
     assert (reranker.surface, reranker.depth) == ("search", 10)
+    assert isinstance(reranker.reader, Reader)
     assert told.startswith("kept: NDCG@10 is ")
     assert "95 of 100 answers come within " in told
     assert len(taught["lists"]) == 144
@@ -122,6 +126,19 @@ def test_what_reads_well_is_kept_and_told(shop: Workshop, taught: dict[str, Any]
     brings = stages[READER].brings
     assert brings is not None
     assert brings.difference.low > 0.1
+
+
+@pytest.mark.usefixtures("taught")
+def test_the_usual_spread_is_that_of_what_is_watched(shop: Workshop, tmp_path: Path) -> None:
+    engine = shop.engine({})
+    lessons = by_clicks(clicks(engine))
+    reranker, _ = earned(engine, "search", lessons, tmp_path, silent)
+    spreads = [
+        np.std([number(name) for name in engine.catalogue.names(engine.rank(engine.context(one.request)).rows[:10])])
+        for one in {one.request.query: one for one in lessons.watching}.values()
+    ]
+    assert reranker is not None
+    assert reranker.spread == pytest.approx(np.median(spreads), rel=1e-3)
 
 
 def test_noise_is_not_kept(shop: Workshop, taught: dict[str, Any], tmp_path: Path) -> None:
@@ -200,7 +217,7 @@ def test_of_judged_queries_one_half_teaches_and_the_other_is_measured(
 
 def test_what_is_kept_is_released_and_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The longer an item's text the better; a planted cross-encoder counts words."""
-    counting = CrossEncoder.load(write_counting(tmp_path / "counting", most=64))
+    counting = CrossEncoder.load(write_counting(tmp_path / "counting", 64, sorted({*" ".join(QUERIES).split()})))
     taught = SimpleNamespace(Graded=Graded, learned=lambda *_: counting, opened=lambda _: None)
     monkeypatch.setattr(reranking, "library", lambda *_, **__: taught)
     items = [{**item, "description": "word " * (number(item["title"]) // 24)} for item in catalogue(ITEMS)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import logging
@@ -18,6 +19,7 @@ import pytest
 import small_shop
 import uvicorn
 from processes import Server, answering, ask, serving, until
+from starlette.types import Receive, Scope, Send
 
 from shopkeeper.keys import KeyStore, Role
 from shopkeeper.server import protocol
@@ -80,6 +82,24 @@ def test_who_hangs_up_in_the_midst_of_an_answer_is_forgotten(shop: Shop, caplog:
             other.sendall(LARGE)
             assert other.recv(12) == b"HTTP/1.1 200"
     assert not caplog.records
+
+
+def test_who_hangs_up_is_missed_by_a_request_that_others_followed() -> None:
+    """A second request on the same connection, which waits for the answer to the first."""
+    began, heard = threading.Event(), list[str]()
+
+    async def waiting(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+        assert (await receive())["type"] == "http.request"
+        began.set()
+        with contextlib.suppress(TimeoutError):
+            heard.append((await asyncio.wait_for(receive(), 5.0))["type"])
+
+    with answering(waiting, http=Guarded, ws="none", lifespan="off") as (server, address):
+        with socket.create_connection(address) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n" * 2)
+            assert began.wait(5.0)
+        until(lambda: not (server.server_state.connections or server.server_state.tasks))
+    assert heard == ["http.disconnect"]
 
 
 REFUSED = b"POST /v1/nothing HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000\r\n\r\n"

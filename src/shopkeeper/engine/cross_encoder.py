@@ -32,3 +32,7 @@ class CrossEncoder:
             return np.empty(0, np.float32)
         pairs = [(width(query), width(text)) for text in texts]
         return self._transformer.run(self._transformer.tokenizer.encode_batch(pairs))
+
+    def unknown_shares(self, texts: Sequence[str]) -> Scores:
+        """As `Transformer.unknown_shares`."""
+        return self._transformer.unknown_shares(texts)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import unicodedata
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -12,9 +9,9 @@ from typing import Protocol
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Encoding
 
-from shopkeeper.engine.transformer import Tokens, Transformer, width
+from shopkeeper.engine.transformer import CHUNK, Tokens, Transformer, width
 from shopkeeper.vocabulary import Scores
 
 CONVINCING_FILE = "convincing.json"  # beside a graph to which CONVINCING does not apply
@@ -22,10 +19,7 @@ CONVINCING_FILE = "convincing.json"  # beside a graph to which CONVINCING does n
 # at 0.2 to 0.42.
 CONVINCING = 0.42
 
-_CHUNK = 4096  # texts tokenised at a time: their encodings are larger than the vectors they become
 _BATCH_TEXTS, _BATCH_TOKENS = 64, 4096
-# A script is read if the vocabulary has this many pieces of it, or, being small, this share of its pieces.
-_SCRIPT_PIECES, _SCRIPT_SHARE = 500, 0.02
 
 
 class Encoder(Protocol):
@@ -65,8 +59,6 @@ class SentenceEncoder:
     def __init__(self, directory: Path, *, threads: int = 1) -> None:
         self._transformer = Transformer(directory, "vector", "the encoder", beside=[CONVINCING_FILE], threads=threads)
         self._tokenizer = self._transformer.tokenizer
-        self._unknown = _unknown_id(self._tokenizer)
-        self._scripts = _readable_scripts(self._tokenizer)
         self.dimension = int(self._transformer.run([self._tokenizer.encode("")]).shape[1])
         own = directory / CONVINCING_FILE
         self.convincing = msgspec.json.decode(own.read_bytes(), type=float) if own.is_file() else CONVINCING
@@ -85,14 +77,14 @@ class SentenceEncoder:
 
     def tokens(self, texts: Sequence[str]) -> Tokens:
         """Of each text, as far as it is read."""
-        chunks = (self._encodings(texts[start : start + _CHUNK]) for start in range(0, len(texts), _CHUNK))
+        chunks = (self._encodings(texts[start : start + CHUNK]) for start in range(0, len(texts), CHUNK))
         return Tokens.of(encoding.ids for chunk in chunks for encoding in chunk)
 
     def encode(self, texts: Sequence[str]) -> Scores:
         """float32 [len(texts), dimension], each of length 1."""
         vectors = np.empty((len(texts), self.dimension), np.float32)
-        for start in range(0, len(texts), _CHUNK):
-            encodings = self._encodings(texts[start : start + _CHUNK])
+        for start in range(0, len(texts), CHUNK):
+            encodings = self._encodings(texts[start : start + CHUNK])
             for batch in of_like_length([len(encoding.ids) for encoding in encodings]):
                 vectors[start + batch] = self._transformer.run([encodings[i] for i in batch])
         return vectors
@@ -101,33 +93,13 @@ class SentenceEncoder:
         return self._tokenizer.encode_batch(list(map(width, texts)))
 
     def unknown_shares(self, texts: Sequence[str]) -> Scores:
-        """float32 [len(texts)]: the share of each text's tokens that the encoder cannot read; 1 for an empty text.
-
-        Unreadable are unknown tokens, and those of a script of which the vocabulary holds hardly more than single
-        letters: they have vectors, but no meaning.
-        """
-        shares = np.ones(len(texts), np.float32)
-        for start in range(0, len(texts), _CHUNK):
-            chunk = list(map(width, texts[start : start + _CHUNK]))
-            batch = self._tokenizer.encode_batch(chunk, add_special_tokens=False)
-            for i, (text, encoding) in enumerate(zip(chunk, batch, strict=True), start):
-                if encoding.ids:
-                    shares[i] = self._unreadable(text, encoding) / len(encoding.ids)
-        return shares
+        """As `Transformer.unknown_shares`."""
+        return self._transformer.unknown_shares(texts)
 
     def knows(self, word: str) -> bool:
         """Whether the word is one token, which misspelt ones are not."""
-        (token, *others) = self._tokenizer.encode(word, add_special_tokens=False).ids or [self._unknown]
-        return not others and token != self._unknown
-
-    def _unreadable(self, text: str, encoding: Encoding) -> int:
-        if text.isascii():
-            return encoding.ids.count(self._unknown)
-        scripts = (_script(text[start:end]) for start, end in encoding.offsets)
-        return sum(
-            id_ == self._unknown or (script is not None and script not in self._scripts)
-            for id_, script in zip(encoding.ids, scripts, strict=True)
-        )
+        (token, *others) = self._tokenizer.encode(word, add_special_tokens=False).ids or [self._transformer.unknown]
+        return not others and token != self._transformer.unknown
 
 
 def of_like_length(lengths: list[int]) -> Iterator[npt.NDArray[np.int64]]:
@@ -138,27 +110,3 @@ def of_like_length(lengths: list[int]) -> Iterator[npt.NDArray[np.int64]]:
         size = max(1, min(_BATCH_TEXTS, _BATCH_TOKENS // max(longest, 1)))
         yield order[-size:]
         order = order[:-size]
-
-
-def _unknown_id(tokenizer: Tokenizer) -> int:
-    """The id of the token that stands for what cannot be read; -1 for tokenizers that read every byte."""
-    model = json.loads(tokenizer.to_str())["model"]
-    if model.get("unk_id") is not None:
-        return int(model["unk_id"])
-    token = tokenizer.token_to_id(model.get("unk_token") or "")
-    return -1 if token is None else token
-
-
-def _readable_scripts(tokenizer: Tokenizer) -> frozenset[str]:
-    """The scripts of which the vocabulary holds many pieces: an English one holds all Greek letters, and no Greek."""
-    ids = [[id_] for id_ in range(tokenizer.get_vocab_size())]
-    pieces = {piece.removeprefix("##").strip() for piece in tokenizer.decode_batch(ids)}
-    counts = Counter(map(_script, pieces))
-    enough = min(_SCRIPT_PIECES, _SCRIPT_SHARE * len(pieces))
-    return frozenset(script for script, count in counts.items() if script and count >= enough)
-
-
-def _script(piece: str) -> str | None:
-    """The script of the first letter, by its Unicode name: "LATIN", "CJK", "CYRILLIC"; None without a letter."""
-    letter = next(filter(str.isalpha, piece), None)
-    return letter and unicodedata.name(letter, "?").split()[0]

@@ -105,7 +105,7 @@ def _tastes(engine: Engine, features: Mapping[str, float], item_id: str) -> tupl
 
 def _read_again(engine: Engine, context: Context, ranking: Ranking, place: int, by_score: int) -> tuple[Reason, ...]:
     """What the cross-encoder made of it, where it is among the first, which are read."""
-    reranker = reranker_of(engine, context)
+    reranker = reranker_of(engine, context, ranking.pool)
     if reranker is None:
         return ()
     pool = ranking.pool

@@ -1,6 +1,7 @@
 """The first candidates of a search, read again together with its query (ranking/reranker.py says how they are ordered).
 
-What is read hangs on no page, so that all pages are of one order.
+What is read hangs on no page, so that all pages are of one order: what comes behind the first may change places with
+them, by chance, for variety and by rules.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
 def reread(engine: Engine, context: Context, pool: Pool, scores: Scores) -> Scores:
     """Scores float32 [n], aligned with the pool: those of the first anew, where something reads them."""
-    reranker = reranker_of(engine, context)
-    if reranker is None or not len(pool.rows):
+    reranker = reranker_of(engine, context, pool)
+    if reranker is None:
         return scores
     first = engine.by_score(pool, scores)[: reranker.depth]
     read = reranker.reader.score(context.meant, texts_of(engine.catalogue, pool.rows[first]))
@@ -33,12 +34,18 @@ def reread(engine: Engine, context: Context, pool: Pool, scores: Scores) -> Scor
     return new
 
 
-def reranker_of(engine: Engine, context: Context) -> Reranker | None:
-    """What reads the answer again: nothing where the query has no words, or the answer is sorted."""
+def reranker_of(engine: Engine, context: Context, pool: Pool) -> Reranker | None:
+    """What reads the answer again: nothing where that is sorted, or a single item; nor where the query has no words,
+    cannot be read, or is the id of a candidate, which the texts do not hold."""
     request, reranker = context.request, engine.reranker
-    if reranker is None or reranker.surface != request.surface or request.sort:
+    if reranker is None or reranker.surface != request.surface or request.sort or len(pool.rows) < 2:
         return None
-    return reranker if any(map(str.isalnum, request.query)) else None
+    (unknown,) = reranker.reader.unknown_shares([context.meant])
+    if not any(map(str.isalnum, request.query)) or unknown > engine.settings.encoder.max_unknown_share:
+        return None
+    text = engine.text_source(request.surface)
+    asks_for_one = text is not None and np.isin(text.coded(request.query), pool.rows).any()
+    return None if asks_for_one else reranker
 
 
 def texts_of(catalogue: Catalogue, rows: Rows) -> list[str]:

@@ -4,8 +4,8 @@ on later ones."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -91,8 +91,7 @@ def earned(
     except DivergedError as error:
         return standing, error.why + (STAYS if standing else "")
     progress(JOB, 1, 1)
-    weight = weighed(engine, name, encoder, lessons, progress)
-    return decided(engine, Reranker(encoder, name, settings.depth, weight), standing, lessons, progress)
+    return decided(engine, weighed(engine, name, encoder, lessons, progress), standing, lessons, progress)
 
 
 def shown(engine: Engine, asked: Sequence[Asked], progress: Progress) -> Iterator[tuple[str, list[str], Scores, float]]:
@@ -110,13 +109,17 @@ def shown(engine: Engine, asked: Sequence[Asked], progress: Progress) -> Iterato
             yield context.meant, texts_of(engine.catalogue, pool.rows[kept]), gains[kept], one.weight
 
 
-def weighed(engine: Engine, name: str, reader: Reader, lessons: Lessons, progress: Progress) -> float:
-    """The weight, of WEIGHTS, with which the requests that are watched are answered best."""
-    once, depth = _Once(reader), engine.settings.cross_encoder.depth
-    engines = {str(weight): engine.rereading(Reranker(once, name, depth, weight)) for weight in WEIGHTS}
-    scorers = {weight: each.score for weight, each in engines.items()}
+def weighed(engine: Engine, name: str, reader: Reader, lessons: Lessons, progress: Progress) -> Reranker:
+    """With the weight, of WEIGHTS, with which the requests that are watched are answered best, and the usual spread of
+    what is read of these."""
+    once, depth = Once(reader), engine.settings.cross_encoder.depth
+    reading = engine.rereading(Reranker(once, name, depth, weight=1.0))
+    for _, context, pool in answered(engine, lessons.watching, progress, JOB):
+        reading.score(context, pool)
+    rerankers = {str(weight): Reranker(once, name, depth, weight, once.spread) for weight in WEIGHTS}
+    scorers = {weight: engine.rereading(each).score for weight, each in rerankers.items()}
     values = _values(engine, lessons.watching, scorers, lessons, progress)
-    return float(max(scorers, key=lambda weight: float(values[weight].mean())))
+    return replace(rerankers[max(scorers, key=lambda weight: float(values[weight].mean()))], reader=reader)
 
 
 def decided(
@@ -198,11 +201,20 @@ def _values(
     return {system: judged_ndcg(engine, rows[system], among[system], asked) for system in scorers}
 
 
-class _Once:
-    """A reader that remembers what it read last: weights are compared on one reading."""
+class Once:
+    """A reader that remembers what it has read: weights are compared on one reading."""
 
     def __init__(self, reader: Reader) -> None:
-        self._read, self.save = lru_cache(maxsize=1)(reader.score), reader.save
+        self._reader, self._read = reader, dict[tuple[str, ...], Scores]()
+        self.save, self.unknown_shares = reader.save, reader.unknown_shares
 
     def score(self, query: str, texts: Sequence[str]) -> Scores:
-        return self._read(query, tuple(texts))
+        told = (query, *texts)
+        if told not in self._read:
+            self._read[told] = self._reader.score(query, texts)
+        return self._read[told]
+
+    @property
+    def spread(self) -> float:
+        """The median deviation of what was read of one answer; 0 where nothing was."""
+        return float(np.median([read.std() for read in self._read.values()] or [0.0]))

@@ -105,7 +105,7 @@ class LexicalSource:
         held = np.zeros(len(self._terms), np.uint8)  # how many of the words
         for wanted in needed:
             held[self._holding(wanted)] += 1
-        coded = self._index.matches(self._code_query(query)) if needed else np.empty(0, np.int32)
+        coded = self.coded(query) if needed else np.empty(0, np.int32)
         for least in _relaxed(len(needed)):
             matching = held >= least
             matching[coded] = True
@@ -114,6 +114,10 @@ class LexicalSource:
             if total := int(np.count_nonzero(matching)):
                 return np.flatnonzero(matching)[:cap].astype(np.int32), total
         return np.empty(0, np.int32), 0
+
+    def coded(self, query: str) -> Rows:
+        """The items of which the query is the id, but for case and blanks: int32, ascending."""
+        return self._index.matches(self._code_query(query))
 
     def dropped(self, query: str, allowed: Mask | None, *, verbatim: bool = False) -> tuple[str, ...]:
         """The words that are passed over, as no item within `allowed` has all of them: those that the items with the
