@@ -157,6 +157,13 @@ def test_what_is_read_is_the_query_and_what_is_said_of_each(plain: Engine) -> No
     assert list(texts) == [f"mug {'zebra' if id_ == 'i3' else 'plain'} {id_[1:]}" for id_ in ids(plain)[:DEPTH]]
 
 
+def test_of_a_query_without_end_the_beginning_is_read(plain: Engine) -> None:
+    liking = Liking("zebra")
+    engine = plain.rereading(Reranker(liking, "search", DEPTH, 10.0))
+    assert len(ids(engine, Request(surface="search", query="mug " * 10_000, time=NOW))) == FOUND
+    assert [len(query) for query, _ in liking.heard] == [1_000]
+
+
 @pytest.mark.parametrize("size", [2, 4, 7])
 def test_pages_are_of_one_order(plain: Engine, size: int) -> None:
     engine = reading(plain)
@@ -193,3 +200,13 @@ def test_explain_tells_what_reading_did(plain: Engine) -> None:
     assert "read together with the query, moves it from 4th to 1st" in told.text
     assert "cross-encoder" not in {reason.source for reason in engine.explain(MUGS, ids(engine)[-1]).reasons}
     assert "cross-encoder" not in {reason.source for reason in plain.explain(MUGS, "i3").reasons}
+
+
+def test_explain_tells_apart_what_is_as_good(plain: Engine) -> None:
+    engine = reading(plain, weight=1e9)  # beside which what ordered them before comes to nothing
+    scores = [placement.score for placement in engine.answer(MUGS).placements[:DEPTH]]
+    assert len(set(scores)) < DEPTH
+    for place, id_ in enumerate(ids(engine)[:DEPTH], start=1):
+        told = engine.explain(MUGS, id_)
+        assert told.rank == place
+        assert "moved by variety or rules" not in told.text

@@ -73,7 +73,7 @@ def _placed(
     features = _top_features(engine, context, ranking, int(ranking.places[at]))
     (said,) = reasons(engine, context, ranking, np.array([at]))
     said += _tastes(engine, features, item_id)
-    by_score = int(np.count_nonzero(ranking.scores > ranking.scores[at])) + 1
+    by_score = int(np.flatnonzero(engine.by_score(ranking, ranking.scores) == at)[0]) + 1
     said += _read_again(engine, context, ranking, int(ranking.places[at]), by_score)
     mover = f"sorted by {request.sort}" if request.sort else "moved by variety or rules"
     moved = f", {_ordinal(by_score)} by score, {mover}" if by_score != rank else ""

@@ -338,7 +338,7 @@ class Engine:
         places = places[self.policies.order(context, pool.rows[places], scores[places])]
         return Ranking(pool.rows[places], scores[places], places, pool)
 
-    def by_score(self, pool: Pool, scores: Scores) -> npt.NDArray[np.int64]:
+    def by_score(self, pool: Pool | Ranking, scores: Scores) -> npt.NDArray[np.int64]:
         """The places of the candidates, int64 [n], the highest score first, then what is liked best."""
         return np.lexsort((pool.rows, -self.statistics.interest[pool.rows], -scores))
 

@@ -15,6 +15,7 @@ from shopkeeper.engine.context import Context
 from shopkeeper.engine.meaning import texts_read
 from shopkeeper.engine.ranking.fusion import Pool
 from shopkeeper.engine.ranking.reranker import Reranker
+from shopkeeper.engine.text import MAX_QUERY_CHARACTERS
 from shopkeeper.release.catalogue import Catalogue
 from shopkeeper.vocabulary import Rows, Scores
 
@@ -28,7 +29,7 @@ def reread(engine: Engine, context: Context, pool: Pool, scores: Scores) -> Scor
     if reranker is None:
         return scores
     first = engine.by_score(pool, scores)[: reranker.depth]
-    read = reranker.reader.score(context.meant, texts_of(engine.catalogue, pool.rows[first]))
+    read = reranker.reader.score(_asked(context), texts_of(engine.catalogue, pool.rows[first]))
     new = scores.copy()
     new[first] = reranker.again(scores[first], read, np.delete(scores, first))
     return new
@@ -40,7 +41,7 @@ def reranker_of(engine: Engine, context: Context, pool: Pool) -> Reranker | None
     request, reranker = context.request, engine.reranker
     if reranker is None or reranker.surface != request.surface or request.sort or len(pool.rows) < 2:
         return None
-    (unknown,) = reranker.reader.unknown_shares([context.meant])
+    (unknown,) = reranker.reader.unknown_shares([_asked(context)])
     if not any(map(str.isalnum, request.query)) or unknown > engine.settings.encoder.max_unknown_share:
         return None
     text = engine.text_source(request.surface)
@@ -51,3 +52,7 @@ def reranker_of(engine: Engine, context: Context, pool: Pool) -> Reranker | None
 def texts_of(catalogue: Catalogue, rows: Rows) -> list[str]:
     """What is read of each of rows int32 [k]."""
     return texts_read(items_table(catalogue.items(rows)))
+
+
+def _asked(context: Context) -> str:
+    return context.meant[:MAX_QUERY_CHARACTERS]

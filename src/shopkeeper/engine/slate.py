@@ -51,7 +51,7 @@ def answer(engine: Engine, request: Request, within: str = "") -> Slate:
     context = engine.context(asked, within)
     request = context.request  # as rules and what was understood want it searched
     watch.lap("context")
-    ranking = (engine if request.size else engine.rereading(None)).rank(context, watch)  # no order is shown
+    ranking = (engine if request.size else engine.rereading(None)).rank(context, watch)  # an empty page has no order
     matching = _matching(engine, context, ranking.rows)
     watch.lap("matching")
     facets = _facets(engine, context, matching) if _asks_for_facets(request) else ()

@@ -41,8 +41,7 @@ class Reranker:
 
     def again(self, scores: Scores, read: Scores, rest: Scores) -> Scores:
         """New scores float32 [depth] of the first, by their scores so far and what was read, both float32 [depth] and
-        each standardised among them, but that what is alike as it seldom is counts less; all of them above the `rest`,
-        float32 [any]."""
+        each standardised among them, the latter by `spread` at least; all of them above the `rest`, float32 [any]."""
         new = standardised(scores) + self.weight * standardised(read, self.spread)
         return np.asarray(new - new.min() + rest.max(initial=0.0) + 1.0, np.float32)
 
