@@ -37,7 +37,7 @@ from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.fusion import Pool
 from shopkeeper.engine.text import words
 from shopkeeper.learn import metrics
-from shopkeeper.learn.judged import parted
+from shopkeeper.learn.judged import ENCODER, parted
 from shopkeeper.learn.replay import Scorer, fused
 from shopkeeper.learn.requests import Asked, judgements_of
 from shopkeeper.learn.tournament import compete_judged
@@ -161,7 +161,7 @@ def contest(name: str, told: Set, shop: Shop, arguments: argparse.Namespace) -> 
     begin, tables, fine_tune = time.perf_counter(), Tables(shop.directory), arguments.fine_tune
     engine = engine_of(shop, arguments.max_tokens, arguments.budget, fine_tune)
     asked = judgements_of(tables.table("judgements"), engine.catalogue.ids)
-    asked = asked if fine_tune is None else parted(asked)[0]
+    asked = asked if fine_tune is None else parted(asked, [ENCODER])[0]
     asked = [one for one in asked if one.judged is not None and len(one.judged) >= told.fewest]
     in_folds = told.full or fine_tune is not None
     learning = asked if in_folds else [one for one in asked if fraction(one.request.query) < 0.5]

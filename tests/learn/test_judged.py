@@ -15,14 +15,14 @@ from worlds import COLOURS, THINGS, catalogue, searches, write_shop
 from shopkeeper.data.tables import Tables
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.learn import judged as judging
-from shopkeeper.learn.judged import FEWEST_JUDGED_TO_LEARN, FOLDS, Judgements, folds_of, parted, teaches_readers
+from shopkeeper.learn.judged import CROSS_ENCODER, ENCODER, FOLDS, Judgements, folds_of, parted
 from shopkeeper.learn.rankers import trees
 from shopkeeper.learn.requests import Asked, judgements_of
 from shopkeeper.learn.tournament import compete, compete_judged
 from shopkeeper.learn.train import JUDGED, JUDGED_ALONE, _judged, train
 from shopkeeper.learn.workshop import Workshop
 from shopkeeper.release.store import ReleaseStore
-from shopkeeper.settings import DEFAULT_SURFACES, EncoderSettings, Settings, Surface
+from shopkeeper.settings import DEFAULT_SURFACES, CrossEncoderSettings, EncoderSettings, Settings, Surface
 from shopkeeper.vocabulary import Request, silent
 
 ITEMS = 240
@@ -88,15 +88,27 @@ def test_queries_that_are_read_alike_are_in_one_fold(tmp_path: Path) -> None:
     assert all(len(own) == 1 for own in folds.values())
 
 
-@pytest.mark.parametrize(("queries", "shared"), [(70, False), (400, True)])
-def test_a_half_is_given_away_only_where_both_are_enough_to_learn_from(queries: int, shared: bool) -> None:
+def named(queries: int) -> list[Asked]:
     nothing = np.empty(0, np.int32)
-    asked = [Asked(Request(query=f"query {at}"), nothing, nothing.astype(np.float32)) for at in range(queries)]
-    rankers, readers = parted(asked)
-    assert bool(readers) == shared
-    assert len(rankers) + len(readers) == queries
-    assert len(rankers) >= FEWEST_JUDGED_TO_LEARN
-    assert all(teaches_readers(one.request.query) for one in readers)
+    return [Asked(Request(query=f"query {at}"), nothing, nothing.astype(np.float32)) for at in range(queries)]
+
+
+@pytest.mark.parametrize("readers", [(ENCODER,), (CROSS_ENCODER,), (ENCODER, CROSS_ENCODER)])
+def test_half_of_the_queries_are_parted_among_what_reads(readers: tuple[str, ...]) -> None:
+    asked = named(800)
+    rankers, parts = parted(asked, readers)
+    told = [one.request.query for part in (rankers, *parts.values()) for one in part]
+    assert sorted(told) == sorted(one.request.query for one in asked)
+    assert tuple(parts) == readers
+    assert len(rankers) == pytest.approx(400, abs=50)
+    assert all(len(part) == pytest.approx(400 / len(readers), abs=50) for part in parts.values())
+
+
+@pytest.mark.parametrize(("queries", "readers"), [(70, (ENCODER,)), (150, (ENCODER, CROSS_ENCODER)), (800, ())])
+def test_none_are_given_away_where_a_part_is_too_small_to_learn_from(queries: int, readers: tuple[str, ...]) -> None:
+    rankers, parts = parted(named(queries), readers)
+    assert len(rankers) == queries
+    assert not any(parts.values())
 
 
 def test_only_judged_items_are_learned_from(tmp_path: Path) -> None:
@@ -159,11 +171,34 @@ def test_queries_that_taught_the_encoder_are_neither_learned_from_nor_measured(
 ) -> None:
     monkeypatch.setattr(judging, "FEWEST_JUDGED_TO_LEARN", 20)
     tables = shop_of(tmp_path, by_price)
-    shop = Workshop.open(tables, settings(), tmp_path / "cache", silent)
+    asks_for_it = msgspec.structs.replace(settings(), encoder=EncoderSettings(model="none", fine_tune=True))
+    shop = replace(Workshop.open(tables, settings(), tmp_path / "cache", silent), settings=asks_for_it)
     tuned = replace(shop, made=shop.made._replace(tuned=True))
+    told = parted(judgements_of(tables.table("judgements"), shop.catalogue.ids), [ENCODER])
+    rankers, encoder = ({one.request.query for one in part} for part in (told[0], told[1][ENCODER]))
     asked = [{one.request.query for one in _judged(tables, each)[0]} for each in (shop, tuned)]
-    assert asked[0] - asked[1] == {query for query in QUERIES if teaches_readers(query)}
-    assert asked[1] == {query for query in QUERIES if not teaches_readers(query)}
+    assert encoder
+    assert asked == [rankers | encoder, rankers]
+
+
+@pytest.mark.parametrize("tuned", [False, True])
+def test_a_cross_encoder_learns_from_what_has_taught_no_encoder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tuned: bool
+) -> None:
+    monkeypatch.setattr(judging, "FEWEST_JUDGED_TO_LEARN", 5)
+    tables = shop_of(tmp_path, by_price)
+    both = msgspec.structs.replace(
+        settings(),
+        encoder=EncoderSettings(model="none", fine_tune=True),
+        cross_encoder=CrossEncoderSettings(model="bundled"),
+    )
+    shop = replace(Workshop.open(tables, settings(), tmp_path / "cache", silent), settings=both)
+    shop = replace(shop, made=shop.made._replace(tuned=tuned))
+    rankers, parts = parted(judgements_of(tables.table("judgements"), shop.catalogue.ids), [ENCODER, CROSS_ENCODER])
+    expected = {one.request.query for name, part in parts.items() if not tuned or name != ENCODER for one in part}
+    judged, readers = _judged(tables, shop)
+    assert len(judged) == len(rankers)
+    assert {one.request.query for one in readers} == expected
 
 
 @pytest.mark.parametrize("queries", [0, 3])

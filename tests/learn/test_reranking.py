@@ -19,7 +19,7 @@ from shopkeeper.engine.cross_encoder import CrossEncoder
 from shopkeeper.engine.pipeline import Engine
 from shopkeeper.engine.ranking.reranker import Reranker
 from shopkeeper.learn import reranking
-from shopkeeper.learn.judged import teaches_readers
+from shopkeeper.learn.judged import CROSS_ENCODER, parted
 from shopkeeper.learn.requests import Asked, judgements_of
 from shopkeeper.learn.reranking import Lessons, earned
 from shopkeeper.learn.stages import READER, stages_of
@@ -207,7 +207,9 @@ def test_of_judged_queries_one_half_teaches_and_the_other_is_measured(
     release = train(tables, settings(model=model), ReleaseStore(tmp_path / "releases"))
     metrics = release.manifest.metrics
     assert (release.path / "reranker").exists() == metrics["cross_encoder"].startswith("kept: ")
-    measured = [query for query in QUERIES if not teaches_readers(query)]
+    nothing = np.empty(0, np.int32)
+    asked = [Asked(Request(query=query), nothing, nothing.astype(np.float32)) for query in QUERIES]
+    measured = [one.request.query for one in parted(asked, [CROSS_ENCODER])[0]]
     assert metrics["surfaces"][JUDGED]["requests"] == len(measured)
     (lessons,) = given
     assert sorted(one.request.query for one in lessons.judging) == sorted(measured)

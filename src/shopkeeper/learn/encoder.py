@@ -4,6 +4,7 @@ clicks and judgements or as it comes → one int8 ONNX graph with its pooling in
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +20,7 @@ from shopkeeper.engine.encoder import CONVINCING_FILE, Encoder, SentenceEncoder
 from shopkeeper.engine.item_text import item_texts
 from shopkeeper.engine.meaning import readable_texts
 from shopkeeper.engine.transformer import MODEL_FILE
-from shopkeeper.learn.judged import parted
+from shopkeeper.learn.judged import ENCODER, parted
 from shopkeeper.learn.libraries import library
 from shopkeeper.learn.pretrained import BUNDLED, BUNDLED_SHA256, Named, read_tokenizer, write_files
 from shopkeeper.learn.requests import Asked, judgements_of
@@ -37,11 +38,13 @@ _OPSET = 17
 @dataclass(frozen=True)
 class Lessons:
     """What people did that an encoder may learn from, read when it is asked for. before: seconds, the moment from which
-    encoders are chosen and measured by what people did."""
+    encoders are chosen and measured by what people did; readers: the networks that learn from judged queries
+    (`readers_of` in judged.py)."""
 
     tables: Tables
     ids: Ids
     before: float
+    readers: Sequence[str]
 
     @cached_property
     def searches(self) -> pa.Table:
@@ -50,13 +53,13 @@ class Lessons:
 
     @cached_property
     def judged(self) -> list[Asked]:
-        """The queries that people have graded, as far as they teach what reads texts."""
+        """The queries that people have graded, as far as they teach the encoder."""
         asked = judgements_of(self.tables.table("judgements"), self.ids)
-        return parted(asked)[1]
+        return parted(asked, self.readers)[1].get(ENCODER, [])
 
 
 class Made(NamedTuple):
-    """tuned: whether the encoder has learned from clicks and from the judged queries that teach what reads texts; told:
+    """tuned: whether the encoder has learned from clicks and from the judged queries that teach it; told:
     what came of that, in words, where it was asked for."""
 
     encoder: Encoder | None

@@ -22,9 +22,11 @@ from shopkeeper.learn.evaluate import measure
 from shopkeeper.learn.metrics import Ranks, Values
 from shopkeeper.learn.replay import Scorer, examples_of
 from shopkeeper.learn.requests import Asked
+from shopkeeper.settings import Settings
 from shopkeeper.vocabulary import Progress, Request, Scores
 
 FOLDS = 5
+RANKERS, ENCODER, CROSS_ENCODER = "rankers", "encoder", "cross_encoder"  # what judged queries teach
 FEWEST_JUDGED_TO_LEARN = 50  # queries: each brings a dozen grades or more, where a click is one
 
 Fit = Callable[[Examples, Examples], Ranker]  # of what is learned from, and what is watched
@@ -112,17 +114,24 @@ def judged_ndcg(engine: Engine, answers: Ranks, among_judged: Ranks, asked: Sequ
     return (measure(engine, answers, asked)["ndcg"] + measure(engine, among_judged, asked)["ndcg"]) / 2
 
 
-def parted(asked: Sequence[Asked]) -> tuple[list[Asked], list[Asked]]:
-    """The judged queries from which rankers learn, and by which all is measured; and those, the other half by MD5,
-    from which networks learn that read texts: such a one would tell a ranker the answers that it has seen. All are
-    the rankers' where either half would be too few to learn from."""
-    halves: tuple[list[Asked], list[Asked]] = ([], [])
+def readers_of(settings: Settings) -> tuple[str, ...]:
+    """The networks that read texts and may learn from judged queries."""
+    wanted = {ENCODER: settings.encoder.fine_tune, CROSS_ENCODER: settings.cross_encoder.model != "none"}
+    return tuple(name for name, asked_for in wanted.items() if asked_for)
+
+
+def parted(asked: Sequence[Asked], readers: Sequence[str]) -> tuple[list[Asked], dict[str, list[Asked]]]:
+    """The judged queries from which rankers learn, and by which all is measured; and, of the other half by MD5, those
+    that teach each of the networks which read texts: one that had learned from a query would tell whoever orders by it
+    the answer. All are the rankers' where any part would be too few to learn from."""
+    parts: dict[str, list[Asked]] = {name: [] for name in (RANKERS, *readers)}
     for one in asked:
-        halves[teaches_readers(one.request.query)].append(one)
-    return halves if min(map(len, halves)) >= FEWEST_JUDGED_TO_LEARN else ([*asked], [])
+        parts[_taught_by(one.request.query, readers)].append(one)
+    if min(map(len, parts.values())) < FEWEST_JUDGED_TO_LEARN:
+        return [*asked], {name: [] for name in readers}
+    return parts.pop(RANKERS), parts
 
 
-def teaches_readers(query: str) -> bool:
-    """Whether a judged query is of the half that teaches what reads texts, where there are enough."""
+def _taught_by(query: str, readers: Sequence[str]) -> str:
     digest = md5(folded_line(query).encode() + b"|reader", usedforsecurity=False).digest()
-    return digest[0] < 128
+    return RANKERS if digest[0] >= 128 or not readers else readers[digest[0] * len(readers) // 128]

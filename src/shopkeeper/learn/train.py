@@ -21,7 +21,7 @@ from shopkeeper.learn.costs import Cost, costs_of, together
 from shopkeeper.learn.evaluate import SERVED, Figures, evaluate
 from shopkeeper.learn.groups import groups_of
 from shopkeeper.learn.incumbent import Incumbent, defend
-from shopkeeper.learn.judged import parted
+from shopkeeper.learn.judged import CROSS_ENCODER, ENCODER, parted, readers_of
 from shopkeeper.learn.leaks import checked, leaks, refuse
 from shopkeeper.learn.replay import Scorer, fused
 from shopkeeper.learn.report import Evaluation, write_report
@@ -181,13 +181,15 @@ def _incumbent(releases: ReleaseStore) -> Incumbent | None:
 
 
 def _judged(tables: Tables, shop: Workshop) -> tuple[list[Asked], list[Asked]]:
-    """The queries that people have graded; and apart those that teach what reads texts, where something does. Some of
-    them where they are very many."""
+    """The queries that people have graded; and apart those that teach a cross-encoder, where one is wanted. Of many,
+    some."""
     settings = shop.settings
     asked = judgements_of(tables.table("judgements"), shop.catalogue.ids) if SEARCH in settings.surfaces else []
-    reads = shop.made.tuned or settings.cross_encoder.model != "none"
-    judged, readers = parted(asked) if reads else (asked, [])
-    return _some(judged, settings), _some(readers, settings)
+    rankers, parts = parted(asked, readers_of(settings))
+    unused = [] if shop.made.tuned else parts.get(ENCODER, [])
+    if CROSS_ENCODER in parts:
+        return _some(rankers, settings), _some(parts[CROSS_ENCODER] + unused, settings)
+    return _some(rankers + unused, settings), []
 
 
 def _some(asked: Sequence[Asked], settings: Settings) -> list[Asked]:

@@ -24,6 +24,7 @@ from shopkeeper.learn.clicks import count_clicks
 from shopkeeper.learn.encoder import Lessons, Made, shop_encoder
 from shopkeeper.learn.examination import Examination, examination_of, weigh
 from shopkeeper.learn.fit import Fitter
+from shopkeeper.learn.judged import readers_of
 from shopkeeper.learn.refinement import refine
 from shopkeeper.learn.requests import Asked, requests_of, searches_of, with_visits
 from shopkeeper.learn.searches import load_searches
@@ -75,7 +76,8 @@ class Workshop:
         now = _after(catalogue, interactions)
         parts = split(interactions, settings.train, now)
         unseen = parts.validation.now if parts else now  # what is chosen and measured by, no encoder has learned from
-        made = shop_encoder(settings, items, Lessons(tables, catalogue.ids, unseen), cache)
+        lessons = Lessons(tables, catalogue.ids, unseen, readers_of(settings))
+        made = shop_encoder(settings, items, lessons, cache)
         progress("build encoder", 1, 1)
         spared = {name for surface in held for name in surface.sources}  # what serves now is to defend itself
         named = dict.fromkeys(name for surface in (*settings.surfaces.values(), *held) for name in surface.sources)

@@ -19,7 +19,6 @@ from shopkeeper.engine.encoder import SentenceEncoder
 from shopkeeper.engine.transformer import Tokens
 from shopkeeper.learn import judged
 from shopkeeper.learn.encoder import build_encoder
-from shopkeeper.learn.judged import teaches_readers
 from shopkeeper.learn.models import sentence
 from shopkeeper.learn.models.loop import Loop
 from shopkeeper.learn.models.sentence import Known, SentenceConfig, StudentConfig, Teacher, TunedNetwork, tuned
@@ -263,7 +262,9 @@ def test_it_knows_half_of_the_judged_queries_and_nothing_that_is_measured_later(
     monkeypatch.setattr(judged, "FEWEST_JUDGED_TO_LEARN", 20)
     monkeypatch.setattr(sentence, "tuned", lambda _, known, *__: (told.append(known), "not tuned"))
     assert opened(base, tmp_path).made.told == "not tuned"
-    graded = {row["query"] for row in GRADED if teaches_readers(row["query"])}
+    nothing = np.empty(0, np.int32)
+    given = [Asked(Request(query=row["query"]), nothing, nothing.astype(np.float32)) for row in GRADED]
+    graded = {one.request.query for one in judged.parted(given, [judged.ENCODER])[1][judged.ENCODER]}
     asked = [query for query in told[0].queries if set(query.split()) <= {*COLOURS}]
     assert {*told[0].queries} - {*asked} == graded
     assert 0 < len(graded) < len(GRADED)
