@@ -92,7 +92,7 @@ def test_a_log_that_can_be_opened_again_is_followed(tmp_path: Path, monkeypatch:
     small_shop.open_shop(tmp_path).record([Event(id="one", type=EventType.VIEW, user="new", item="mug-red")])
     shop, asked = Shop(tmp_path), Request(surface="home", user="new")
     with monkeypatch.context() as patch:
-        patch.setattr("shopkeeper.shop.EventLog", _unopenable)
+        patch.setattr("shopkeeper.data.eventlog.lazy.EventLog", _unopenable)
         assert not len(shop.engine().context(asked).history)
     monkeypatch.setattr("shopkeeper.engine.live.LOG_RESTS_S", 0.0)
     monkeypatch.setattr(shop._live, "_log_rests_until", 0.0)

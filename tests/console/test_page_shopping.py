@@ -141,7 +141,7 @@ def test_the_drawer_says_why_not_and_how_long_it_took(page: Page, shop: Shop) ->
     expect(drawer).to_contain_text(shop.releases.current().id)
     for id_, verdict, text in (
         ("lamp/green", "Left out", "price <= 12"),
-        ("mug-red", "Nothing proposed it", "lexical does not know it"),
+        ("mug-red", "Nothing proposed it", "lexical does not find it"),
         ("lamp-grene", "Not in this release", "no item of this release"),
         ("lamp/red", "Shown", "words ranks it"),  # 1st, or 2nd where the place is explored
     ):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import small_shop
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from served import Visit, serving
 
 from shopkeeper.console.site import storefront
@@ -71,3 +71,19 @@ def test_a_suggested_category_narrows_in_chinese_too(visit: Visit, suggesting: s
         page.get_by_role("combobox", name="搜索商品").press_sequentially("teap")
         page.get_by_role("group", name="类别").get_by_role("option").click()
         expect(page.locator(".chosen")).to_contain_text("Teapots")
+
+
+def test_what_is_typed_while_an_answer_comes_is_asked_for_too(visit: Visit, suggesting: str) -> None:
+    """The answer to the first letters comes between the last letter and the pause after which it is asked for."""
+    with visit(at=suggesting) as page:
+        box = page.get_by_role("combobox", name="Search the shop")
+        held: list[Route] = []
+        page.route("**/v1/suggest?q=re&*", lambda route: held.append(route))
+        box.press_sequentially("re")
+        expect(options(page)).to_have_count(0)
+        page.wait_for_timeout(300)
+        (first,) = held
+        page.evaluate("() => { window.setTimeout = ((real) => (deed, ms) => real(deed, ms && ms + 700))(setTimeout) }")
+        box.press_sequentially("d m")
+        first.continue_()
+        expect(options(page)).to_have_text(["red mug"])

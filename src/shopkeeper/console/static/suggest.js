@@ -48,6 +48,10 @@ export function listenToTyping() {
 export function close() {
   clearTimeout(pause);
   wanted = false;
+  empty();
+}
+
+function empty() {
   choices = [];
   $("suggestions").hidden = true;
   $("suggestions").replaceChildren();
@@ -63,7 +67,7 @@ function soon() {
 
 function draw({ recent = [], queries = [], categories = [], brands = [] }) {
   if (!wanted || document.activeElement !== $("query")) return;
-  close();
+  empty(); // and what was typed since is still asked for
   const own = new Set(recent.map(({ text }) => text.toLowerCase()));
   const others = queries.filter(({ text, category }) => category || !own.has(text.toLowerCase()));
   const groups = [
