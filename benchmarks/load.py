@@ -98,7 +98,7 @@ def search(port: int, query: str) -> bool:
     connection.request("POST", "/v1/search", body, {"Content-Type": "application/json"})
     found = msgspec.json.decode(connection.getresponse().read())
     connection.close()
-    return any(each["item"]["id"] == query for each in found["placements"])
+    return any(each["item"]["id"] == query for each in found.get("placements", []))
 
 
 if __name__ == "__main__":

@@ -56,6 +56,11 @@ def test_a_surface_overlays_its_default_and_a_new_one_stands_beside() -> None:
             "[surfaces.home]\nsources = []",
             "shop.toml, line 2: surfaces.home.sources is a list; expected list of length >= 1.",
         ),
+        (
+            "[search]\nlanguages = ['english']",
+            'shop.toml, line 2: search.languages[0] is "english"; expected one of ar, da, de, el, en, es, fi, fr, hu, '
+            "it, nl, no, pt, ro, ru, sv, ta, tr. Did you mean 'en'?",
+        ),
         ("[train]\nseed = -1", "shop.toml, line 2: train.seed is -1; expected whole number >= 0."),
         ("a = " + "[" * 1_000, "shop.toml: nested too deeply; expected plain tables."),
         (

@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, NoReturn, TypeVar, cast, get_args
+from typing import Any, Literal, NoReturn, TypeVar, cast, get_args, get_origin
 
 import msgspec
 from msgspec import Meta
@@ -168,7 +168,7 @@ class _Reader:
                 remedy=f"Give it {missing[1]} = [...]: {_help_of(kind, missing[1])}.",
             )
         if message.startswith("Invalid enum value"):
-            self._known(keys, value, _choices(kind, keys[-1]))
+            self._known(keys, value, _choices(kind, next(key for key in reversed(keys) if not key.isdigit())))
         patterned = "matching regex" in message
         expected = _help_of(kind, keys[-1]) if patterned else expected_in_words(message)
         raise SettingsError(f"{_dotted(keys)} is {_shown(value)}", where=self._line(keys), expected=expected)
@@ -305,9 +305,11 @@ def _help_of(kind: Any, name: str) -> str:
 
 
 def _choices(kind: Any, name: str) -> list[str]:
+    """Of a setting, or of each of its entries, where it is a list."""
     plain = _annotation(kind, name)
-    plain = get_args(plain)[0] if getattr(plain, "__origin__", None) is not Literal else plain
-    return [str(choice) for choice in get_args(plain)] if getattr(plain, "__origin__", None) is Literal else []
+    while get_origin(plain) not in (Literal, None):
+        plain = get_args(plain)[0]
+    return [str(choice) for choice in get_args(plain)]
 
 
 def _annotation(kind: Any, name: str) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from source_contract import context_of, interactions_of, items_table, material_of, parts_of
 
 from shopkeeper.engine.context import Material
+from shopkeeper.engine.query_plan import Planner
 from shopkeeper.engine.sources.lexical import Lexical, LexicalSource
 from shopkeeper.engine.wording import Analyser, Wording
 from shopkeeper.settings import Synonym
@@ -204,3 +206,11 @@ def test_wording_of_today_is_read_with_a_release(made: tuple[LexicalSource, Mate
     settings = msgspec.structs.replace(material.settings, synonyms=(Synonym(("sofa", "couch")),))
     loaded = Lexical().load(tmp_path, parts.__class__(parts.catalogue, parts.interactions, settings, None))
     assert found(loaded, "sofa ") == {"Two-seat sofa", "Couch with cushions"}
+
+
+def test_a_word_that_is_known_elsewhere_is_not_misspelt() -> None:
+    source, _ = shop(["Wooden watch", "Watch of steel"])
+    plain = Planner(source._index, Analyser.of(), Wording())
+    knowing = replace(plain, knows={"women"}.__contains__)
+    assert plain.plan("watch for women ", False).corrected == "watch for wooden"
+    assert not knowing.plan("watch for women ", False).corrected

@@ -59,12 +59,6 @@ def test_what_it_knows_nothing_of_is_unknown() -> None:
     assert shares.tolist() == [0, 0, 0, 1, 1, 1, 1, 0.5]
 
 
-def test_a_word_is_known_if_it_was_met() -> None:
-    encoder = planted()
-    assert all(map(encoder.knows, ("mug", "kettle")))
-    assert not any(map(encoder.knows, ("mugg", "ketle", "red mug", "", "数据线", "?!")))
-
-
 @settings(max_examples=40, deadline=None)
 @given(st.text(max_size=60))
 def test_nothing_is_an_error(text: str) -> None:

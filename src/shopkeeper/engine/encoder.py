@@ -43,7 +43,7 @@ class Encoder(Protocol):
         ...
 
     def knows(self, word: str) -> bool:
-        """Whether it has a meaning for this very word, rather than for pieces of it."""
+        """Whether this is a word, and not a misspelt one, as it was met where people write well."""
         ...
 
 

@@ -233,14 +233,11 @@ class Engine:
         return told if query == typed else unplaced(told)
 
     def _corrected(self, context: Context) -> Context:
-        """With its query as it was read, but for words that the encoder knows: of these it knows what they mean, and
-        the shop merely one that looks alike."""
+        """With its query as it was read."""
         request, text = context.request, self.text_source(context.request.surface)
-        plan = text.plan(request.query, request.verbatim) if text and request.query else None
-        if plan is None or not plan.read_as:
+        if text is None or not request.query:
             return context
-        corrected = plan.corrected_but_for(self.encoder.knows) if self.encoder else plan.corrected
-        return replace(context, corrected=corrected)
+        return replace(context, corrected=text.plan(request.query, request.verbatim).corrected)
 
     def _agreeing(self, chip: Chip, rows: Rows) -> Scores:
         """How much each of rows int32 [n] agrees with what was understood: float32 [n] in [0, 1]."""

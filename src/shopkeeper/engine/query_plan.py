@@ -44,12 +44,11 @@ class Wanted(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """text: the query, folded; read_as: words of it that the shop does not know, each with what it was read as;
+    """read_as: words of the query that the shop does not know, folded, each with what it was read as;
     corrected: the query as it was read, "" where as written; suggestion: another query that may be meant. phrases
     and excluded are terms side by side, which an item must hold, or must not."""
 
     wanted: tuple[Wanted, ...]
-    text: str = ""
     read_as: tuple[tuple[str, str], ...] = ()
     corrected: str = ""
     suggestion: str = ""
@@ -61,18 +60,16 @@ class Plan(NamedTuple):
         """The words that an item should hold."""
         return [wanted for wanted in self.wanted if not wanted.optional]
 
-    def corrected_but_for(self, known: Callable[[str], bool]) -> str:
-        """As `corrected`, where some of the words that the shop does not know are known elsewhere."""
-        return _rewritten(self.text, {word: meant for word, meant in self.read_as if not known(word)})
-
 
 @dataclass(frozen=True)
 class Planner:
-    """Makes plans for one index."""
+    """Makes plans for one index. knows: whether a word is one, though the shop does not have it: then it is not taken
+    for a misspelling of another."""
 
     index: TextIndex
     analyser: Analyser
     wording: Wording
+    knows: Callable[[str], bool] = lambda _: False
 
     def plan(self, query: str, verbatim: bool) -> Plan:
         """The last word may still be being typed, unless a blank follows it. verbatim: words are read as written."""
@@ -97,7 +94,6 @@ class Planner:
             told = " ".join(word.text for word in words)  # the words were parted
         return Plan(
             tuple(wanted),
-            told,
             tuple(read_as.items()),
             _rewritten(told, read_as),
             _rewritten(told, read_as | suggested) if suggested else "",
@@ -180,7 +176,7 @@ class Planner:
     def _meant(self, word: Word, known: int, begun: Sequence[str], beside: Sequence[str]) -> list[Near]:
         """Words that may be meant by this one, or by the beginning of `begun` that it is. Where no item has what is
         written together with all of `beside`, more is forgiven to find what some have."""
-        if not word.text.isalpha() or len(word.text) < _SHORTEST - 1:
+        if not word.text.isalpha() or len(word.text) < _SHORTEST - 1 or (not known and self.knows(word.text)):
             return []
         alone = cache(lambda: self._stands_alone((word.text, *begun), beside))
         if begun and not known and not alone():

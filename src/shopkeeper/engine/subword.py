@@ -170,10 +170,9 @@ class SubwordEncoder:
             np.divide(unknown, bags.sizes, out=shares[start : start + _CHUNK], where=bags.sizes > 0, casting="unsafe")
         return shares
 
-    def knows(self, word: str) -> bool:
-        """Whether the word was met when it learned."""
-        tokens, _ = self.reading.bags([word])
-        return len(tokens) == 1 and int(self._places(tokens).things[0]) >= 0
+    def knows(self, word: str) -> bool:  # noqa: ARG002
+        """Never: it has learned from the words of the shop, which knows them, and from what people typed."""
+        return False
 
     def _vectors(self, tokens: Sequence[str]) -> Scores:
         """float32 [len(tokens), d]."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json import dumps
 from pathlib import Path
 
 import msgspec
@@ -204,6 +205,15 @@ def test_what_a_rule_searches_for_instead_has_no_place_in_what_was_typed() -> No
 def test_what_is_misspelt_is_understood_in_its_place(query: str, field: str, text: str, value: str) -> None:
     found = chip(search(query), field)
     assert (found.value, found.text, query[found.start : found.end]) == (value, text, text)
+
+
+def test_a_unit_is_that_of_the_field_whose_name_ends_in_it() -> None:
+    """Numbers of all but one field lie in the way of an inch, a metre and a gigabyte."""
+    names = ("number_of_built_in_speakers", "m_2_slots", "random_read_8gb_span", "display_inches", "cable_length_m")
+    engine = engine_of(items_table([{"item_id": "1", "title": "tv", "attributes": dumps(dict.fromkeys(names, 2.0))}]))
+    assert engine.understanding is not None
+    measured = engine.understanding.knowledge.measured
+    assert {measured.get(unit) for unit in measured} == {"display_inches", "cable_length_m"}
 
 
 def test_as_it_is_written_what_is_misspelt_says_nothing() -> None:

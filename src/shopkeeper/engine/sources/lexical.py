@@ -7,6 +7,7 @@ others, which comes close to BM25F (Robertson, Zaragoza & Taylor, 2004) without 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cache, lru_cache
 from math import ceil
 from pathlib import Path
@@ -19,6 +20,7 @@ import tantivy
 
 from shopkeeper.engine.chinese import Chinese
 from shopkeeper.engine.context import Candidates, Context, Material, ReleaseParts
+from shopkeeper.engine.encoder import Encoder
 from shopkeeper.engine.item_text import FIELDS, item_texts
 from shopkeeper.engine.query_match import MATCH_FEATURES, match_features
 from shopkeeper.engine.query_plan import Plan, Planner, Reading, Wanted
@@ -50,12 +52,21 @@ class LexicalSource:
     name = "lexical"
 
     def __init__(
-        self, index: TextIndex, terms: TermFields, analyser: Analyser | None = None, wording: Wording | None = None
+        self,
+        index: TextIndex,
+        terms: TermFields,
+        analyser: Analyser | None = None,
+        wording: Wording | None = None,
+        encoder: Encoder | None = None,
     ) -> None:
-        self._index, self._terms = index, terms
+        """encoder: knows words that the shop does not have, which are then not taken for misspelt."""
+        self._index, self._terms, self._encoder = index, terms, encoder
         self._analyser, self._wording = analyser or Analyser.of(), wording or Wording()
+        planner = Planner(index, self._analyser, self._wording)
+        if encoder is not None:
+            planner = replace(planner, knows=encoder.knows)
         # Not through self: what a swap leaves behind must go at once, not when cycles are next looked for.
-        self._planned = lru_cache(maxsize=_REMEMBERED)(Planner(index, self._analyser, self._wording).plan)
+        self._planned = lru_cache(maxsize=_REMEMBERED)(planner.plan)
 
     def plan(self, query: str, verbatim: bool = False) -> Plan:
         """How the query is read; verbatim: as it is written."""
@@ -184,11 +195,12 @@ class LexicalSource:
         builder = TermFieldsBuilder()
         documents = dict(zip(rows.tolist(), _documents(changed.items, builder, self._analyser), strict=True))
         terms = self._terms.updated(builder.build(), rows, len(changed.catalogue))
-        return LexicalSource(self._index.updated(documents), terms, self._analyser, self._wording)
+        return LexicalSource(self._index.updated(documents), terms, self._analyser, self._wording, self._encoder)
 
     def worded(self, settings: Settings) -> LexicalSource:
         """The same with the synonyms and stop words of these settings."""
-        return LexicalSource(self._index, self._terms, self._analyser, _wording(settings, self._analyser))
+        wording = _wording(settings, self._analyser)
+        return LexicalSource(self._index, self._terms, self._analyser, wording, self._encoder)
 
     def save(self, directory: Path) -> None:
         self._index.save(directory / "index")
@@ -282,12 +294,12 @@ class Lexical:
         analyser = Analyser.of(search.languages, chinese)
         index = TextIndex.build(_documents(material.items, builder, analyser))
         analyser = analyser._replace(chinese=chinese.with_pinyin(index.words()))
-        return LexicalSource(index, builder.build(), analyser, _wording(material.settings, analyser))
+        return LexicalSource(index, builder.build(), analyser, _wording(material.settings, analyser), material.encoder)
 
     def load(self, directory: Path, release: ReleaseParts) -> LexicalSource:
         analyser = Analyser.of(release.settings.search.languages, Chinese.load(directory))
         index, terms = TextIndex.load(directory / "index"), TermFields.load(directory / "terms")
-        return LexicalSource(index, terms, analyser, _wording(release.settings, analyser))
+        return LexicalSource(index, terms, analyser, _wording(release.settings, analyser), release.encoder)
 
 
 def _wording(settings: Settings, analyser: Analyser) -> Wording:

@@ -272,26 +272,34 @@ def _orders(text: Folded) -> Iterator[Reading]:
 
 
 def _measured(catalogue: Catalogue) -> dict[str, str]:
-    """The numeric field that each unit measures: of those whose name speaks of the unit, or else of what is measured
-    in it, the one that most items have."""
+    """The numeric field that each unit measures: of those whose name ends in the unit ("built_in_speakers" is not in
+    inches), or else speaks of what is measured in it, the one that most items have."""
     fields = [name for name in catalogue.numbers if name not in ("price", "launched", "stock")]
     known = {name: int(np.count_nonzero(~np.isnan(catalogue.numbers[name]))) for name in fields}
     found: dict[str, str] = {}
     for unit in dict.fromkeys(UNIT_OF.values()):
         names = {name for name, own in UNIT_OF.items() if own == unit}
-        for wanted, excluded in ((names, set[str]()), (FIELD_WORDS.get(unit, ()), UNIT_OF.keys() - names)):
-            speaking = [name for name in fields if _speaks(name, wanted, excluded)]
-            if speaking:
-                found[unit] = max(speaking, key=lambda name: known[name])
-                break
+        speaking = [name for name in fields if _speaks(_words(name)[-1:], name, names)]
+        if not speaking:
+            others = UNIT_OF.keys() - names
+            speaking = [
+                name
+                for name in fields
+                if _speaks(_words(name), name, FIELD_WORDS.get(unit, ())) and others.isdisjoint(_words(name))
+            ]
+        if speaking:
+            found[unit] = max(speaking, key=lambda name: known[name])
     return found
 
 
-def _speaks(name: str, words: Iterable[str], others: Iterable[str] = ()) -> bool:
+def _words(name: str) -> list[str]:
+    return [unit.text for unit in units_of(folded(name).text, lambda word: word)]
+
+
+def _speaks(own: Sequence[str], name: str, words: Iterable[str]) -> bool:
+    """Whether one of the words is among its `own`, or, in a script without spaces, in the name."""
     text = folded(name).text
-    own = {unit.text for unit in units_of(text, lambda word: word)}
-    speaks = any(word in own or (not word.isascii() and word in text) for word in words)
-    return speaks and own.isdisjoint(others)
+    return any(word in own or (not word.isascii() and word in text) for word in words)
 
 
 __all__ = ["Knowledge", "LabelWords", "Reading", "Refined", "Understanding", "WordCategories"]
