@@ -70,7 +70,8 @@ class Door:
 
 
 def load(catalogues: Catalogues, door: Door, progress: Progress) -> int:
-    """Send every item that the catalogues list; how many there are. The memory that it takes does not grow with them.
+    """Send every item that the catalogues list, AT_ONCE of them at a time; how many there are.
+
     Raises DataError for what cannot be read, and RequestError when the shop refuses."""
     total, sent = catalogues.read(progress), 0
     for items in catalogues.items(AT_ONCE):
