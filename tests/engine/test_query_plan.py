@@ -210,7 +210,7 @@ def test_wording_of_today_is_read_with_a_release(made: tuple[LexicalSource, Mate
 
 def test_a_word_that_is_known_elsewhere_is_not_misspelt() -> None:
     source, _ = shop(["Wooden watch", "Watch of steel"])
-    plain = Planner(source._index, Analyser.of(), Wording())
+    plain = Planner(source._index, Analyser.of(), Wording(), lambda _: False)
     knowing = replace(plain, knows={"women"}.__contains__)
     assert plain.plan("watch for women ", False).corrected == "watch for wooden"
     assert not knowing.plan("watch for women ", False).corrected

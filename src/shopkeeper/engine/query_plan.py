@@ -69,7 +69,7 @@ class Planner:
     index: TextIndex
     analyser: Analyser
     wording: Wording
-    knows: Callable[[str], bool] = lambda _: False
+    knows: Callable[[str], bool]
 
     def plan(self, query: str, verbatim: bool) -> Plan:
         """The last word may still be being typed, unless a blank follows it. verbatim: words are read as written."""

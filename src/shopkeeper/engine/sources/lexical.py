@@ -7,7 +7,6 @@ others, which comes close to BM25F (Robertson, Zaragoza & Taylor, 2004) without 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from functools import cache, lru_cache
 from math import ceil
 from pathlib import Path
@@ -62,9 +61,7 @@ class LexicalSource:
         """encoder: knows words that the shop does not have, which are then not taken for misspelt."""
         self._index, self._terms, self._encoder = index, terms, encoder
         self._analyser, self._wording = analyser or Analyser.of(), wording or Wording()
-        planner = Planner(index, self._analyser, self._wording)
-        if encoder is not None:
-            planner = replace(planner, knows=encoder.knows)
+        planner = Planner(index, self._analyser, self._wording, encoder.knows if encoder else _knows_none)
         # Not through self: what a swap leaves behind must go at once, not when cycles are next looked for.
         self._planned = lru_cache(maxsize=_REMEMBERED)(planner.plan)
 
@@ -300,6 +297,10 @@ class Lexical:
         analyser = Analyser.of(release.settings.search.languages, Chinese.load(directory))
         index, terms = TextIndex.load(directory / "index"), TermFields.load(directory / "terms")
         return LexicalSource(index, terms, analyser, _wording(release.settings, analyser), release.encoder)
+
+
+def _knows_none(_: str) -> bool:
+    return False
 
 
 def _wording(settings: Settings, analyser: Analyser) -> Wording:
